@@ -1,0 +1,189 @@
+import type { Duplex } from 'node:stream';
+import type { DeviceFacts } from '../shared/model/device.ts';
+import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
+import type { EventBody, Report, ReportBody } from '../shared/protocol/messages.ts';
+import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
+import type { CompiledMachine, ImageSource } from './machine/compile.ts';
+import type { MachineMemory } from './plan/memory.ts';
+
+/** What the agent needs of the world, beside `shared/ports.ts`. */
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** Written before QEMU starts and kept beside the disks: what it takes to know the process again. */
+export interface RunRecord {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Numbers the starts of a machine, from 1. */
+  readonly run: number;
+  /** The boot of the host in which it was started. */
+  readonly bootId: string;
+  readonly accelerator: Accelerator;
+  readonly ports: readonly (ForwardedPort & { readonly interface: string })[];
+  /** `CompiledMachine.fingerprint` of what was started. */
+  readonly fingerprint: string;
+  readonly startedAtMs: number;
+  readonly command: readonly string[];
+  /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
+  readonly pid?: number;
+  readonly startTicks?: number;
+}
+
+/** QEMU's `RunState` names, or one that a newer QEMU knows. */
+export type RunState = string;
+
+export interface ObservedMachine {
+  readonly uid: string;
+  /** The newest run that was prepared, if any. */
+  readonly record?: RunRecord;
+  /** The live process of that run. Monitors that don't answer leave `runState` undefined. */
+  readonly process?: {
+    readonly pid: number;
+    readonly runState?: RunState;
+    readonly guestAgent: boolean;
+    /** The guest's addresses by MAC, as its agent says. */
+    readonly addresses: readonly {
+      readonly mac: string;
+      readonly name: string;
+      readonly ips: readonly string[];
+    }[];
+  };
+  /** Disks that exist, by volume name. */
+  readonly disks: readonly string[];
+}
+
+export interface StartRequest {
+  readonly machine: CompiledMachine;
+  readonly run: number;
+  readonly accelerator: Accelerator;
+  /** Ready images by `sourceKey`. */
+  readonly images: ReadonlyMap<string, ReadyImage>;
+}
+
+/** The machines on this box: their folders, disks and QEMU processes. */
+export interface Machines {
+  /** Every machine that has a folder here. */
+  observe(): Promise<ObservedMachine[]>;
+  /**
+   * Makes what is missing of the disks and the seed, writes the record and starts QEMU, unless a process of the
+   * machine lives: then it does nothing. Resolves once the monitor answers.
+   * @throws EffectError naming what failed, with QEMU's own last words
+   */
+  start(request: StartRequest): Promise<void>;
+  /** Presses the ACPI power button. */
+  powerButton(uid: string): Promise<void>;
+  /** Lets a held guest go on. */
+  resume(uid: string): Promise<void>;
+  /** Ends QEMU through its monitor. */
+  quit(uid: string): Promise<void>;
+  /** Ends QEMU with SIGKILL. */
+  kill(uid: string): Promise<void>;
+  /** Deletes the machine's folder with all its disks; refused while its process lives. */
+  remove(uid: string): Promise<void>;
+  /** The serial console: what the guest last wrote, then both ways. */
+  openConsole(uid: string): Promise<Duplex>;
+  /** Calls `listener` when a process ended or its monitor said that something changed. */
+  onChange(listener: (uid: string) => void): void;
+  /** Lets go of monitors and watches; machines go on. */
+  close(): Promise<void>;
+}
+
+export interface ReadyImage {
+  readonly path: string;
+  readonly sha256: string;
+  readonly format: 'qcow2' | 'raw';
+  readonly virtualBytes: number;
+}
+
+export type ImageStatus =
+  | { readonly state: 'absent' }
+  | { readonly state: 'fetching'; readonly bytes: number; readonly totalBytes?: number }
+  | ({ readonly state: 'ready' } & ReadyImage)
+  | {
+      readonly state: 'failed';
+      readonly code: string;
+      readonly message: string;
+      readonly atMs: number;
+      readonly attempts: number;
+    };
+
+/** Base images on this box, kept by content. */
+export interface Images {
+  observe(source: ImageSource): ImageStatus;
+  /** Starts or resumes fetching, unless it is under way or done; progress and outcome show in `observe`. */
+  fetch(source: ImageSource): void;
+  /** Calls `listener` when a fetch got further (every few per cent) or ended. */
+  onChange(listener: (source: ImageSource) => void): void;
+  /** Stops fetches under way; what they have is kept to be resumed. */
+  close(): Promise<void>;
+}
+
+export interface Facts {
+  /** Everything but what the accelerator probe found; takes some hundred milliseconds. */
+  read(): Promise<Omit<DeviceFacts, 'accelerator' | 'acceleratorReason'>>;
+}
+
+export interface AcceleratorProbe {
+  /** Which accelerator really runs 64-bit code here, and how that is known; tried once per boot of the host. */
+  detect(): Promise<{ readonly accelerator?: Accelerator; readonly reason: string }>;
+}
+
+/** One connection to the broker; the agent makes another when it is lost. */
+export interface Link {
+  /** Connects with `gone` as last will; resolves when subscribed. */
+  connect(options: {
+    readonly gone: Uint8Array;
+    readonly receive: (channel: HubChannel, payload: Uint8Array) => void;
+    readonly lost: (reason: string) => void;
+  }): Promise<Connection>;
+}
+
+export interface Connection {
+  /** Resolves when the broker has taken it. */
+  publish(channel: DeviceChannel, payload: Uint8Array): Promise<void>;
+  /** Says goodbye with the last will's text where `polite`, and closes. */
+  close(polite: boolean): Promise<void>;
+}
+
+/** A machine as the agent's store keeps it. */
+export interface MachineRow {
+  readonly uid: string;
+  /** The entry of the desired document, unchecked: `parseDesiredMachine` reads it. */
+  readonly desired: unknown;
+  readonly memory: MachineMemory;
+}
+
+/** When a report's matter happened. */
+export interface Happening {
+  readonly atMs: number;
+  readonly monotonicMs: number;
+  readonly bootId: string;
+}
+
+/** The agent's durable state: written in full before anything is acted on or acknowledged. Synchronous. */
+export interface Store {
+  /** Runs `work` as one transaction; what it throws undoes it. */
+  transaction<T>(work: () => T): T;
+  /** Made with the store. */
+  epoch(): string;
+  /** The number of the next connection, each time one higher. */
+  nextConnection(): number;
+  desired(): { readonly generation: number; readonly hash: string } | undefined;
+  saveDesired(generation: number, hash: string, text: string): void;
+  machines(): MachineRow[];
+  putMachine(row: MachineRow): void;
+  deleteMachine(uid: string): void;
+  /** Queues an event; never displaced. */
+  appendEvent(body: EventBody, happening: Happening): void;
+  /** Queues what is the case of `subject`, in place of an unsent report of it. */
+  putStatus(subject: string, body: Exclude<ReportBody, EventBody>, happening: Happening): void;
+  /** Numbers what is not yet numbered and returns reports after `sequence`, oldest first, within `maxBytes`. */
+  reportsAfter(sequence: number, maxBytes: number): Report[];
+  /** Deletes what the hub has committed. */
+  acknowledge(sequence: number): void;
+  /** The highest number acknowledged. */
+  acknowledged(): number;
+  pendingReports(): number;
+  close(): void;
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { defineKind } from './kind.ts';
+import type { ObjectMeta } from './metadata.ts';
+import { condition } from './metadata.ts';
+import { fields, timestamp } from './schema.ts';
+
+/** A box with an agent. It appears when its agent first connects; its status says what it is and how it is. */
+
+/** What a box says of itself; sizes in bytes. */
+export const deviceFacts = fields({
+  agentVersion: z.string(),
+  nodeVersion: z.string(),
+  qemuVersion: z.string().optional(),
+  operatingSystem: z.string(),
+  kernel: z.string(),
+  bootId: z.string(),
+  cpuModel: z.string(),
+  cpuCores: z.int(),
+  memoryBytes: z.number(),
+  memoryAvailableBytes: z.number(),
+  diskBytes: z.number(),
+  diskAvailableBytes: z.number(),
+  /** What machines are run with, and how the agent came to that. */
+  accelerator: z.enum(['kvm', 'tcg']).optional(),
+  acceleratorReason: z.string(),
+});
+export type DeviceFacts = z.infer<typeof deviceFacts>;
+
+const status = fields({
+  conditions: z.array(condition).optional(),
+  facts: deviceFacts.optional(),
+  /** The desired document that the hub has for the device, and the one that the device last said it holds. */
+  desiredGeneration: z.int().optional(),
+  observedGeneration: z.int().optional(),
+  machines: z.int().optional(),
+  /** When the newest report happened, by the device's clock, and when the hub got it. */
+  lastReportTime: timestamp.optional(),
+  lastReceivedTime: timestamp.optional(),
+});
+export type DeviceStatus = z.infer<typeof status>;
+
+export interface Device {
+  apiVersion: string;
+  kind: 'Device';
+  metadata: ObjectMeta;
+  spec?: Record<string, never>;
+  status?: DeviceStatus;
+}
+
+export const deviceKind = defineKind({
+  group: 'holdfast.dev',
+  versions: ['v1alpha1'],
+  kind: 'Device',
+  plural: 'devices',
+  shortNames: ['dev'],
+  categories: ['all'],
+  namespaced: false,
+  statusSubresource: true,
+  columns: [
+    {
+      name: 'Connected',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Connected")].status',
+      description: 'Whether the link to the device is up',
+    },
+    { name: 'Machines', type: 'integer', jsonPath: '.status.machines', description: 'Machines placed on it' },
+    { name: 'Accelerator', type: 'string', jsonPath: '.status.facts.accelerator', description: 'kvm or tcg' },
+    {
+      name: 'Last Report',
+      type: 'date',
+      jsonPath: '.status.lastReceivedTime',
+      description: 'Time since it was heard',
+    },
+    {
+      name: 'Age',
+      type: 'date',
+      jsonPath: '.metadata.creationTimestamp',
+      description: 'Time since it first connected',
+    },
+    {
+      name: 'Version',
+      type: 'string',
+      jsonPath: '.status.facts.agentVersion',
+      description: "Agent's version",
+      priority: 1,
+    },
+    {
+      name: 'Why',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Connected")].message',
+      description: 'Since when the link is up or down',
+      priority: 1,
+    },
+  ],
+  shape: { spec: fields({}).optional(), status: status.optional() },
+});
+
+/** The label by which a machine's `nodeSelector` names one device, as on a Kubernetes node. */
+export const HOSTNAME_LABEL = 'kubernetes.io/hostname';
+/** The label that a placed machine carries: its device's name. */
+export const DEVICE_LABEL = 'holdfast.dev/device';

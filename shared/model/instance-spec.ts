@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { domain } from './domain.ts';
+import { labels } from './metadata.ts';
+import { dnsLabel, fields } from './schema.ts';
+import { volume } from './volume.ts';
+
+/** KubeVirt's `VirtualMachineInstanceSpec`: all that one run of a machine needs. */
+
+const network = fields(
+  { name: dnsLabel, pod: fields({}, ['vmIPv6NetworkCIDR', 'vmNetworkCIDR']).optional() },
+  ['multus', 'resourceClaim'],
+).superRefine((value, context) => {
+  if (value.pod !== undefined) return;
+  const params = { reason: 'FieldValueRequired' };
+  context.addIssue({
+    code: 'custom',
+    path: ['pod'],
+    params,
+    message: 'is required: the one network supported',
+  });
+});
+
+const shape = fields(
+  {
+    domain,
+    volumes: z.array(volume).optional(),
+    networks: z.array(network).optional(),
+    nodeSelector: labels.optional(),
+    hostname: dnsLabel.optional(),
+    terminationGracePeriodSeconds: z.int().min(0).max(86_400).optional(),
+  },
+  [
+    'accessCredentials',
+    'affinity',
+    'architecture',
+    'dnsConfig',
+    'dnsPolicy',
+    'evictionStrategy',
+    'livenessProbe',
+    'priorityClassName',
+    'readinessProbe',
+    'resourceClaims',
+    'schedulerName',
+    'serviceAccountName',
+    'startStrategy',
+    'subdomain',
+    'tolerations',
+    'topologySpreadConstraints',
+    'utilityVolumes',
+  ],
+);
+
+export const instanceSpec = shape.superRefine((spec, context) => {
+  const { disks = [], interfaces = [] } = spec.domain.devices;
+  const { volumes = [], networks = [] } = spec;
+  const inDisks = ['domain', 'devices', 'disks'];
+  const inInterfaces = ['domain', 'devices', 'interfaces'];
+  const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
+    context.addIssue({ code: 'custom', path, params: { reason }, message });
+
+  const refuseRepeated = (names: readonly string[], path: PropertyKey[]) => {
+    for (const [index, name] of names.entries()) {
+      if (names.indexOf(name) < index)
+        refuse([...path, index, 'name'], `"${name}" is used twice`, 'FieldValueDuplicate');
+    }
+  };
+  refuseRepeated(namesOf(volumes), ['volumes']);
+  refuseRepeated(namesOf(disks), inDisks);
+  refuseRepeated(namesOf(interfaces), inInterfaces);
+  refuseRepeated(namesOf(networks), ['networks']);
+
+  const refuseUnmatched = (
+    names: readonly string[],
+    others: readonly string[],
+    path: PropertyKey[],
+    what: string,
+  ) => {
+    for (const [index, name] of names.entries()) {
+      if (!others.includes(name)) refuse([...path, index, 'name'], `no ${what} has the name "${name}"`);
+    }
+  };
+  refuseUnmatched(namesOf(disks), namesOf(volumes), inDisks, 'volume in spec.volumes');
+  refuseUnmatched(namesOf(interfaces), namesOf(networks), inInterfaces, 'network in spec.networks');
+  refuseUnmatched(
+    namesOf(networks),
+    namesOf(interfaces),
+    ['networks'],
+    'interface in spec.domain.devices.interfaces',
+  );
+  if (networks.length > 1)
+    refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
+
+  const seeds = volumes.flatMap(({ cloudInitNoCloud }, index) =>
+    cloudInitNoCloud === undefined ? [] : [index],
+  );
+  for (const index of seeds.slice(1))
+    refuse(['volumes', index, 'cloudInitNoCloud'], 'there can be one cloud-init volume');
+});
+export type InstanceSpec = z.infer<typeof instanceSpec>;
+
+function namesOf(items: readonly { readonly name: string }[]): string[] {
+  return items.map(({ name }) => name);
+}

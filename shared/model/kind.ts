@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import type { ObjectMeta } from './metadata.ts';
+import { objectMeta } from './metadata.ts';
+import { fields } from './schema.ts';
+
+/** A column that `kubectl get` shows, as in a CRD's `additionalPrinterColumns`. */
+export interface PrinterColumn {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'boolean' | 'date';
+  /** The subset of JSONPath in `hub/api/json-path.ts`, e.g. `.status.phase`. */
+  readonly jsonPath: string;
+  readonly description: string;
+  /** 0 is always shown, 1 with `-o wide`. */
+  readonly priority?: 0 | 1;
+}
+
+/** A resource object whose kind is not known to the reader. */
+export interface ResourceObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec?: unknown;
+  status?: unknown;
+  [field: string]: unknown;
+}
+
+/** All that the API needs to know of a kind to serve every verb of it. */
+export interface KindDefinition {
+  /** Empty for the core group. */
+  readonly group: string;
+  /** Served versions, the stored one first; they differ in `apiVersion` only. */
+  readonly versions: readonly [string, ...string[]];
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  /** Whether `status` is written through its own subresource only. */
+  readonly statusSubresource: boolean;
+  readonly columns: readonly PrinterColumn[];
+  /** The whole object. */
+  readonly schema: z.ZodType<ResourceObject>;
+}
+
+interface KindOptions extends Omit<KindDefinition, 'schema' | 'singular' | 'shortNames' | 'categories'> {
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  /** The fields beside `apiVersion`, `kind` and `metadata`. */
+  readonly shape: Record<string, z.ZodType>;
+}
+
+/** Describes a kind; its object's schema gets the type's names and metadata in front of `shape`. */
+export function defineKind({ shape, ...options }: KindOptions): KindDefinition {
+  const prefix = options.group === '' ? '' : `${options.group}/`;
+  const schema = fields({
+    apiVersion: z.enum(options.versions.map((version) => `${prefix}${version}`)),
+    kind: z.literal(options.kind),
+    metadata: objectMeta,
+    ...shape,
+  });
+  return {
+    shortNames: [],
+    categories: [],
+    ...options,
+    singular: options.kind.toLowerCase(),
+    // The strict object's inferred type has no index signature; what it accepts is a ResourceObject all the same.
+    schema: schema as unknown as z.ZodType<ResourceObject>,
+  };
+}
+
+/** `kubevirt.io/v1`, or `v1` in the core group. */
+export function apiVersionOf(kind: KindDefinition, version: string = kind.versions[0]): string {
+  return kind.group === '' ? version : `${kind.group}/${version}`;
+}

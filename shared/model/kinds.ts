@@ -1,0 +1,15 @@
+import { deviceKind } from './device.ts';
+import { eventKind } from './event.ts';
+import type { KindDefinition } from './kind.ts';
+import { namespaceKind } from './namespace.ts';
+import { virtualMachineInstanceKind } from './virtual-machine-instance.ts';
+import { virtualMachineKind } from './virtual-machine.ts';
+
+/** Every kind that the hub serves. */
+export const KINDS: readonly KindDefinition[] = [
+  namespaceKind,
+  eventKind,
+  deviceKind,
+  virtualMachineKind,
+  virtualMachineInstanceKind,
+];

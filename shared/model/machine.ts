@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { dataVolumeTemplate } from './data-volume.ts';
+import { instanceSpec } from './instance-spec.ts';
+import { fields, timestamp } from './schema.ts';
+import { interfaceStatus } from './virtual-machine-instance.ts';
+import { RUN_STRATEGIES } from './virtual-machine.ts';
+
+/** A machine as hub and device speak of it: what is desired of it, and what the device says it is. */
+
+/** The uid becomes a folder's name on the box, so it is nothing but a UUID. */
+export const machineUid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a UUID');
+
+const identity = {
+  uid: machineUid,
+  namespace: z.string(),
+  name: z.string(),
+  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
+};
+
+/** What one machine should be. `generation` is that of its object in the API. */
+export const desiredMachine = fields({
+  ...identity,
+  generation: z.int(),
+  runStrategy: z.enum(RUN_STRATEGIES),
+  dataVolumes: z.array(dataVolumeTemplate),
+  spec: instanceSpec,
+});
+export type DesiredMachine = z.infer<typeof desiredMachine>;
+
+/** A machine that was deleted: to be shut down, and its disks removed. Absence alone removes nothing. */
+export const removedMachine = fields({ ...identity, removed: z.literal(true) });
+export type RemovedMachine = z.infer<typeof removedMachine>;
+
+/** What a machine is doing, as its device sees it. */
+export const MACHINE_STATES = [
+  /** Not meant to run, and not running. */
+  'Stopped',
+  /** Waits for an image. */
+  'Provisioning',
+  'Starting',
+  'Running',
+  /** Its guest is held: by an I/O error, or by someone at its monitor. */
+  'Paused',
+  'Stopping',
+  /** Its guest shut itself down, or failed, and it is not to be run again. */
+  'Succeeded',
+  'Failed',
+  /** Failed, and will be tried again. */
+  'BackOff',
+  /** Can't be run as it is described; the message says why. */
+  'Refused',
+  /** Its process lives and does not answer. */
+  'Unknown',
+  'Removing',
+  'Removed',
+] as const;
+export type MachineState = (typeof MACHINE_STATES)[number];
+
+export const machineStatus = fields({
+  ...identity,
+  /** Of the desired machine that this status is about. */
+  generation: z.int(),
+  state: z.enum(MACHINE_STATES),
+  /** A CamelCase word and a sentence: why it is so, or what it waits for. */
+  reason: z.string(),
+  message: z.string(),
+  /** Since when the machine is in this state, by the device's clock. */
+  since: timestamp,
+  process: fields({
+    pid: z.int(),
+    startedAt: timestamp,
+    accelerator: z.enum(['kvm', 'tcg']),
+    guestAgent: z.boolean(),
+  }).optional(),
+  interfaces: z.array(interfaceStatus),
+  /** What differs between the running machine and its description, where it needs a restart. */
+  restartRequired: z.string().optional(),
+  /** An order given on the box that holds against the run strategy. */
+  override: fields({ verb: z.enum(['start', 'stop']), at: timestamp, reason: z.string() }).optional(),
+});
+export type MachineStatus = z.infer<typeof machineStatus>;

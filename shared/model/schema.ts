@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { parseQuantity } from '../base/quantity.ts';
+
+/**
+ * The pieces that every resource's schema is made of. All objects are strict: a field that is not named is
+ * refused, with what the reader can do about it.
+ */
+
+/** A DNS-1123 label (RFC 1123): at most 63 of a-z, 0-9 and '-', starting and ending with a letter or digit. */
+export const dnsLabel = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS-1123 label: lower case letters, digits and "-"');
+
+/** A DNS-1123 subdomain: labels joined by dots, at most 253 characters. */
+export const dnsSubdomain = z
+  .string()
+  .max(253)
+  .regex(
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+    'must be a DNS-1123 subdomain: lower case letters, digits, "-" and "."',
+  );
+
+/** A Kubernetes quantity of something that can't be negative, as text (`512Mi`) or as a bare number. */
+export const quantity = z
+  .union([z.string(), z.number()])
+  .refine((value) => (parseQuantity(String(value)) ?? -1) >= 0, 'must be a quantity such as 512Mi, 2G or 1.5')
+  .transform(String);
+
+/** A quantity of which zero makes no sense (memory, a disk's size). */
+export const positiveQuantity = quantity.refine(
+  (value) => (parseQuantity(value) ?? 0) >= 1,
+  'must be greater than zero',
+);
+
+export const base64 = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, 'must be base64 text');
+
+export const timestamp = z.iso.datetime({ offset: true });
+
+/**
+ * An object of exactly these fields. `unsupported` names fields that KubeVirt's format has and Holdfast does
+ * not run: they are refused as such, so that nobody takes them for a typing error.
+ */
+export function fields<Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+  unsupported: readonly string[] = [],
+) {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => describeUnknownKey(key, Object.keys(shape), unsupported)).join('\n')
+        : undefined,
+  });
+}
+
+export const UNSUPPORTED = 'is a KubeVirt field that Holdfast does not support';
+
+function describeUnknownKey(key: string, known: readonly string[], unsupported: readonly string[]): string {
+  if (unsupported.includes(key)) return UNSUPPORTED;
+  const meant = known.find((name) => isNearly(name.toLowerCase(), key.toLowerCase()));
+  return meant === undefined
+    ? `unknown field; known here: ${known.join(', ')}`
+    : `unknown field; did you mean "${meant}"?`;
+}
+
+/** Whether two names differ by at most one inserted, dropped or changed letter, or two swapped ones. */
+function isNearly(a: string, b: string): boolean {
+  let start = 0;
+  while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
+  let end = 0;
+  while (end < a.length - start && end < b.length - start && a.at(-1 - end) === b.at(-1 - end)) end += 1;
+  const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  if (left.length <= 1 && right.length <= 1) return true;
+  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
+}

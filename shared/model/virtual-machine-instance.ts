@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { instanceSpec } from './instance-spec.ts';
+import { defineKind } from './kind.ts';
+import type { ObjectMeta } from './metadata.ts';
+import { condition } from './metadata.ts';
+import { fields, timestamp } from './schema.ts';
+
+/** KubeVirt's phases of a run; `Unknown` where the device can't be heard. */
+export const INSTANCE_PHASES = [
+  'Pending',
+  'Scheduling',
+  'Scheduled',
+  'Running',
+  'Succeeded',
+  'Failed',
+  'Unknown',
+] as const;
+export type InstancePhase = (typeof INSTANCE_PHASES)[number];
+
+/** A guest's port as the box forwards it: `hostPort` of `hostAddress` leads to `port` in the guest. */
+export const forwardedPort = fields({
+  name: z.string().optional(),
+  port: z.int(),
+  protocol: z.enum(['TCP', 'UDP']),
+  hostPort: z.int(),
+  hostAddress: z.string(),
+});
+export type ForwardedPort = z.infer<typeof forwardedPort>;
+
+export const interfaceStatus = fields({
+  name: z.string(),
+  mac: z.string().optional(),
+  interfaceName: z.string().optional(),
+  ipAddress: z.string().optional(),
+  ipAddresses: z.array(z.string()).optional(),
+  infoSource: z.string().optional(),
+  /** Ours: KubeVirt gives a machine an address of its own instead. */
+  ports: z.array(forwardedPort).optional(),
+});
+export type InterfaceStatus = z.infer<typeof interfaceStatus>;
+
+const status = fields({
+  phase: z.enum(INSTANCE_PHASES).optional(),
+  reason: z.string().optional(),
+  nodeName: z.string().optional(),
+  conditions: z.array(condition).optional(),
+  interfaces: z.array(interfaceStatus).optional(),
+  phaseTransitionTimestamps: z
+    .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))
+    .optional(),
+});
+export type InstanceStatus = z.infer<typeof status>;
+
+export interface VirtualMachineInstance {
+  apiVersion: string;
+  kind: 'VirtualMachineInstance';
+  metadata: ObjectMeta;
+  spec: z.infer<typeof instanceSpec>;
+  status?: InstanceStatus;
+}
+
+export const virtualMachineInstanceKind = defineKind({
+  group: 'kubevirt.io',
+  versions: ['v1', 'v1alpha3'],
+  kind: 'VirtualMachineInstance',
+  plural: 'virtualmachineinstances',
+  shortNames: ['vmi', 'vmis'],
+  categories: ['all'],
+  namespaced: true,
+  statusSubresource: true,
+  columns: [
+    {
+      name: 'Age',
+      type: 'date',
+      jsonPath: '.metadata.creationTimestamp',
+      description: 'Time since the run was asked for',
+    },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Phase of the run' },
+    {
+      name: 'IP',
+      type: 'string',
+      jsonPath: '.status.interfaces[0].ipAddress',
+      description: 'Address of the guest',
+    },
+    { name: 'NodeName', type: 'string', jsonPath: '.status.nodeName', description: 'Device that runs it' },
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether the guest runs',
+    },
+    {
+      name: 'Ports',
+      type: 'string',
+      jsonPath: '.status.interfaces[0].ports[*].hostPort',
+      description: "The box's ports that lead to the guest's",
+      priority: 1,
+    },
+    {
+      name: 'Paused',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Paused")].status',
+      description: 'Whether the guest is paused',
+      priority: 1,
+    },
+  ],
+  shape: { spec: instanceSpec, status: status.optional() },
+});
