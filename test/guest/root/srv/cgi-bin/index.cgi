@@ -6,15 +6,14 @@ pressed=false
 [ ! -e /run/power-button ] || pressed=true
 
 disks=
-for path in /sys/block/vd* /sys/block/sd*; do
+for path in /sys/block/vd*; do
   [ -e "$path" ] || continue
   read -r sectors <"$path/size"
   disks="$disks${disks:+,}{\"name\":\"${path##*/}\",\"bytes\":$((sectors * 512))}"
 done
 
 printf 'Content-Type: application/json\r\n\r\n'
-cat <<JSON
-{"hostname":"$(hostname)","instanceId":"$(cat /run/instance-id)","uptimeSeconds":$uptime,"bootId":"$boot_id",
-"boots":$(cat /run/boots),"powerButton":$pressed,"disks":[$disks],
-"memoryBytes":$(($(awk '/^MemTotal/ { print $2 }' /proc/meminfo) * 1024)),"cpus":$(nproc)}
-JSON
+printf '{"hostname":"%s","instanceId":"%s","uptimeSeconds":%s,"bootId":"%s","boots":%s,"powerButton":%s,' \
+  "$(hostname)" "$(cat /run/instance-id)" "$uptime" "$boot_id" "$(cat /run/boots)" "$pressed"
+printf '"disks":[%s],"memoryBytes":%s,"cpus":%s}\n' \
+  "$disks" "$(awk '/^MemTotal/ { print $2 * 1024 }' /proc/meminfo)" "$(nproc)"

@@ -1,0 +1,103 @@
+import { Command, CommanderError, Option } from 'commander';
+import { AGENT_SETTINGS } from '../agent/config.ts';
+import type { Output } from '../agent/local/main.ts';
+import { DEMO_SETTINGS } from '../demo/config.ts';
+import { HUB_SETTINGS } from '../hub/config.ts';
+import { messageOf } from '../shared/base/errors.ts';
+import { ConfigError } from '../shared/config/load.ts';
+import type { Settings } from '../shared/config/settings.ts';
+import { flagOf, variableOf } from '../shared/config/settings.ts';
+import { VERSION } from '../shared/version.ts';
+
+/** The one command line. Each command's code is loaded when it is called, so that an agent stays small. */
+
+type Flags = Record<string, string | undefined>;
+
+const WRONG_USE = 2;
+
+const program = new Command('holdfast')
+  .description('Virtual machines in stores and branches, managed from one place')
+  .version(VERSION)
+  .exitOverride();
+
+addSettings(program.command('hub').description('run the hub: API, broker and store'), HUB_SETTINGS).action(
+  async (flags: Flags) => (await import('../hub/main.ts')).runHub(flags),
+);
+
+addSettings(program.command('agent').description('run the agent of this box'), AGENT_SETTINGS).action(
+  async (flags: Flags) => (await import('../agent/main.ts')).runAgent(flags),
+);
+
+addSettings(
+  program.command('demo').description('run a hub, an agent and a small machine on this computer'),
+  DEMO_SETTINGS,
+).action(async (flags: Flags) => (await import('../demo/main.ts')).runDemo(flags));
+
+const output = () =>
+  new Option('-o, --output <FORM>', 'how to print').choices(['text', 'json', 'yaml']).default('text');
+
+addDataDir(program.command('status').description("this box's link, outbox and machines, hub or no hub"))
+  .addOption(output())
+  .action(async ({ output: form, ...flags }: Flags) => {
+    await (await import('../agent/local/main.ts')).printStatus(flags, form as Output);
+  });
+
+const vm = program.command('vm').description("this box's machines, hub or no hub");
+
+addDataDir(vm.command('list').description('the machines and what they do'))
+  .addOption(output())
+  .action(async ({ output: form, ...flags }: Flags) => {
+    await (await import('../agent/local/main.ts')).printMachines(flags, form as Output);
+  });
+
+const ORDERS = {
+  start: 'start a machine, whatever its run strategy says',
+  stop: 'shut a machine down and keep it down until it is started here or the hub changes its run strategy',
+  restart: 'shut a machine down and start it again, with the changes that wait for that',
+} as const;
+for (const verb of ['start', 'stop', 'restart'] as const) {
+  addDataDir(vm.command(`${verb} <[namespace/]name>`).description(ORDERS[verb]))
+    .option('--reason <TEXT>', 'why, for the hub to know', 'no reason was given')
+    .option('--no-wait', 'return at once')
+    .action(async (name: string, { reason, wait, ...flags }: { reason: string; wait: boolean } & Flags) => {
+      await (await import('../agent/local/main.ts')).orderMachine(flags, verb, name, reason, wait);
+    });
+}
+
+addDataDir(
+  vm.command('console <[namespace/]name>').description("join a machine's serial console; Ctrl-] leaves"),
+).action(async (name: string, flags: Flags) =>
+  (await import('../agent/local/main.ts')).joinConsole(flags, name),
+);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Says what went wrong in one line and gives the exit code: 2 for a wrong call or configuration, 1 for the rest. */
+function report(error: unknown): number {
+  // Commander has already printed its own.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
+  process.stderr.write(`holdfast: ${messageOf(error)}\n`);
+  return error instanceof ConfigError ? WRONG_USE : 1;
+}
+
+/** A table's settings as flags. Defaults are left to the table: a flag that is not given must not hide the file's. */
+function addSettings(command: Command, settings: Settings): Command {
+  for (const [key, { placeholder, prose, fallback }] of Object.entries(settings)) {
+    const value = fallback === undefined ? 'required' : `default: ${fallback === '' ? 'none' : fallback}`;
+    command.option(`${flagOf(key)} <${placeholder}>`, `${prose} (${value}; ${variableOf(key)})`);
+  }
+  return command
+    .option(
+      '--config <FILE>',
+      'a YAML file with these settings, by their names in camelCase (HOLDFAST_CONFIG)',
+    )
+    .exitOverride();
+}
+
+function addDataDir(command: Command): Command {
+  return addSettings(command, { dataDir: AGENT_SETTINGS.dataDir });
+}
