@@ -10,6 +10,9 @@ import type { MachineMemory } from './plan/memory.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
 
+/** A forwarded port and the guest's interface that it leads to. */
+export type HostPort = ForwardedPort & { readonly interface: string };
+
 /** Written before QEMU starts and kept beside the disks: what it takes to know the process again. */
 export interface RunRecord {
   readonly uid: string;
@@ -20,7 +23,7 @@ export interface RunRecord {
   /** The boot of the host in which it was started. */
   readonly bootId: string;
   readonly accelerator: Accelerator;
-  readonly ports: readonly (ForwardedPort & { readonly interface: string })[];
+  readonly ports: readonly HostPort[];
   /** `CompiledMachine.fingerprint` of what was started. */
   readonly fingerprint: string;
   readonly startedAtMs: number;
@@ -169,6 +172,9 @@ export interface Store {
   epoch(): string;
   /** The number of the next connection, each time one higher. */
   nextConnection(): number;
+  /** Whether the link was up when that was last noted, and since when; undefined before the first time. */
+  link(): { readonly up: boolean; readonly sinceMs: number } | undefined;
+  saveLink(link: { readonly up: boolean; readonly sinceMs: number }): void;
   desired(): { readonly generation: number; readonly hash: string } | undefined;
   saveDesired(generation: number, hash: string, text: string): void;
   machines(): MachineRow[];

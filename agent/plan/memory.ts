@@ -1,37 +1,57 @@
 import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { RunStrategy } from '../../shared/model/virtual-machine.ts';
 
-/** How a run ended: by the guest's own shutdown, by a failure of it, or by our stopping it. */
+/** How a run ended: by the guest's own shutdown, by a failure, or by our stopping it. */
 export type RunEnd = 'shutdown' | 'failed' | 'stopped';
+
+/** One start of a machine. It is remembered before it is made, so that a start is never made twice. */
+export interface RunMemory {
+  /** From 1, rising. */
+  readonly number: number;
+  /** When the guest was first seen running. */
+  readonly runningSinceMs?: number;
+  readonly ended?: { readonly atMs: number; readonly how: RunEnd; readonly detail: string };
+}
+
+/** A stop under way. */
+export interface StopMemory {
+  readonly sinceMs: number;
+  readonly presses: number;
+  readonly quitSent: boolean;
+  /** The machine is wanted again: nothing more is done to it, but should its guest go down, it was our doing. */
+  readonly cancelled: boolean;
+}
+
+/** An order given on the box. It holds until the opposite order, or until the hub changes the run strategy. */
+export interface Override {
+  readonly verb: 'start' | 'stop';
+  readonly atMs: number;
+  readonly reason: string;
+}
 
 /** What the planner remembers of a machine between ticks; stored, so that it outlives the agent. */
 export interface MachineMemory {
-  /** The newest run: decided on before it is started. */
-  readonly run?: {
-    readonly number: number;
-    readonly decidedAtMs: number;
-    readonly runningSinceMs?: number;
-    readonly ended?: { readonly atMs: number; readonly how: RunEnd; readonly detail: string };
-  };
-  /** Runs in a row that failed before or soon after Running, and when the next may begin. */
+  readonly run?: RunMemory;
+  /** Runs in a row that ended too soon, and when the next may begin. */
   readonly failures: number;
   readonly nextStartAtMs?: number;
-  /** A stop under way. */
-  readonly stop?: {
-    readonly sinceMs: number;
-    readonly presses: number;
-    readonly quitSent: boolean;
-    readonly killSent: boolean;
-  };
-  /** An order given on the box. */
-  readonly override?: { readonly verb: 'start' | 'stop'; readonly atMs: number; readonly reason: string };
-  readonly restartAskedAtMs?: number;
-  /** The run strategy last planned for: an order on the box ends when the hub's changes. */
+  readonly stop?: StopMemory;
+  readonly override?: Override;
+  /** A restart was asked for on the box and its stop is not done. */
+  readonly restarting?: boolean;
+  /** The run strategy last planned for. */
   readonly runStrategy?: RunStrategy;
-  /** Since when the guest is held by an I/O error, and when it was last let go on. */
+  /** When a guest held by an I/O error was last let go on. */
   readonly resumedAtMs?: number;
   /** The status last reported. */
   readonly reported?: MachineStatus;
 }
 
 export const EMPTY_MEMORY: MachineMemory = { failures: 0 };
+
+/** A copy of `memory` without some of its members. */
+export function forget(memory: MachineMemory, ...members: (keyof MachineMemory)[]): MachineMemory {
+  const copy: Record<string, unknown> = { ...memory };
+  for (const member of members) delete copy[member];
+  return copy as unknown as MachineMemory;
+}

@@ -33,8 +33,7 @@ const status = fields({
   desiredGeneration: z.int().optional(),
   observedGeneration: z.int().optional(),
   machines: z.int().optional(),
-  /** When the newest report happened, by the device's clock, and when the hub got it. */
-  lastReportTime: timestamp.optional(),
+  /** When the device was last heard, to half a minute. */
   lastReceivedTime: timestamp.optional(),
 });
 export type DeviceStatus = z.infer<typeof status>;

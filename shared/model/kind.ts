@@ -73,3 +73,8 @@ export function defineKind({ shape, ...options }: KindOptions): KindDefinition {
 export function apiVersionOf(kind: KindDefinition, version: string = kind.versions[0]): string {
   return kind.group === '' ? version : `${kind.group}/${version}`;
 }
+
+/** The name under which the store keeps a kind, whatever its version: `kubevirt.io/VirtualMachine`, `/Event`. */
+export function groupKindOf(kind: Pick<KindDefinition, 'group' | 'kind'>): string {
+  return `${kind.group}/${kind.kind}`;
+}

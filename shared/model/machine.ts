@@ -17,6 +17,10 @@ const identity = {
   kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
 };
 
+/** Which machine an entry is about, whatever else it says. */
+export const machineIdentity = z.object(identity);
+export type MachineIdentity = z.infer<typeof machineIdentity>;
+
 /** What one machine should be. `generation` is that of its object in the API. */
 export const desiredMachine = fields({
   ...identity,

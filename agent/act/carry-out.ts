@@ -1,0 +1,26 @@
+import type { Action } from '../plan/plan.ts';
+import type { Images, Machines } from '../ports.ts';
+
+/**
+ * Carries out one action, and decides nothing.
+ * @throws EffectError where the effect failed
+ */
+export async function carryOut(action: Action, machines: Machines, images: Images): Promise<void> {
+  switch (action.kind) {
+    case 'fetch-image':
+      images.fetch(action.source);
+      return;
+    case 'start':
+      return machines.start(action);
+    case 'power-button':
+      return machines.powerButton(action.uid);
+    case 'resume':
+      return machines.resume(action.uid);
+    case 'quit':
+      return machines.quit(action.uid);
+    case 'kill':
+      return machines.kill(action.uid);
+    case 'remove':
+      return machines.remove(action.uid);
+  }
+}

@@ -1,0 +1,120 @@
+import { messageOf } from '../shared/base/errors.ts';
+import type { Clock, Log, Random } from '../shared/ports.ts';
+import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
+import type { Box } from './plan/plan.ts';
+import { createLoop } from './loop.ts';
+import type { LocalDoor } from './local/door.ts';
+import { createLocalDoor } from './local/door.ts';
+import { createInbox } from './sync/inbox.ts';
+import { createSession } from './sync/session.ts';
+
+/** How often the box's own figures are reported. */
+const FACTS_EVERY_MS = 60 * 60_000;
+
+export interface AgentPorts {
+  readonly store: Store;
+  readonly machines: Machines;
+  readonly images: Images;
+  readonly link: Link;
+  readonly facts: Facts;
+  readonly accelerator: AcceleratorProbe;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface AgentOptions {
+  readonly device: string;
+  readonly version: string;
+  readonly bootId: string;
+}
+
+export interface Agent {
+  start(): void;
+  /** What `holdfast status` and `holdfast vm` ask of the agent. */
+  readonly door: LocalDoor;
+  /** Lets go of everything; machines go on. */
+  stop(): Promise<void>;
+}
+
+/** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
+export function createAgent({ device, version, bootId }: AgentOptions, ports: AgentPorts): Agent {
+  const { store, machines, images, clock, random, log } = ports;
+  let box: Box = { bootId, acceleratorReason: 'which accelerator works is being found out' };
+  let cancelFacts = () => {};
+  let stopped = false;
+
+  const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
+  const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake() });
+  const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
+  const session = createSession({
+    agentVersion: version,
+    store,
+    link: ports.link,
+    inbox,
+    clock,
+    random,
+    log,
+  });
+
+  async function findAccelerator(): Promise<void> {
+    const { accelerator, reason } = await ports.accelerator.detect();
+    box = { bootId, acceleratorReason: reason, ...(accelerator === undefined ? {} : { accelerator }) };
+    log.info({ accelerator, reason }, 'accelerator');
+    loop.wake();
+  }
+
+  async function reportFacts(): Promise<void> {
+    const { accelerator, acceleratorReason } = box;
+    const facts = {
+      ...(await ports.facts.read()),
+      acceleratorReason,
+      ...(accelerator === undefined ? {} : { accelerator }),
+    };
+    if (stopped) return;
+    store.putStatus('device', { kind: 'device', facts }, happening());
+    session.wake();
+  }
+
+  function keepReportingFacts(): void {
+    if (stopped) return;
+    reportFacts().catch((error: unknown) =>
+      log.warn({ error: messageOf(error) }, 'reading the facts of the box'),
+    );
+    cancelFacts = clock.after(FACTS_EVERY_MS, keepReportingFacts);
+  }
+
+  return {
+    start() {
+      machines.onChange(() => loop.wake());
+      images.onChange(() => loop.wake());
+      session.start();
+      loop.wake();
+      findAccelerator()
+        .catch((error: unknown) => {
+          box = { bootId, acceleratorReason: `no accelerator was found: ${messageOf(error)}` };
+          log.error({ error: messageOf(error) }, 'finding the accelerator');
+        })
+        .finally(keepReportingFacts);
+    },
+    door: createLocalDoor({
+      device,
+      version,
+      store,
+      machines,
+      clock,
+      session,
+      wake: () => loop.wake(),
+      happening,
+    }),
+    async stop() {
+      stopped = true;
+      cancelFacts();
+      await loop.stop();
+      await session.stop();
+      await images.close();
+      await machines.close();
+      store.close();
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { LOG_LEVELS } from '../shared/host/log.ts';
+import type { ConfigOf } from '../shared/config/settings.ts';
+import { brokerUrl, choice, folder, integer, ipAddress, label } from '../shared/config/settings.ts';
+
+/** Every setting of the agent: flags, `HOLDFAST_*` variables, keys of the config file and `--help` come from here. */
+export const AGENT_SETTINGS = {
+  dataDir: folder({ prose: 'where disks, images and state are kept', fallback: '/var/lib/holdfast/agent' }),
+  name: label({ prose: "the device's name" }),
+  hub: brokerUrl({ prose: "the hub's MQTT address, e.g. mqtt://127.0.0.1:1883" }),
+  accel: choice(['auto', 'kvm', 'tcg'], {
+    prose: 'what runs guests: auto tries KVM out, once per boot of the box',
+    fallback: 'auto',
+  }),
+  forwardAddress: ipAddress({
+    prose: "the box's address that guests' ports are forwarded from",
+    fallback: '127.0.0.1',
+  }),
+  localImages: folder({
+    prose: 'the folder that file:/// sources of manifests must lie in',
+    fallback: '/var/lib/holdfast/local',
+  }),
+  qemuUser: {
+    placeholder: 'USER',
+    prose: 'the user that runs QEMU where the agent is root; empty for root itself',
+    fallback: 'holdfast-qemu',
+    parse: (text: string) => text,
+  },
+  keepalive: integer(5, 1200, {
+    prose: 'seconds of silence after which the link is tested',
+    fallback: '240',
+  }),
+  reserveMebibytes: integer(0, 1_048_576, {
+    prose: 'MiB of disk that downloads leave free',
+    fallback: '512',
+  }),
+  logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
+};
+export type AgentConfig = ConfigOf<typeof AGENT_SETTINGS>;

@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { codeOf } from '../../shared/base/errors.ts';
+import { withSocketPath } from '../../shared/host/unix-socket.ts';
+import type { OrderVerb } from '../plan/order.ts';
+import type { LocalStatus } from './door.ts';
+
+/** How long the agent may take to answer. */
+const DEADLINE_MS = 10_000;
+
+export const SOCKET_NAME = 'agent.sock';
+
+/** Asks the agent of `dataDir`; every call throws an Error with a sentence that says what to do. */
+export interface LocalClient {
+  status(): Promise<LocalStatus>;
+  order(verb: OrderVerb, machine: string, reason: string): Promise<void>;
+  openConsole(machine: string): Promise<Duplex>;
+}
+
+export function createLocalClient(dataDir: string): LocalClient {
+  async function call(method: string, path: string, body?: object): Promise<string> {
+    const { response } = await send(dataDir, method, path, {}, body);
+    return readAnswer(response);
+  }
+  return {
+    status: async () => JSON.parse(await call('GET', '/status')) as LocalStatus,
+    async order(verb, machine, reason) {
+      await call('POST', '/orders', { verb, machine, reason });
+    },
+    async openConsole(machine) {
+      const path = `/console?machine=${encodeURIComponent(machine)}`;
+      const { response, socket } = await send(dataDir, 'GET', path, {
+        connection: 'Upgrade',
+        upgrade: 'console',
+      });
+      if (socket !== undefined) return socket;
+      await readAnswer(response);
+      throw new Error('the agent did not open a console');
+    },
+  };
+}
+
+async function send(
+  dataDir: string,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body?: object,
+): Promise<{ response: IncomingMessage; socket?: Duplex }> {
+  const socketPath = join(dataDir, SOCKET_NAME);
+  try {
+    return await withSocketPath(
+      socketPath,
+      (short) =>
+        new Promise((resolve, reject) => {
+          const call = request({ socketPath: short, method, path, headers, timeout: DEADLINE_MS });
+          call.on('response', (response) => resolve({ response }));
+          call.on('upgrade', (response, socket, head) => {
+            if (head.length > 0) socket.unshift(head);
+            resolve({ response, socket });
+          });
+          call.on('timeout', () =>
+            call.destroy(new Error(`the agent did not answer within ${DEADLINE_MS / 1000} s`)),
+          );
+          call.on('error', reject);
+          call.end(body === undefined ? undefined : JSON.stringify(body));
+        }),
+    );
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'ENOENT' && code !== 'ECONNREFUSED') throw error;
+    throw new Error(`no agent runs with ${dataDir}: start one, or name its --data-dir`, { cause: error });
+  }
+}
+
+async function readAnswer(response: IncomingMessage): Promise<string> {
+  const answer = await text(response);
+  if ((response.statusCode ?? 500) < 300) return answer;
+  let told: unknown;
+  try {
+    told = JSON.parse(answer);
+  } catch {
+    told = undefined;
+  }
+  const known = typeof told === 'object' && told !== null && 'error' in told ? String(told.error) : undefined;
+  throw new Error(known ?? `the agent answered ${response.statusCode}: ${answer}`);
+}

@@ -1,0 +1,164 @@
+import type { Duplex } from 'node:stream';
+import { EffectError } from '../../shared/base/errors.ts';
+import { formatTime } from '../../shared/base/time.ts';
+import { phaseOf } from '../../shared/model/machine-phase.ts';
+import type { MachineIdentity, MachineStatus } from '../../shared/model/machine.ts';
+import type { Clock } from '../../shared/ports.ts';
+import type { OrderVerb } from '../plan/order.ts';
+import { applyOrder } from '../plan/order.ts';
+import { readWanted } from '../plan/read-wanted.ts';
+import type { Happening, MachineRow, Machines, Store } from '../ports.ts';
+import type { Session } from '../sync/session.ts';
+
+/** What can be asked of the agent on the box itself; none of it needs the link. */
+export interface LocalDoor {
+  status(): LocalStatus;
+  /**
+   * Gives an order to the machine `name` or `namespace/name`; it holds against the run strategy until the
+   * opposite order, or until the hub changes that strategy.
+   * @throws EffectError `NotFound`, `Ambiguous`, `NotRunning`
+   */
+  order(verb: OrderVerb, machine: string, reason: string): void;
+  /** @throws EffectError as `order`, and as `Machines.openConsole` */
+  openConsole(machine: string): Promise<Duplex>;
+}
+
+export interface LocalMachine {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** KubeVirt's phase, or `Stopped` where there is no run. */
+  readonly phase: string;
+  readonly pid?: number;
+  readonly state: string;
+  readonly message: string;
+  readonly since: string;
+  readonly ports: readonly { readonly port: number; readonly protocol: string; readonly host: string }[];
+  readonly override?: MachineStatus['override'];
+}
+
+export interface LocalStatus {
+  readonly device: string;
+  readonly version: string;
+  readonly link: { readonly state: 'up' | 'down'; readonly since: string };
+  readonly outbox: { readonly pending: number };
+  readonly desired: { readonly generation: number };
+  readonly machines: readonly LocalMachine[];
+}
+
+interface DoorOptions {
+  readonly device: string;
+  readonly version: string;
+  readonly store: Store;
+  readonly machines: Machines;
+  readonly clock: Clock;
+  readonly session: Pick<Session, 'link'>;
+  readonly happening: () => Happening;
+  readonly wake: () => void;
+}
+
+export function createLocalDoor(options: DoorOptions): LocalDoor {
+  const { device, version, store, machines, clock, session, happening, wake } = options;
+
+  function find(machine: string): { row: MachineRow; identity: MachineIdentity } {
+    const matches = store.machines().flatMap((row) => {
+      const identity = identityOf(row);
+      if (identity === undefined) return [];
+      const names = [identity.name, `${identity.namespace}/${identity.name}`, identity.uid];
+      return names.includes(machine) ? [{ row, identity }] : [];
+    });
+    const [match] = matches;
+    if (match === undefined)
+      throw new EffectError('NotFound', machine, `there is no machine "${machine}" on ${device}`);
+    if (matches.length === 1) return match;
+    const names = matches.map(({ identity }) => `${identity.namespace}/${identity.name}`).join(', ');
+    throw new EffectError(
+      'Ambiguous',
+      machine,
+      `"${machine}" may be any of ${names}: give the namespace too`,
+    );
+  }
+
+  return {
+    status() {
+      const link = session.link();
+      return {
+        device,
+        version,
+        link: { state: link.up ? 'up' : 'down', since: formatTime(link.sinceMs) },
+        outbox: { pending: store.pendingReports() },
+        desired: { generation: store.desired()?.generation ?? 0 },
+        machines: store.machines().flatMap((row) => describe(row)),
+      };
+    },
+    order(verb, machine, reason) {
+      store.transaction(() => {
+        const { row, identity } = find(machine);
+        const { reported } = row.memory;
+        if (verb === 'restart' && reported?.process === undefined) {
+          const state = reported?.state ?? 'not looked at yet';
+          throw new EffectError(
+            'NotRunning',
+            machine,
+            `"${machine}" does not run (${state}): start it instead`,
+          );
+        }
+        const memory = applyOrder(row.memory, verb, clock.now(), reason);
+        store.putMachine({ ...row, memory });
+        const message = `${verb} was ordered on the box: ${reason}`;
+        const { uid, namespace, name, kind } = identity;
+        const event = { kind: 'event', type: 'Normal', reason: 'LocalOrder', message } as const;
+        store.appendEvent({ ...event, machine: { uid, namespace, name, kind } }, happening());
+      });
+      wake();
+    },
+    openConsole: async (machine) => machines.openConsole(find(machine).row.uid),
+  };
+}
+
+function identityOf({ desired }: MachineRow): MachineIdentity | undefined {
+  const wanted = readWanted(desired);
+  if (wanted === undefined) return undefined;
+  return wanted.kind === 'refused' ? wanted.identity : wanted.desired;
+}
+
+function describe(row: MachineRow): LocalMachine[] {
+  const identity = identityOf(row);
+  if (identity === undefined) return [];
+  const { namespace, name, uid } = identity;
+  const { reported } = row.memory;
+  if (reported === undefined) {
+    return [
+      {
+        namespace,
+        name,
+        uid,
+        phase: 'Pending',
+        state: 'Pending',
+        message: 'not looked at yet',
+        since: '',
+        ports: [],
+      },
+    ];
+  }
+  const { state, message, since, process, interfaces, override } = reported;
+  const ports = interfaces.flatMap((one) => one.ports ?? []);
+  return [
+    {
+      namespace,
+      name,
+      uid,
+      phase: phaseOf(state) ?? 'Stopped',
+      ...(process === undefined ? {} : { pid: process.pid }),
+      state,
+      message,
+      since,
+      ports: ports.map(({ port, protocol, hostAddress, hostPort }) => ({
+        port,
+        protocol,
+        host: `${hostAddress}:${hostPort}`,
+      })),
+      ...(override === undefined ? {} : { override }),
+    },
+  ];
+}

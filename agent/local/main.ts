@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify as stringifyYaml } from 'yaml';
+import { loadConfig } from '../../shared/config/load.ts';
+import { formatTable } from '../../shared/base/table.ts';
+import { AGENT_SETTINGS } from '../config.ts';
+import type { OrderVerb } from '../plan/order.ts';
+import type { LocalClient } from './client.ts';
+import { createLocalClient } from './client.ts';
+import type { LocalMachine, LocalStatus } from './door.ts';
+
+/** The commands on a box: what they print, and when they are done. */
+
+export const OUTPUTS = ['text', 'json', 'yaml'] as const;
+export type Output = (typeof OUTPUTS)[number];
+export const LOCAL_SETTINGS = { dataDir: AGENT_SETTINGS.dataDir };
+
+/** The key that leaves a console, as in virtctl: Ctrl-]. */
+const LEAVE_CONSOLE = 0x1d;
+const POLL_MS = 300;
+/** How long an order is watched; its machine's grace period may be longer, and it then goes on unwatched. */
+const WATCH_MS = 120_000;
+
+type Flags = Readonly<Record<string, string | undefined>>;
+
+export async function printStatus(flags: Flags, output: Output): Promise<void> {
+  const status = await connect(flags).status();
+  print(status, output, () => {
+    const { device, version, link, outbox, desired, machines } = status;
+    const waits = outbox.pending === 1 ? '1 report waits' : `${outbox.pending} reports wait`;
+    return [
+      `device   ${device} (agent ${version})`,
+      `link     ${link.state} since ${link.since}`,
+      `outbox   ${waits} to be sent`,
+      `desired  generation ${desired.generation}`,
+      '',
+      tableOf(machines),
+    ].join('\n');
+  });
+}
+
+export async function printMachines(flags: Flags, output: Output): Promise<void> {
+  const { machines } = await connect(flags).status();
+  print(machines, output, () => tableOf(machines));
+}
+
+export async function orderMachine(
+  flags: Flags,
+  verb: OrderVerb,
+  machine: string,
+  reason: string,
+  wait: boolean,
+) {
+  const client = connect(flags);
+  const before = find(await client.status(), machine);
+  await client.order(verb, machine, reason);
+  if (wait) await watchOrder(client, verb, machine, before?.pid);
+}
+
+/** Says each state that the machine passes through until it is where the order leads. */
+async function watchOrder(
+  client: LocalClient,
+  verb: OrderVerb,
+  machine: string,
+  pid: number | undefined,
+): Promise<void> {
+  let said = '';
+  for (let waitedMs = 0; waitedMs < WATCH_MS; waitedMs += POLL_MS) {
+    const now = find(await client.status(), machine);
+    const line = `${now?.state}: ${now?.message}`;
+    if (line !== said) process.stdout.write(`${line}\n`);
+    said = line;
+    const runs = now?.state === 'Running';
+    if (verb === 'stop' ? now?.pid === undefined : runs && (verb === 'start' || now.pid !== pid)) return;
+    if (now?.state === 'Refused') throw new Error(`${machine} can't be started: ${now.message}`);
+    await sleep(POLL_MS);
+  }
+  throw new Error(`${machine} is still not there after ${WATCH_MS / 1000} s; the order holds and goes on`);
+}
+
+/** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */
+export async function joinConsole(flags: Flags, machine: string): Promise<void> {
+  const serial = await connect(flags).openConsole(machine);
+  const { stdin, stdout, stderr } = process;
+  if (stdin.isTTY) stdin.setRawMode(true);
+  stderr.write(`Connected to ${machine}; leave with Ctrl-]\r\n`);
+  await new Promise<void>((resolve) => {
+    serial.on('data', (chunk: Buffer) => stdout.write(chunk));
+    serial.on('close', resolve);
+    serial.on('error', () => resolve());
+    stdin.on('data', (chunk: Buffer) => {
+      const leave = stdin.isTTY ? chunk.indexOf(LEAVE_CONSOLE) : -1;
+      if (leave >= 0) resolve();
+      else serial.write(chunk);
+    });
+    stdin.on('end', () => setTimeout(resolve, POLL_MS));
+  });
+  serial.destroy();
+  if (stdin.isTTY) stdin.setRawMode(false);
+  stdin.pause();
+  stderr.write('\r\n');
+}
+
+function connect(flags: Flags): LocalClient {
+  return createLocalClient(loadConfig(LOCAL_SETTINGS, { flags, environment: process.env }).dataDir);
+}
+
+function find({ machines }: LocalStatus, machine: string): LocalMachine | undefined {
+  return machines.find(({ namespace, name, uid }) => [name, `${namespace}/${name}`, uid].includes(machine));
+}
+
+function print(value: unknown, output: Output, text: () => string): void {
+  const forms = {
+    text,
+    json: () => JSON.stringify(value, null, 2),
+    yaml: () => stringifyYaml(value).trimEnd(),
+  };
+  process.stdout.write(`${forms[output]()}\n`);
+}
+
+function tableOf(machines: readonly LocalMachine[]): string {
+  if (machines.length === 0) return 'no machines';
+  const rows = machines.map(({ namespace, name, state, pid, ports, message }) => [
+    namespace,
+    name,
+    state,
+    pid === undefined ? '-' : String(pid),
+    ports.map(({ host, port }) => `${host}->${port}`).join(' ') || '-',
+    message,
+  ]);
+  return formatTable([['NAMESPACE', 'NAME', 'STATE', 'PID', 'PORTS', 'MESSAGE'], ...rows]);
+}

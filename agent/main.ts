@@ -1,0 +1,74 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '../shared/config/load.ts';
+import { createClock } from '../shared/host/clock.ts';
+import { readBootId } from '../shared/host/files.ts';
+import { lockFolder } from '../shared/host/lock.ts';
+import { createLog } from '../shared/host/log.ts';
+import { createRandom } from '../shared/host/random.ts';
+import { messageOf } from '../shared/base/errors.ts';
+import type { Log } from '../shared/ports.ts';
+import { VERSION } from '../shared/version.ts';
+import { createAgent } from './agent.ts';
+import { AGENT_SETTINGS } from './config.ts';
+import { createAcceleratorProbe } from './facts/accelerator-probe.ts';
+import { createFacts } from './facts/facts.ts';
+import { createImages } from './image/images.ts';
+import { createMqttLink } from './link/mqtt-link.ts';
+import { SOCKET_NAME } from './local/client.ts';
+import { serveLocalDoor } from './local/server.ts';
+import { createMachines } from './qemu/machines.ts';
+import { findAccount } from './qemu/folder.ts';
+import { createStore } from './store/store.ts';
+
+/** Runs the agent until SIGTERM or SIGINT, which it leaves its machines running at. */
+export async function runAgent(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const config = loadConfig(AGENT_SETTINGS, { flags, environment: process.env });
+  const { dataDir, name: device } = config;
+  const log = createLog(config.logLevel, `agent ${device}`);
+  const [clock, random, bootId] = [createClock(), createRandom(), readBootId()];
+  // QEMU's own user has to pass through to the disks that it owns.
+  mkdirSync(dataDir, { recursive: true, mode: 0o711 });
+  const unlock = await lockFolder(dataDir);
+
+  const user = await chooseUser(config.qemuUser, log);
+  const { forwardAddress, localImages } = config;
+  const agent = createAgent(
+    { device, version: VERSION, bootId },
+    {
+      store: createStore(join(dataDir, 'agent.db'), random),
+      machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
+      images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
+      link: createMqttLink(config.hub, device, config.keepalive),
+      facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
+      accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),
+      clock,
+      random,
+      log,
+    },
+  );
+  const server = await serveLocalDoor(join(dataDir, SOCKET_NAME), agent.door, log);
+  agent.start();
+  log.info({ dataDir, hub: config.hub, version: VERSION }, 'agent started');
+
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  await server.close();
+  await agent.stop();
+  unlock();
+  log.info({}, 'agent stopped; its machines go on');
+}
+
+/** Whom QEMU runs as; only root can give it a user of its own. */
+async function chooseUser(user: string, log: Log): Promise<{ user?: string }> {
+  if (process.getuid?.() !== 0 || user === '') return {};
+  try {
+    await findAccount(user);
+    return { user };
+  } catch (error) {
+    log.warn({ user, error: messageOf(error) }, 'qemuUser can not be used: QEMU runs as root');
+    return {};
+  }
+}

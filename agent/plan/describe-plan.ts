@@ -1,0 +1,108 @@
+import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { formatTime } from '../../shared/base/time.ts';
+import type { MachineStatus } from '../../shared/model/machine.ts';
+import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
+import type { ObservedMachine } from '../ports.ts';
+import type { MachineMemory } from './memory.ts';
+import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
+import type { Settled } from './settle-run.ts';
+
+/** Puts a draft as the status that is reported, with the events that the change of it makes. */
+export function describePlan(situation: Situation, settled: Settled, draft: Draft): MachinePlan {
+  const { reported } = situation.memory;
+  const status = describeStatus(situation, draft);
+  const statusChanged = canonicalJson(status) !== canonicalJson(reported);
+  return {
+    memory: statusChanged ? { ...draft.memory, reported: status } : draft.memory,
+    actions: draft.actions,
+    status,
+    statusChanged,
+    events: [...settled.events, ...eventsOf(draft, status, reported)],
+    ...(draft.wakeAtMs === undefined ? {} : { wakeAtMs: draft.wakeAtMs }),
+  };
+}
+
+function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus | undefined): PlannedEvent[] {
+  const events: PlannedEvent[] = [];
+  const isNew = reported?.reason !== draft.reason || reported.state !== draft.state;
+  if (isNew && draft.warning === true)
+    events.push({ type: 'Warning', reason: draft.reason, message: draft.message });
+  const pressed = draft.actions.some(({ kind }) => kind === 'power-button' || kind === 'kill');
+  if (isNew && pressed) events.push({ type: 'Normal', reason: 'ShutdownRequested', message: draft.message });
+  if (isNew && draft.state === 'Removed')
+    events.push({ type: 'Normal', reason: 'Removed', message: draft.message });
+  if (status.restartRequired !== undefined && reported?.restartRequired === undefined) {
+    events.push({ type: 'Normal', reason: 'RestartRequired', message: status.restartRequired });
+  }
+  return events;
+}
+
+function describeStatus({ wanted, observed, memory, nowMs }: Situation, draft: Draft): MachineStatus {
+  const { reported } = memory;
+  const { state, reason, message } = draft;
+  const { override } = draft.memory;
+  const restartRequired = explainRestart(wanted, observed);
+  return {
+    ...identityOf(wanted, reported),
+    state,
+    reason,
+    message,
+    since: reported?.state === state ? reported.since : formatTime(nowMs),
+    interfaces: describeInterfaces(wanted, observed),
+    ...describeProcess(draft.memory, observed),
+    ...(restartRequired === undefined ? {} : { restartRequired }),
+    ...(override === undefined
+      ? {}
+      : { override: { verb: override.verb, at: formatTime(override.atMs), reason: override.reason } }),
+  };
+}
+
+function identityOf(wanted: Wanted, reported: MachineStatus | undefined) {
+  const { uid, namespace, name, kind } = wanted.kind === 'refused' ? wanted.identity : wanted.desired;
+  const generation =
+    wanted.kind === 'machine'
+      ? wanted.desired.generation
+      : wanted.kind === 'refused'
+        ? wanted.generation
+        : (reported?.generation ?? 0);
+  return { uid, namespace, name, kind, generation };
+}
+
+function describeProcess(
+  memory: MachineMemory,
+  observed: ObservedMachine | undefined,
+): Pick<MachineStatus, 'process'> {
+  if (observed?.process === undefined || observed.record === undefined || memory.run?.ended !== undefined)
+    return {};
+  const { record, process } = observed;
+  const startedAt = formatTime(record.startedAtMs);
+  return {
+    process: { pid: process.pid, startedAt, accelerator: record.accelerator, guestAgent: process.guestAgent },
+  };
+}
+
+function describeInterfaces(wanted: Wanted, observed: ObservedMachine | undefined): InterfaceStatus[] {
+  if (wanted.kind !== 'machine' || observed?.process === undefined) return [];
+  const { record, process } = observed;
+  return wanted.compiled.interfaces.map(({ name, mac }) => {
+    const ports = (record?.ports ?? []).flatMap(({ interface: of, ...port }) => (of === name ? [port] : []));
+    const seen = process.addresses.find((address) => address.mac.toLowerCase() === mac.toLowerCase());
+    const [ipAddress] = seen?.ips ?? [];
+    return {
+      name,
+      mac,
+      ...(seen === undefined
+        ? {}
+        : { interfaceName: seen.name, ipAddresses: [...seen.ips], infoSource: 'guest-agent' }),
+      ...(ipAddress === undefined ? {} : { ipAddress }),
+      ...(ports.length === 0 ? {} : { ports }),
+    };
+  });
+}
+
+function explainRestart(wanted: Wanted, observed: ObservedMachine | undefined): string | undefined {
+  if (wanted.kind !== 'machine' || observed?.process === undefined || observed.record === undefined)
+    return undefined;
+  if (observed.record.fingerprint === wanted.compiled.fingerprint) return undefined;
+  return 'the machine runs as it was before its last change, which takes effect at its next start';
+}

@@ -1,0 +1,89 @@
+import type {
+  DesiredMachine,
+  MachineIdentity,
+  MachineState,
+  MachineStatus,
+  RemovedMachine,
+} from '../../shared/model/machine.ts';
+import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
+import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
+import type { MachineMemory } from './memory.ts';
+
+/** The planner's words: what it is told, and what it answers. */
+
+export interface Box {
+  readonly bootId: string;
+  /** Undefined while it is being found out, or where none works; the reason says which. */
+  readonly accelerator?: Accelerator;
+  readonly acceleratorReason: string;
+}
+
+/** What is wanted of a machine, as far as this agent could read it. */
+export type Wanted =
+  | { readonly kind: 'machine'; readonly desired: DesiredMachine; readonly compiled: CompiledMachine }
+  | { readonly kind: 'removed'; readonly desired: RemovedMachine }
+  /** Its description can't be carried out here; `problem` says what and where. */
+  | {
+      readonly kind: 'refused';
+      readonly identity: MachineIdentity;
+      readonly generation: number;
+      readonly problem: string;
+    };
+
+export interface Situation {
+  readonly wanted: Wanted;
+  readonly memory: MachineMemory;
+  readonly observed?: ObservedMachine;
+  readonly imageStatus: (source: ImageSource) => ImageStatus;
+  readonly box: Box;
+  readonly nowMs: number;
+  /** A fraction in [0, 1) to spread restarts by. */
+  readonly jitter: number;
+}
+
+/** One effect; each kind is carried out by the file of its name in `act/`. */
+export type Action =
+  | { readonly kind: 'fetch-image'; readonly source: ImageSource }
+  | {
+      readonly kind: 'start';
+      readonly machine: CompiledMachine;
+      readonly run: number;
+      readonly accelerator: Accelerator;
+      readonly images: ReadonlyMap<string, ReadyImage>;
+    }
+  | { readonly kind: 'power-button'; readonly uid: string }
+  | { readonly kind: 'resume'; readonly uid: string }
+  | { readonly kind: 'quit'; readonly uid: string }
+  | { readonly kind: 'kill'; readonly uid: string }
+  | { readonly kind: 'remove'; readonly uid: string };
+
+/** Something that happened, to be told to the hub. */
+export interface PlannedEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What was decided, before it is put as a status. */
+export interface Draft {
+  readonly memory: MachineMemory;
+  readonly actions: readonly Action[];
+  readonly state: MachineState;
+  readonly reason: string;
+  readonly message: string;
+  /** Whether an operator should be told when the reason first appears. */
+  readonly warning?: boolean;
+  /** When to look again though nothing happened. */
+  readonly wakeAtMs?: number;
+}
+
+export interface MachinePlan {
+  /** To be stored together with the status and the events, before the actions are carried out. */
+  readonly memory: MachineMemory;
+  readonly actions: readonly Action[];
+  readonly status: MachineStatus;
+  /** Whether the status differs from the one last reported. */
+  readonly statusChanged: boolean;
+  readonly events: readonly PlannedEvent[];
+  readonly wakeAtMs?: number;
+}

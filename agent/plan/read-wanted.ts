@@ -1,0 +1,23 @@
+import { desiredMachine, machineIdentity, removedMachine } from '../../shared/model/machine.ts';
+import { formatCauses, validate } from '../../shared/model/validate.ts';
+import type { Wanted } from './plan.ts';
+import { compileMachine } from '../machine/compile.ts';
+
+/**
+ * What is wanted of a machine, from its entry in the desired document. An entry that this agent can't carry out
+ * is `refused` with what and where; one that doesn't even say which machine it is about is undefined.
+ */
+export function readWanted(entry: unknown): Wanted | undefined {
+  if (typeof entry !== 'object' || entry === null) return undefined;
+  const identity = validate(machineIdentity, entry);
+  if (!identity.ok) return undefined;
+  if ('removed' in entry) {
+    const removed = validate(removedMachine, entry);
+    return removed.ok ? { kind: 'removed', desired: removed.value } : undefined;
+  }
+  const desired = validate(desiredMachine, entry);
+  if (desired.ok) return { kind: 'machine', desired: desired.value, compiled: compileMachine(desired.value) };
+  const generation =
+    'generation' in entry && Number.isInteger(entry.generation) ? Number(entry.generation) : 0;
+  return { kind: 'refused', identity: identity.value, generation, problem: formatCauses(desired.causes) };
+}

@@ -1,0 +1,106 @@
+import { restartDelayMs } from '../../shared/base/backoff.ts';
+import type { MachineMemory, RunEnd } from './memory.ts';
+import { forget } from './memory.ts';
+import type { PlannedEvent, Situation } from './plan.ts';
+
+/** A run this long was a good one: what failed before it no longer counts. */
+const GOOD_RUN_MS = 300_000;
+/** How many runs that reached Running may end too soon before the next has to wait. */
+const FREE_RESTARTS = 2;
+
+/** QEMU's run states in which the guest is over though its process lives. */
+const ENDED_STATES: ReadonlyMap<string, { readonly how: RunEnd; readonly detail: string }> = new Map([
+  ['shutdown', { how: 'shutdown', detail: 'the guest shut down' }],
+  ['guest-panicked', { how: 'failed', detail: "the guest's kernel panicked" }],
+  ['internal-error', { how: 'failed', detail: 'QEMU met an internal error' }],
+  ['watchdog', { how: 'failed', detail: "the guest's watchdog fired" }],
+]);
+
+/** States between start and the first instruction of the guest, and those that a guest does not run in. */
+const NOT_YET_RUNNING = new Set(['prelaunch', 'inmigrate', 'preconfig']);
+
+export interface Settled {
+  readonly memory: MachineMemory;
+  readonly events: readonly PlannedEvent[];
+}
+
+/** Brings what is remembered of the newest run up to what is observed of it. */
+export function settleRun({ memory: before, observed, box, nowMs, jitter }: Situation): Settled {
+  const memory = adoptRecord(before, observed?.record?.run);
+  const { run } = memory;
+  if (run === undefined || run.ended !== undefined) return { memory, events: [] };
+
+  const launched = observed?.record?.run === run.number;
+  const process = launched ? observed?.process : undefined;
+  if (process === undefined) {
+    // Without a pid in the record the start was cut off before QEMU was seen: it is made again.
+    const seen = run.runningSinceMs !== undefined || (launched && observed?.record?.pid !== undefined);
+    if (!seen) return { memory, events: [] };
+    const rebooted = observed?.record !== undefined && observed.record.bootId !== box.bootId;
+    const detail = rebooted ? 'the box went down' : 'QEMU ended unexpectedly';
+    return endRun(memory, 'failed', detail, nowMs, jitter);
+  }
+
+  const end = ENDED_STATES.get(process.runState ?? '');
+  if (end !== undefined) return endRun(memory, end.how, end.detail, nowMs, jitter);
+
+  const isRunning = process.runState !== undefined && !NOT_YET_RUNNING.has(process.runState);
+  if (!isRunning || run.runningSinceMs !== undefined) return { memory, events: [] };
+  const event = {
+    type: 'Normal',
+    reason: 'Started',
+    message: `the machine runs (run ${run.number})`,
+  } as const;
+  return { memory: { ...memory, run: { ...run, runningSinceMs: nowMs } }, events: [event] };
+}
+
+/** Records that the start of the newest run failed; `detail` says why. */
+export function settleFailedStart(
+  memory: MachineMemory,
+  code: string,
+  detail: string,
+  nowMs: number,
+  jitter: number,
+): Settled {
+  if (memory.run === undefined || memory.run.ended !== undefined) return { memory, events: [] };
+  const ended = endRun(memory, 'failed', detail, nowMs, jitter);
+  return {
+    memory: ended.memory,
+    events: [{ type: 'Warning', reason: code, message: `could not start: ${detail}` }],
+  };
+}
+
+/** A process that the store knows nothing of (it was lost, or is older than the process) is the newest run. */
+function adoptRecord(memory: MachineMemory, recorded: number | undefined): MachineMemory {
+  if (recorded === undefined || recorded <= (memory.run?.number ?? 0)) return memory;
+  return { ...memory, run: { number: recorded } };
+}
+
+function endRun(memory: MachineMemory, how: RunEnd, detail: string, nowMs: number, jitter: number): Settled {
+  const { run, stop } = memory;
+  if (run === undefined) return { memory, events: [] };
+  const asked = stop !== undefined;
+  const ended = { atMs: nowMs, how: asked ? ('stopped' as const) : how, detail };
+  const ranMs = run.runningSinceMs === undefined ? undefined : nowMs - run.runningSinceMs;
+  const past = forget(memory, 'stop', 'restarting', 'nextStartAtMs', 'resumedAtMs');
+  // An order to start is good for one run; only Halted needs it for longer.
+  const done = past.override?.verb === 'start' && past.runStrategy !== 'Halted' && ranMs !== undefined;
+  const orders = done ? forget(past, 'override') : past;
+  const after: MachineMemory = { ...orders, run: { ...run, ended } };
+  if (asked) {
+    return {
+      memory: { ...after, failures: 0 },
+      events: [{ type: 'Normal', reason: 'Stopped', message: detail }],
+    };
+  }
+  const event: PlannedEvent =
+    how === 'failed'
+      ? { type: 'Warning', reason: 'Failed', message: detail }
+      : { type: 'Normal', reason: 'GuestShutdown', message: detail };
+  if (ranMs !== undefined && ranMs >= GOOD_RUN_MS)
+    return { memory: { ...after, failures: 0 }, events: [event] };
+  const failures = memory.failures + 1;
+  const counted = ranMs === undefined ? failures : failures - FREE_RESTARTS;
+  const nextStartAtMs = nowMs + restartDelayMs(counted, jitter);
+  return { memory: { ...after, failures, nextStartAtMs }, events: [event] };
+}

@@ -1,0 +1,61 @@
+import type { RunStrategy } from '../../shared/model/virtual-machine.ts';
+import type { MachineMemory } from './memory.ts';
+import { forget } from './memory.ts';
+
+/** Whether a machine should run now, and the reason in a sentence. */
+export interface Want {
+  readonly run: boolean;
+  readonly why: string;
+}
+
+/** Where the hub changes the run strategy, an order on the box ends, and what came of earlier runs is past. */
+export function applyRunStrategy(memory: MachineMemory, runStrategy: RunStrategy): MachineMemory {
+  if (memory.runStrategy === runStrategy) return memory;
+  if (memory.runStrategy === undefined) return { ...memory, runStrategy };
+  return { ...forget(forgetOutcome(memory), 'override', 'nextStartAtMs'), failures: 0, runStrategy };
+}
+
+/** What came of the newest run no longer counts, as if we had stopped it. */
+export function forgetOutcome(memory: MachineMemory): MachineMemory {
+  const { run } = memory;
+  return run?.ended === undefined
+    ? memory
+    : { ...memory, run: { ...run, ended: { ...run.ended, how: 'stopped' } } };
+}
+
+/**
+ * KubeVirt's run strategies. A run counts where its guest ran and then ended otherwise than by our stopping it;
+ * a start that never came to that is made again under every strategy that asked for it.
+ */
+export function decideWant(memory: MachineMemory, runStrategy: RunStrategy): Want {
+  const { override, run } = memory;
+  if (memory.restarting === true) return { run: false, why: 'a restart was asked for on the box' };
+  if (override?.verb === 'stop') return { run: false, why: `stopped on the box: ${override.reason}` };
+  const outcome = outcomeOf(memory);
+  if (override?.verb === 'start') {
+    return { run: runStrategy === 'Halted' || outcome === undefined, why: 'started on the box' };
+  }
+  switch (runStrategy) {
+    case 'Always':
+      return { run: true, why: 'the run strategy is Always' };
+    case 'Halted':
+      return { run: false, why: 'the run strategy is Halted' };
+    case 'RerunOnFailure':
+      return outcome === 'shutdown'
+        ? { run: false, why: 'the guest shut down, and the run strategy is RerunOnFailure' }
+        : { run: true, why: 'the run strategy is RerunOnFailure' };
+    case 'Once':
+      return outcome === undefined
+        ? { run: true, why: 'the run strategy is Once' }
+        : { run: false, why: 'it has run, and the run strategy is Once' };
+    case 'Manual':
+      return { run: run !== undefined && run.ended === undefined, why: 'the run strategy is Manual' };
+  }
+}
+
+/** What came of the newest run, where its guest ran and ended by itself. */
+export function outcomeOf({ run }: MachineMemory): 'shutdown' | 'failed' | undefined {
+  if (run?.ended === undefined || run.runningSinceMs === undefined || run.ended.how === 'stopped')
+    return undefined;
+  return run.ended.how;
+}

@@ -1,0 +1,119 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+
+/** The settings of a process: one table makes its flags, environment, file keys and `--help`. */
+
+export interface Setting<T> {
+  /** What `--help` shows for the value, e.g. `DIR`. */
+  readonly placeholder: string;
+  readonly prose: string;
+  /** Left out where the setting must be given. */
+  readonly fallback?: string;
+  /** @throws Error whose message completes "<key> …", e.g. "must be HOST:PORT" */
+  readonly parse: (text: string) => T;
+}
+
+export type Settings = Readonly<Record<string, Setting<unknown>>>;
+export type ConfigOf<S extends Settings> = {
+  readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never;
+};
+
+type Options = Pick<Setting<unknown>, 'prose' | 'fallback'>;
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export const folder = (options: Options): Setting<string> => ({
+  placeholder: 'DIR',
+  ...options,
+  parse: (text) => {
+    if (text === '') throw new Error('must be a folder');
+    return resolve(text);
+  },
+});
+
+/** An address to listen on. Port 0 lets the system choose. */
+export const loopbackAddress = (options: Options): Setting<Address> => ({
+  placeholder: 'HOST:PORT',
+  ...options,
+  parse: (text) => {
+    const address = parseAddress(text);
+    if (isLoopback(address.host)) return address;
+    throw new Error(`must be a loopback address such as 127.0.0.1:${address.port}: nothing is encrypted yet`);
+  },
+});
+
+export const brokerUrl = (options: Options): Setting<string> => ({
+  placeholder: 'URL',
+  ...options,
+  parse: (text) => {
+    const [, address] = /^(?:mqtt:\/\/)?([^/]+)\/?$/.exec(text) ?? [];
+    try {
+      parseAddress(address ?? '');
+    } catch (error) {
+      throw new Error('must be mqtt://HOST:PORT', { cause: error });
+    }
+    return `mqtt://${address}`;
+  },
+});
+
+export const choice = <const T extends string>(values: readonly T[], options: Options): Setting<T> => ({
+  placeholder: values.join('|'),
+  ...options,
+  parse: (text) => {
+    const value = values.find((known) => known === text);
+    if (value === undefined) throw new Error(`must be one of ${values.join(', ')}`);
+    return value;
+  },
+});
+
+export const label = (options: Options): Setting<string> => ({
+  placeholder: 'NAME',
+  ...options,
+  parse: (text) => {
+    if (text.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(text)) return text;
+    throw new Error('must be a DNS-1123 label: lower case letters, digits and "-", 63 at most');
+  },
+});
+
+export const ipAddress = (options: Options): Setting<string> => ({
+  placeholder: 'IP',
+  ...options,
+  parse: (text) => {
+    if (isIP(text) === 0) throw new Error('must be an IP address');
+    return text;
+  },
+});
+
+export const integer = (min: number, max: number, options: Options): Setting<number> => ({
+  placeholder: 'N',
+  ...options,
+  parse: (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (value >= min && value <= max) return value;
+    throw new Error(`must be a whole number from ${min} to ${max}`);
+  },
+});
+
+/** `dataDir` as a flag: `--data-dir`. */
+export function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** `dataDir` in the environment: `HOLDFAST_DATA_DIR`. */
+export function variableOf(key: string): string {
+  return `HOLDFAST_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function parseAddress(text: string): Address {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const [host, port] = [match?.[1] ?? match?.[2], Number(match?.[3])];
+  if (host === undefined || !(port <= 65_535)) throw new Error('must be HOST:PORT, such as 127.0.0.1:8443');
+  return { host, port };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

@@ -1,0 +1,156 @@
+import type { DesiredMachine } from '../../../shared/model/machine.ts';
+import type { RunStrategy } from '../../../shared/model/virtual-machine.ts';
+import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
+import type { MachineMemory } from '../../../agent/plan/memory.ts';
+import type { OrderVerb } from '../../../agent/plan/order.ts';
+import { applyOrder } from '../../../agent/plan/order.ts';
+import type { Action, Box, MachinePlan } from '../../../agent/plan/plan.ts';
+import { planMachine } from '../../../agent/plan/plan-machine.ts';
+import { readWanted } from '../../../agent/plan/read-wanted.ts';
+import { settleFailedStart } from '../../../agent/plan/settle-run.ts';
+import type { ImageStatus, ObservedMachine, RunRecord } from '../../../agent/ports.ts';
+
+export const UID = '0b9e6c1c-53a5-4d30-9d3e-1f6f0b1c2d3e';
+const START_MS = Date.parse('2026-03-01T08:00:00Z');
+
+export function desiredMachine(
+  runStrategy: RunStrategy,
+  change: Partial<DesiredMachine> = {},
+): DesiredMachine {
+  return {
+    uid: UID,
+    namespace: 'default',
+    name: 'pos',
+    kind: 'VirtualMachine',
+    generation: 1,
+    runStrategy,
+    dataVolumes: [],
+    spec: {
+      terminationGracePeriodSeconds: 30,
+      domain: { memory: { guest: '128Mi' }, devices: {} },
+      volumes: [{ name: 'scratch', emptyDisk: { capacity: '1Gi' } }],
+    },
+    ...change,
+  };
+}
+
+/**
+ * One machine and a box that does what the planner says: starts make a process, quit and kill end it. What the
+ * guest does is told to it. The planner is the real one; only the world is described.
+ */
+export function createScenario(desired: unknown) {
+  let wanted = desired;
+  let memory: MachineMemory = EMPTY_MEMORY;
+  let nowMs = START_MS;
+  let observed: ObservedMachine | undefined;
+  let image: ImageStatus = { state: 'absent' };
+  let failStart: string | undefined;
+  let cutOff = false;
+  const box: Box = { bootId: 'boot-1', accelerator: 'tcg', acceleratorReason: 'asked for' };
+  const actions: Action['kind'][] = [];
+  const events: string[] = [];
+  let plan: MachinePlan | undefined;
+
+  function carryOut(action: Action): void {
+    actions.push(action.kind);
+    switch (action.kind) {
+      case 'start': {
+        if (cutOff) return;
+        if (failStart !== undefined) {
+          memory = settleFailedStart(memory, 'StartFailed', failStart, nowMs, 0).memory;
+          return;
+        }
+        const { uid, namespace, name, fingerprint } = action.machine;
+        const record: RunRecord = {
+          ...{ uid, namespace, name, fingerprint, run: action.run, bootId: box.bootId },
+          ...{ accelerator: 'tcg', ports: [], startedAtMs: nowMs, command: [], pid: 4711, startTicks: 1 },
+        };
+        const process = { pid: 4711, runState: 'running', guestAgent: false, addresses: [] };
+        observed = { uid, record, process, disks: action.machine.disks.map((disk) => disk.name) };
+        return;
+      }
+      case 'quit':
+      case 'kill':
+        endProcess();
+        return;
+      case 'remove':
+        observed = undefined;
+        return;
+      case 'fetch-image':
+        image = { state: 'fetching', bytes: 0 };
+        return;
+      case 'power-button':
+      case 'resume':
+    }
+  }
+
+  function endProcess(): void {
+    if (observed === undefined) return;
+    const { process: _gone, ...rest } = observed;
+    observed = rest;
+  }
+
+  const scenario = {
+    actions,
+    events,
+    get state() {
+      return plan?.status.state;
+    },
+    get status() {
+      return plan?.status;
+    },
+    get memory() {
+      return memory;
+    },
+    /** Plans and carries out once. */
+    tick() {
+      const entry = readWanted(wanted);
+      if (entry === undefined) throw new Error('the scenario needs an entry with an identity');
+      const situation = { wanted: entry, memory, imageStatus: () => image, box, nowMs, jitter: 0 };
+      plan = planMachine(observed === undefined ? situation : { ...situation, observed });
+      memory = plan.memory;
+      events.push(...plan.events.map(({ reason }) => reason));
+      for (const action of plan.actions) carryOut(action);
+      return plan;
+    },
+    /** Ticks until nothing more is done, or `limit` times. */
+    settle(limit = 10) {
+      for (let count = 0; count < limit; count += 1) {
+        const before = actions.length;
+        scenario.tick();
+        if (actions.length === before) return;
+      }
+    },
+    /** Lets time pass, with a tick a second. */
+    pass(seconds: number) {
+      for (let second = 0; second < seconds; second += 1) {
+        nowMs += 1_000;
+        scenario.tick();
+      }
+    },
+    want(next: unknown) {
+      wanted = next;
+    },
+    order(verb: OrderVerb) {
+      memory = applyOrder(memory, verb, nowMs, 'a test');
+    },
+    guest(runState: string | undefined) {
+      if (observed?.process === undefined) throw new Error('there is no process');
+      const { runState: _old, ...process } = observed.process;
+      observed = { ...observed, process: runState === undefined ? process : { ...process, runState } };
+    },
+    loseProcess: endProcess,
+    setImage(status: ImageStatus) {
+      image = status;
+    },
+    /** From now on the agent dies before a start gets anywhere, or no longer does. */
+    cutOffStarts(now: boolean) {
+      cutOff = now;
+    },
+    failStarts(why: string | undefined) {
+      failStart = why;
+    },
+    count: (kind: Action['kind']) => actions.filter((one) => one === kind).length,
+  };
+  return scenario;
+}
