@@ -35,7 +35,10 @@ export interface ObjectTable {
   get(key: ObjectKey): Promise<ResourceObject | undefined>;
   /** All of a kind, of one namespace where it is given, ordered by namespace and name. */
   list(kind: string, namespace?: string): Promise<ResourceObject[]>;
-  /** Adds or replaces; sets `metadata.resourceVersion` and returns the object as stored. */
+  /**
+   * Adds or replaces; sets `metadata.resourceVersion` and returns the object as stored. Writing what is there
+   * already (but for its resource version) changes nothing.
+   */
   put(key: ObjectKey, object: ResourceObject): Promise<ResourceObject>;
   remove(key: ObjectKey): Promise<void>;
   /** The newest resource version given out; 0 at first. */
@@ -99,9 +102,12 @@ export interface Tables {
 }
 
 export interface Store {
-  /** Runs `work` as one transaction, one at a time; what it throws undoes it. */
+  /** Runs `work` as one transaction, one at a time, never one inside another; what it throws undoes it. */
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
-  /** Calls `listener` with each committed change, in order; the result stops that. */
+  /**
+   * Calls `listener` with each committed change, in order, before the next transaction begins; it must not
+   * throw. The result stops that.
+   */
   onChange(listener: (change: ObjectChange) => void): () => void;
   close(): Promise<void>;
 }

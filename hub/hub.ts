@@ -1,0 +1,94 @@
+import { messageOf } from '../shared/base/errors.ts';
+import type { Address } from '../shared/config/settings.ts';
+import { KINDS } from '../shared/model/kinds.ts';
+import type { Clock, Log, Random } from '../shared/ports.ts';
+import { createApi } from './api/api.ts';
+import { createSessions } from './devices/sessions.ts';
+import { admitMachine } from './machines/admit.ts';
+import type { Broker, Store } from './ports.ts';
+import { createReconciler } from './reconciler.ts';
+import { prune } from './retention.ts';
+
+const PRUNE_EVERY_MS = 10 * 60_000;
+
+export interface HubPorts {
+  readonly store: Store;
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface HubOptions {
+  readonly version: string;
+  readonly apiListen: Address;
+  readonly eventRetentionMs: number;
+}
+
+export interface Hub {
+  /** Resolves with the addresses, as HOST:PORT, once both listeners answer. */
+  start(): Promise<{ readonly api: string; readonly mqtt: string }>;
+  stop(): Promise<void>;
+}
+
+/** Puts the hub together: the API and the devices write to the store, and the reconciler makes the rest follow. */
+export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, ports: HubPorts): Hub {
+  const { store, broker, clock, random, log } = ports;
+  let cancelPrune = () => {};
+  const reconciler = createReconciler({
+    store,
+    clock,
+    random,
+    log,
+    publishDesired: (device) => sessions.publishDesired(device),
+  });
+  const sessions = createSessions({
+    store,
+    broker,
+    clock,
+    random,
+    log,
+    changed: (device) => reconciler.deviceChanged(device),
+  });
+  const api = createApi({ store, kinds: KINDS, clock, random, log, version, admit: admitMachine });
+
+  function keepPruning(): void {
+    cancelPrune = clock.after(PRUNE_EVERY_MS, () => {
+      prune(store, eventRetentionMs, clock.now()).catch((error: unknown) => {
+        log.warn({ error: messageOf(error) }, 'pruning failed and will be tried again');
+      });
+      keepPruning();
+    });
+  }
+
+  /** What an earlier hub knew of connections is past: until a device is heard, whether it is there is unknown. */
+  async function forgetPresence(): Promise<void> {
+    await store.transaction(async ({ devices }) => {
+      for (const row of await devices.list()) {
+        if (row.presence !== 'connected') continue;
+        await devices.put({ ...row, presence: 'unknown', presenceSinceMs: clock.now() });
+      }
+    });
+  }
+
+  return {
+    async start() {
+      await forgetPresence();
+      const { address: apiAddress } = await api.listen(apiListen);
+      await reconciler.start();
+      const { address: mqtt } = await broker.start((device, channel, payload) => {
+        sessions.receive(device, channel, payload);
+      });
+      keepPruning();
+      return { api: apiAddress, mqtt };
+    },
+    async stop() {
+      cancelPrune();
+      await api.close();
+      await broker.stop();
+      await sessions.settle();
+      await reconciler.stop();
+      await store.close();
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import { formatSeconds, formatTime } from '../../shared/base/time.ts';
+import { phaseOf } from '../../shared/model/machine-phase.ts';
+import type { MachineState, MachineStatus } from '../../shared/model/machine.ts';
+import type { InstancePhase, InstanceStatus } from '../../shared/model/virtual-machine-instance.ts';
+import type { RunStrategy, VirtualMachineStatus } from '../../shared/model/virtual-machine.ts';
+import type { DeviceRow, MachineRow } from '../ports.ts';
+import type { ConditionDraft } from './conditions.ts';
+import { settleConditions } from './conditions.ts';
+
+/** What is known of a machine: where it was put, what its device last said, and whether the device can be heard. */
+export interface Knowledge {
+  readonly generation: number;
+  readonly runStrategy: RunStrategy;
+  readonly deleting: boolean;
+  readonly row: MachineRow | undefined;
+  readonly device: DeviceRow | undefined;
+  /** Why it has no device, where it has none. */
+  readonly waiting: string;
+  readonly nowMs: number;
+}
+
+/** KubeVirt's `printableStatus` for each state, where the state alone decides it. */
+const PRINTABLE: Readonly<Record<MachineState, string>> = {
+  Stopped: 'Stopped',
+  Provisioning: 'Provisioning',
+  Starting: 'Starting',
+  Running: 'Running',
+  Paused: 'Paused',
+  Stopping: 'Stopping',
+  Succeeded: 'Stopped',
+  Failed: 'Stopped',
+  BackOff: 'CrashLoopBackOff',
+  Refused: 'ErrorUnschedulable',
+  Unknown: 'Unknown',
+  Removing: 'Terminating',
+  Removed: 'Terminating',
+};
+
+/** Whether the machine has a run, as far as is known: then there is an instance object of it. */
+export function hasInstance({ row, runStrategy, deleting }: Knowledge): boolean {
+  if (row === undefined) return false;
+  if (row.status !== undefined) return phaseOf(row.status.state) !== undefined;
+  return (
+    !deleting && (runStrategy === 'Always' || runStrategy === 'RerunOnFailure' || runStrategy === 'Once')
+  );
+}
+
+export function describeVirtualMachine(
+  known: Knowledge,
+  before: VirtualMachineStatus | undefined,
+): VirtualMachineStatus {
+  const { row, generation, runStrategy } = known;
+  const ready = describeReady(known);
+  return {
+    created: hasInstance(known),
+    ready: ready.status === 'True',
+    printableStatus: describePrintable(known),
+    runStrategy,
+    desiredGeneration: generation,
+    ...(row?.status === undefined ? {} : { observedGeneration: row.status.generation }),
+    conditions: settleConditions([ready, ...describeOthers(row?.status)], before?.conditions, known.nowMs),
+  };
+}
+
+export function describeInstance(known: Knowledge, before: InstanceStatus | undefined): InstanceStatus {
+  const { row, nowMs } = known;
+  const phase = describePhase(known);
+  const transitions = before?.phaseTransitionTimestamps ?? [];
+  const reason = row?.status?.reason;
+  return {
+    phase,
+    ...(row === undefined ? {} : { nodeName: row.device }),
+    ...(reason === undefined || phase === 'Running' ? {} : { reason }),
+    interfaces: row?.status?.interfaces ?? [],
+    phaseTransitionTimestamps:
+      before?.phase === phase
+        ? transitions
+        : [
+            ...transitions.filter((one) => one.phase !== phase),
+            { phase, phaseTransitionTimestamp: formatSeconds(nowMs) },
+          ],
+    conditions: settleConditions(
+      [describeReady(known), ...describeOthers(row?.status)],
+      before?.conditions,
+      nowMs,
+    ),
+  };
+}
+
+/** Why the device can't be heard, or undefined where it can. */
+function silence({ device, row }: Knowledge): string | undefined {
+  if (row === undefined || device?.presence === 'connected') return undefined;
+  const since = device === undefined ? '' : ` since ${formatTime(device.presenceSinceMs)}`;
+  const verb = device?.presence === 'unknown' ? 'has not been heard' : 'is not connected';
+  const last =
+    row.status === undefined
+      ? 'it has not said anything of this machine'
+      : `it last said ${row.status.state}`;
+  const at = row.reportedAtMs === undefined ? '' : ` at ${formatTime(row.reportedAtMs)}`;
+  return `device ${row.device} ${verb}${since}; ${last}${at}`;
+}
+
+function describePhase(known: Knowledge): InstancePhase {
+  const { status } = known.row ?? {};
+  if (status === undefined) return 'Pending';
+  const phase = phaseOf(status.state) ?? 'Pending';
+  const over = phase === 'Succeeded' || phase === 'Failed';
+  return silence(known) !== undefined && !over ? 'Unknown' : phase;
+}
+
+function describePrintable(known: Knowledge): string {
+  const { row, deleting, runStrategy } = known;
+  if (deleting) return 'Terminating';
+  if (row === undefined)
+    return runStrategy === 'Halted' || runStrategy === 'Manual' ? 'Stopped' : 'ErrorUnschedulable';
+  if (silence(known) !== undefined) return 'Unknown';
+  const { status } = row;
+  if (status === undefined) return 'Provisioning';
+  const isImage = status.state === 'Provisioning' && status.reason !== 'FetchingImage';
+  return isImage ? 'DataVolumeError' : PRINTABLE[status.state];
+}
+
+function describeReady(known: Knowledge): ConditionDraft {
+  const { row } = known;
+  const draft = { type: 'Ready' };
+  if (row === undefined)
+    return { ...draft, status: 'False', reason: 'Unschedulable', message: known.waiting };
+  const silent = silence(known);
+  if (silent !== undefined)
+    return { ...draft, status: 'Unknown', reason: 'DeviceNotConnected', message: silent };
+  const { status } = row;
+  if (status === undefined) {
+    return {
+      ...draft,
+      status: 'False',
+      reason: 'Waiting',
+      message: `device ${row.device} was told to run it`,
+    };
+  }
+  const { state, reason, message } = status;
+  return {
+    ...draft,
+    status: state === 'Running' ? 'True' : state === 'Unknown' ? 'Unknown' : 'False',
+    reason,
+    message,
+  };
+}
+
+function describeOthers(status: MachineStatus | undefined): ConditionDraft[] {
+  if (status === undefined) return [];
+  const { state, message, process, restartRequired, override } = status;
+  const drafts: ConditionDraft[] = [];
+  const add = (type: string, reason: string, text: string) =>
+    drafts.push({ type, status: 'True', reason, message: text });
+  if (state === 'Paused') add('Paused', 'Paused', message);
+  if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', 'the guest agent answers');
+  if (restartRequired !== undefined) add('RestartRequired', 'RestartRequired', restartRequired);
+  if (override !== undefined) {
+    add(
+      'LocalOverride',
+      'OrderedOnBox',
+      `${override.verb} was ordered on the box at ${override.at}: ${override.reason}`,
+    );
+  }
+  return drafts;
+}

@@ -1,0 +1,30 @@
+import type { DesiredMachine, RemovedMachine } from '../../shared/model/machine.ts';
+import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
+import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
+import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
+import type { MachineRow } from '../ports.ts';
+
+/** An object that stands for a machine: a VirtualMachine, or an instance that nobody owns. */
+export type MachineObject = VirtualMachine | VirtualMachineInstance;
+
+/** A machine's entry in its device's desired document; `object` is undefined once it is deleted. */
+export function compileEntry(
+  row: MachineRow,
+  object: MachineObject | undefined,
+): DesiredMachine | RemovedMachine | undefined {
+  const { uid, kind, namespace, name } = row;
+  const identity = { uid, kind, namespace, name };
+  if (row.removing) return { ...identity, removed: true };
+  if (object === undefined) return undefined;
+  const generation = object.metadata.generation ?? 1;
+  return object.kind === 'VirtualMachine'
+    ? {
+        ...identity,
+        generation,
+        runStrategy: runStrategyOf(object.spec),
+        dataVolumes: object.spec.dataVolumeTemplates ?? [],
+        spec: object.spec.template.spec,
+      }
+    : // An instance of its own is one run: nothing starts it again.
+      { ...identity, generation, runStrategy: 'Once', dataVolumes: [], spec: object.spec };
+}

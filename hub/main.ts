@@ -1,0 +1,45 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '../shared/config/load.ts';
+import { createClock } from '../shared/host/clock.ts';
+import { writeFileDurably } from '../shared/host/files.ts';
+import { lockFolder } from '../shared/host/lock.ts';
+import { createLog } from '../shared/host/log.ts';
+import { createRandom } from '../shared/host/random.ts';
+import { VERSION } from '../shared/version.ts';
+import { compileKubeconfig } from './api/kubeconfig.ts';
+import { createEmbeddedBroker } from './broker/embedded-broker.ts';
+import { HUB_SETTINGS } from './config.ts';
+import { createHub } from './hub.ts';
+import { createStore } from './store/store.ts';
+
+/** Runs the hub until SIGTERM or SIGINT. */
+export async function runHub(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const config = loadConfig(HUB_SETTINGS, { flags, environment: process.env });
+  const { dataDir, apiListen, mqttListen } = config;
+  const log = createLog(config.logLevel, 'hub');
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const unlock = await lockFolder(dataDir);
+  const hub = createHub(
+    { version: VERSION, apiListen, eventRetentionMs: config.eventRetentionHours * 3_600_000 },
+    {
+      store: await createStore(join(dataDir, 'hub.db')),
+      broker: createEmbeddedBroker(mqttListen, log),
+      clock: createClock(),
+      random: createRandom(),
+      log,
+    },
+  );
+  const addresses = await hub.start();
+  writeFileDurably(join(dataDir, 'addresses.json'), `${JSON.stringify(addresses)}\n`);
+  writeFileDurably(join(dataDir, 'admin.kubeconfig'), compileKubeconfig(addresses.api));
+  log.info({ dataDir, ...addresses, version: VERSION }, 'hub started');
+
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  await hub.stop();
+  unlock();
+  log.info({}, 'hub stopped');
+}

@@ -1,0 +1,73 @@
+import { closeSync, openSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { Kysely, SqliteDialect } from 'kysely';
+import type { ObjectChange, Store, Tables } from '../ports.ts';
+import { createDeviceTable } from './device-table.ts';
+import { createMachineTable } from './machine-table.ts';
+import { migrate } from './migrate.ts';
+import { createObjectTable } from './object-table.ts';
+import type { Database, Schema } from './schema.ts';
+
+/** How long to wait for another process (a backup, a shell) that has the file locked. */
+const BUSY_TIMEOUT_MS = 10_000;
+
+/**
+ * Opens the hub's store, a SQLite file, and brings its tables up to date; `:memory:` gives one that is gone with
+ * the process. What a transaction has resolved for survives a power cut.
+ * @throws EffectError `StoreTooNew` where a newer version of Holdfast has written the file
+ */
+export async function createStore(path: string): Promise<Store> {
+  // Made before SQLite would make it, so that only its owner can read it; the files beside it take its mode.
+  if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
+  const file = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+  const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: file }) });
+  try {
+    file.pragma('journal_mode = WAL');
+    file.pragma('synchronous = FULL');
+    file.pragma('foreign_keys = ON');
+    await migrate(database, path);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+
+  const listeners = new Set<(change: ObjectChange) => void>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function runTransaction<T>(work: (tables: Tables) => Promise<T>): Promise<T> {
+    const changes: ObjectChange[] = [];
+    const result = await database.transaction().execute((transaction) => {
+      return work(createTables(transaction, (change) => changes.push(change)));
+    });
+    for (const change of changes) for (const listener of listeners) listener(change);
+    return result;
+  }
+
+  return {
+    // Each begins when the one before has told its listeners, so that changes are heard in their order, and a
+    // transaction never reads what has not been heard.
+    transaction(work) {
+      const run = last.then(() => runTransaction(work));
+      last = run.catch(() => undefined);
+      return run;
+    },
+
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+
+    async close() {
+      await last;
+      await database.destroy();
+    },
+  };
+}
+
+function createTables(database: Database, record: (change: ObjectChange) => void): Tables {
+  return {
+    objects: createObjectTable(database, record),
+    machines: createMachineTable(database),
+    devices: createDeviceTable(database),
+  };
+}

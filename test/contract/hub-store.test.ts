@@ -1,0 +1,263 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import Sqlite from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { DeviceRow, MachineRow, ObjectChange, ObjectKey, Store } from '../../hub/ports.ts';
+import { createStore } from '../../hub/store/store.ts';
+import type { ResourceObject } from '../../shared/model/kind.ts';
+
+let path: string;
+let store: Store;
+
+beforeEach(async () => {
+  path = join(mkdtempSync(join(tmpdir(), 'holdfast-store-')), 'hub.db');
+  store = await createStore(path);
+});
+afterEach(() => store.close());
+
+const keyOf = (name: string, namespace = 'default', kind = 'test/Thing'): ObjectKey => ({ kind, namespace, name });
+
+function thing(name: string, size = 1): ResourceObject {
+  return { apiVersion: 'test/v1', kind: 'Thing', metadata: { name }, spec: { size } };
+}
+
+const put = (name: string, size?: number, namespace?: string, kind?: string) =>
+  store.transaction(({ objects }) => objects.put(keyOf(name, namespace, kind), thing(name, size)));
+const read = (name: string) => store.transaction(({ objects }) => objects.get(keyOf(name)));
+const since = (version: number, kind = 'test/Thing') =>
+  store.transaction(({ objects }) => objects.changesSince(kind, version));
+
+async function reopen(): Promise<void> {
+  await store.close();
+  store = await createStore(path);
+}
+
+describe('objects', () => {
+  test('are given back as they were put, with versions that rise over all kinds', async () => {
+    expect(await store.transaction(({ objects }) => objects.resourceVersion())).toBe(0);
+    expect((await put('a')).metadata.resourceVersion).toBe('1');
+    expect((await put('a', 1, '', 'test/Other')).metadata.resourceVersion).toBe('2');
+    expect((await put('a', 2)).metadata.resourceVersion).toBe('3');
+    expect(await read('a')).toEqual({ ...thing('a', 2), metadata: { name: 'a', resourceVersion: '3' } });
+    expect(await read('b')).toBeUndefined();
+    expect(await store.transaction(({ objects }) => objects.resourceVersion())).toBe(3);
+  });
+
+  test('are listed by namespace and name', async () => {
+    for (const [name, namespace] of [['b', 'x'], ['a', 'y'], ['a', 'x'], ['a-b', 'x']] as const) {
+      await put(name, 1, namespace);
+    }
+    const names = async (namespace?: string) => {
+      const listed = await store.transaction(({ objects }) => objects.list('test/Thing', namespace));
+      return listed.map(({ metadata }) => metadata.name);
+    };
+    expect(await names()).toEqual(['a', 'a-b', 'b', 'a']);
+    expect(await names('x')).toEqual(['a', 'a-b', 'b']);
+    expect(await names('z')).toEqual([]);
+  });
+
+  test('do not change when written as they are', async () => {
+    await put('a');
+    const changes: ObjectChange[] = [];
+    store.onChange((change) => changes.push(change));
+    expect((await put('a')).metadata.resourceVersion).toBe('1');
+    expect(changes).toEqual([]);
+    await store.transaction(({ objects }) => objects.remove(keyOf('b')));
+    expect(await since(1)).toEqual([]);
+  });
+});
+
+describe('changes', () => {
+  test('are logged with what was before', async () => {
+    await put('a', 1);
+    await put('a', 2);
+    await store.transaction(({ objects }) => objects.remove(keyOf('a')));
+    await put('other', 1, '', 'test/Other');
+    const changes = (await since(0)) ?? [];
+    expect(changes.map(({ type, resourceVersion }) => [type, resourceVersion])).toEqual([
+      ['ADDED', 1],
+      ['MODIFIED', 2],
+      ['DELETED', 3],
+    ]);
+    expect(changes.map(({ object }) => object.metadata.resourceVersion)).toEqual(['1', '2', '3']);
+    expect(changes.map(({ previous }) => previous?.metadata.resourceVersion)).toEqual([undefined, '1', '2']);
+    expect(changes[2]?.object.spec).toEqual({ size: 2 });
+    expect((await since(2))?.length).toBe(1);
+  });
+
+  test('are heard after the commit, in order, and before the next transaction', async () => {
+    const heard: number[] = [];
+    const stop = store.onChange(({ resourceVersion }) => heard.push(resourceVersion));
+    const first = store.transaction(async ({ objects }) => {
+      await objects.put(keyOf('a'), thing('a'));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await objects.put(keyOf('b'), thing('b'));
+      expect(heard).toEqual([]);
+    });
+    const second = store.transaction(async ({ objects }) => {
+      expect(heard).toEqual([1, 2]);
+      await objects.put(keyOf('c'), thing('c'));
+    });
+    await Promise.all([first, second]);
+    expect(heard).toEqual([1, 2, 3]);
+    stop();
+    await put('d');
+    expect(heard).toEqual([1, 2, 3]);
+  });
+
+  test('are forgotten by pruning, which is said', async () => {
+    for (let size = 1; size <= 10; size += 1) await put('a', size);
+    await store.transaction(({ objects }) => objects.pruneChanges(3));
+    expect(await since(6)).toBeUndefined();
+    expect((await since(7))?.map(({ resourceVersion }) => resourceVersion)).toEqual([8, 9, 10]);
+    expect(await since(6, 'test/Other')).toBeUndefined();
+    await store.transaction(({ objects }) => objects.pruneChanges(100));
+    expect((await since(7))?.length).toBe(3);
+    await reopen();
+    expect(await since(6)).toBeUndefined();
+    await store.transaction(({ objects }) => objects.pruneChanges(0));
+    expect(await since(9)).toBeUndefined();
+    expect(await since(10)).toEqual([]);
+  });
+});
+
+describe('a transaction', () => {
+  test('that throws leaves nothing behind', async () => {
+    const changes: ObjectChange[] = [];
+    store.onChange((change) => changes.push(change));
+    const failing = store.transaction(async ({ objects, devices }) => {
+      await objects.put(keyOf('a'), thing('a'));
+      await devices.put(device);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(await read('a')).toBeUndefined();
+    expect(await store.transaction(({ devices }) => devices.list())).toEqual([]);
+    expect(changes).toEqual([]);
+    expect((await put('b')).metadata.resourceVersion).toBe('1');
+  });
+
+  test('runs alone', async () => {
+    const count = async () =>
+      store.transaction(async ({ objects }) => {
+        const current = await objects.get(keyOf('n'));
+        const size = (current?.spec as { size: number } | undefined)?.size ?? 0;
+        await new Promise((resolve) => setImmediate(resolve));
+        await objects.put(keyOf('n'), thing('n', size + 1));
+      });
+    await Promise.all(Array.from({ length: 50 }, count));
+    expect((await read('n'))?.spec).toEqual({ size: 50 });
+  });
+});
+
+const status: NonNullable<MachineRow['status']> = {
+  uid: 'u1',
+  namespace: 'default',
+  name: 'm',
+  kind: 'VirtualMachine',
+  generation: 1,
+  state: 'Running',
+  reason: 'Running',
+  message: 'runs',
+  since: '2026-01-01T00:00:00Z',
+  interfaces: [],
+};
+const row: MachineRow = {
+  uid: 'u1',
+  kind: 'VirtualMachine',
+  namespace: 'default',
+  name: 'm',
+  device: 'edge-1',
+  removing: false,
+};
+const device: DeviceRow = {
+  name: 'edge-1',
+  epoch: 'e',
+  connection: 3,
+  acknowledged: 7,
+  presence: 'connected',
+  presenceSinceMs: 1_800_000_000_000,
+  generation: 2,
+  desiredText: '{}',
+  desiredHash: 'h',
+  heldGeneration: 1,
+  problems: ['one', 'two'],
+};
+
+test('machines are kept by uid and found by device', async () => {
+  const full: MachineRow = { ...row, removing: true, status, reportedAtMs: 5 };
+  await store.transaction(async ({ machines }) => {
+    await machines.put(row);
+    await machines.put({ ...row, uid: 'u2', name: 'a', device: 'edge-2' });
+    expect(await machines.get('u1')).toEqual(row);
+    await machines.put(full);
+  });
+  await reopen();
+  await store.transaction(async ({ machines }) => {
+    expect(await machines.list('edge-1')).toEqual([full]);
+    expect((await machines.list()).map(({ uid }) => uid)).toEqual(['u2', 'u1']);
+    await machines.remove('u1');
+    expect(await machines.get('u1')).toBeUndefined();
+  });
+});
+
+test('devices are kept by name', async () => {
+  await store.transaction(async ({ devices }) => {
+    await devices.put(device);
+    expect(await devices.get('edge-1')).toEqual(device);
+    await devices.put({ ...device, presence: 'unknown', problems: [], reportedAtMs: 9 });
+  });
+  await reopen();
+  await store.transaction(async ({ devices }) => {
+    expect(await devices.list()).toEqual([{ ...device, presence: 'unknown', problems: [], reportedAtMs: 9 }]);
+    expect(await devices.get('edge-2')).toBeUndefined();
+  });
+});
+
+describe('the file', () => {
+  test('goes on where it was when opened again, and is for its owner only', async () => {
+    await put('a', 1);
+    await reopen();
+    expect((await put('b')).metadata.resourceVersion).toBe('2');
+    expect((await since(0))?.length).toBe(2);
+    expect(statSync(path).mode & 0o077).toBe(0);
+    const file = new Sqlite(path);
+    expect(file.pragma('journal_mode', { simple: true })).toBe('wal');
+    file.close();
+  });
+
+  test('is refused where a newer version has written it', async () => {
+    await store.close();
+    const file = new Sqlite(path);
+    file.prepare('insert into kysely_migration (name, timestamp) values (?, ?)').run('9999-later', '2030');
+    file.close();
+    await expect(createStore(path)).rejects.toThrow(/newer version of Holdfast \(it has 9999-later\)/);
+    const again = new Sqlite(path);
+    again.prepare('delete from kysely_migration where name = ?').run('9999-later');
+    again.close();
+    store = await createStore(path);
+  });
+
+  test('keeps what was committed when its process is killed, and nothing else', async () => {
+    await store.close();
+    const writer = spawn(process.execPath, [join(import.meta.dirname, 'hub-store-writer.ts'), path]);
+    let said = '';
+    writer.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      if (said.includes('open')) writer.kill('SIGKILL');
+    });
+    let complaint = '';
+    writer.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+    const [, signal] = (await once(writer, 'close')) as [number | null, string | null];
+    store = await createStore(path);
+    expect([signal, complaint]).toEqual(['SIGKILL', '']);
+    const listed = await store.transaction(({ objects }) => objects.list('/Namespace'));
+    expect(listed.length).toBe(20);
+    expect(await store.transaction(({ objects }) => objects.resourceVersion())).toBe(20);
+    expect((await since(0, '/Namespace'))?.length).toBe(20);
+  });
+});
