@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Device } from '../shared/model/device.ts';
 import type { VirtualMachineInstance } from '../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../shared/model/virtual-machine.ts';
-import { MACHINE, NAMESPACE } from './manifest.ts';
+import { DEVICE, MACHINE, NAMESPACE } from './manifest.ts';
 
 const DEADLINE_MS = 10_000;
 
@@ -10,6 +11,8 @@ export interface ApiClient {
   /** Creates the machine, or brings it up to the manifest. */
   apply(manifest: object): Promise<void>;
   patch(patch: object): Promise<void>;
+  /** True once the agent has connected. */
+  deviceConnected(): Promise<true | undefined>;
   machine(): Promise<VirtualMachine>;
   /** Undefined where the machine has no run. */
   instance(): Promise<VirtualMachineInstance | undefined>;
@@ -48,6 +51,13 @@ export function createApiClient(address: string): ApiClient {
       const found = await call('GET', machineUrl);
       if (found.status === 404) await succeed(await call('POST', `${collection}/virtualmachines`, manifest));
       else await patch(manifest);
+    },
+    async deviceConnected() {
+      const response = await call('GET', `http://${address}/apis/holdfast.dev/v1alpha1/devices/${DEVICE}`);
+      const { status } = (await succeed(response)) as Device;
+      return status?.conditions?.some(({ type, status: is }) => type === 'Connected' && is === 'True') === true
+        ? true
+        : undefined;
     },
     machine: async () => (await succeed(await call('GET', machineUrl))) as VirtualMachine,
     async instance() {

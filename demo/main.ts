@@ -93,6 +93,8 @@ async function startAll(
   say(`the agent of device ${DEVICE} is starting`);
 
   const api = createApiClient(addresses.api);
+  await waitFor(`the device (see ${agent.logFile})`, START_DEADLINE_MS, async () => api.deviceConnected());
+  say(`device ${DEVICE} is connected`);
   await api.apply(compileManifest(image));
   say(`VirtualMachine ${MACHINE} was given to the hub`);
   return { api, port: await followBoot(api, agentDir, agent, say) };

@@ -1,10 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import process from 'node:process';
-import Sqlite from 'better-sqlite3';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceRow, MachineRow, ObjectChange, ObjectKey, Store } from '../../hub/ports.ts';
 import { createStore } from '../../hub/store/store.ts';
@@ -17,9 +13,16 @@ beforeEach(async () => {
   path = join(mkdtempSync(join(tmpdir(), 'holdfast-store-')), 'hub.db');
   store = await createStore(path);
 });
-afterEach(() => store.close());
+afterEach(async () => {
+  await store.close();
+  rmSync(dirname(path), { recursive: true });
+});
 
-const keyOf = (name: string, namespace = 'default', kind = 'test/Thing'): ObjectKey => ({ kind, namespace, name });
+const keyOf = (name: string, namespace = 'default', kind = 'test/Thing'): ObjectKey => ({
+  kind,
+  namespace,
+  name,
+});
 
 function thing(name: string, size = 1): ResourceObject {
   return { apiVersion: 'test/v1', kind: 'Thing', metadata: { name }, spec: { size } };
@@ -48,7 +51,12 @@ describe('objects', () => {
   });
 
   test('are listed by namespace and name', async () => {
-    for (const [name, namespace] of [['b', 'x'], ['a', 'y'], ['a', 'x'], ['a-b', 'x']] as const) {
+    for (const [name, namespace] of [
+      ['b', 'x'],
+      ['a', 'y'],
+      ['a', 'x'],
+      ['a-b', 'x'],
+    ] as const) {
       await put(name, 1, namespace);
     }
     const names = async (namespace?: string) => {
@@ -215,49 +223,5 @@ test('devices are kept by name', async () => {
   await store.transaction(async ({ devices }) => {
     expect(await devices.list()).toEqual([{ ...device, presence: 'unknown', problems: [], reportedAtMs: 9 }]);
     expect(await devices.get('edge-2')).toBeUndefined();
-  });
-});
-
-describe('the file', () => {
-  test('goes on where it was when opened again, and is for its owner only', async () => {
-    await put('a', 1);
-    await reopen();
-    expect((await put('b')).metadata.resourceVersion).toBe('2');
-    expect((await since(0))?.length).toBe(2);
-    expect(statSync(path).mode & 0o077).toBe(0);
-    const file = new Sqlite(path);
-    expect(file.pragma('journal_mode', { simple: true })).toBe('wal');
-    file.close();
-  });
-
-  test('is refused where a newer version has written it', async () => {
-    await store.close();
-    const file = new Sqlite(path);
-    file.prepare('insert into kysely_migration (name, timestamp) values (?, ?)').run('9999-later', '2030');
-    file.close();
-    await expect(createStore(path)).rejects.toThrow(/newer version of Holdfast \(it has 9999-later\)/);
-    const again = new Sqlite(path);
-    again.prepare('delete from kysely_migration where name = ?').run('9999-later');
-    again.close();
-    store = await createStore(path);
-  });
-
-  test('keeps what was committed when its process is killed, and nothing else', async () => {
-    await store.close();
-    const writer = spawn(process.execPath, [join(import.meta.dirname, 'hub-store-writer.ts'), path]);
-    let said = '';
-    writer.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      if (said.includes('open')) writer.kill('SIGKILL');
-    });
-    let complaint = '';
-    writer.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
-    const [, signal] = (await once(writer, 'close')) as [number | null, string | null];
-    store = await createStore(path);
-    expect([signal, complaint]).toEqual(['SIGKILL', '']);
-    const listed = await store.transaction(({ objects }) => objects.list('/Namespace'));
-    expect(listed.length).toBe(20);
-    expect(await store.transaction(({ objects }) => objects.resourceVersion())).toBe(20);
-    expect((await since(0, '/Namespace'))?.length).toBe(20);
   });
 });

@@ -1,0 +1,48 @@
+import { notAcceptable } from './errors.ts';
+
+/** A form to answer in: JSON as it is, or turned into a kind `as` of another group, as Kubernetes negotiates it. */
+export interface Accepted {
+  readonly as: '' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList' | 'APIGroupDiscoveryList';
+  readonly version: string;
+}
+
+const PLAIN: Accepted = { as: '', version: '' };
+
+const FORMS: Readonly<Record<Exclude<Accepted['as'], ''>, { group: string; versions: readonly string[] }>> = {
+  Table: { group: 'meta.k8s.io', versions: ['v1', 'v1beta1'] },
+  PartialObjectMetadata: { group: 'meta.k8s.io', versions: ['v1', 'v1beta1'] },
+  PartialObjectMetadataList: { group: 'meta.k8s.io', versions: ['v1', 'v1beta1'] },
+  APIGroupDiscoveryList: { group: 'apidiscovery.k8s.io', versions: ['v2'] },
+};
+
+/**
+ * The first form of an `Accept` header, by its weights and then its order, that is plain JSON or one of `offered`.
+ * @throws ApiError 406 where there is none
+ */
+export function parseAccept(header: string, offered: readonly Accepted['as'][]): Accepted {
+  if (header.trim() === '') return PLAIN;
+  const clauses = header.split(',').map(parseClause);
+  for (const clause of clauses.filter(({ weight }) => weight > 0).sort((a, b) => b.weight - a.weight)) {
+    if (!['application/json', 'application/*', '*/*'].includes(clause.type)) continue;
+    const as = clause.parameters.get('as') ?? '';
+    if (as === '') return PLAIN;
+    const form = offered.find((name) => name === as);
+    if (form === undefined || form === '') continue;
+    const { group, versions } = FORMS[form];
+    const version = clause.parameters.get('v') ?? '';
+    if (clause.parameters.get('g') === group && versions.includes(version)) return { as: form, version };
+  }
+  throw notAcceptable('application/json');
+}
+
+function parseClause(clause: string) {
+  const [type = '', ...rest] = clause.split(';').map((part) => part.trim());
+  const parameters = new Map(
+    rest.map((part): [string, string] => {
+      const [name = '', value = ''] = part.split('=', 2);
+      return [name.toLowerCase(), value];
+    }),
+  );
+  const weight = Number(parameters.get('q') ?? 1);
+  return { type: type.toLowerCase(), parameters, weight: Number.isNaN(weight) ? 1 : weight };
+}

@@ -1,0 +1,44 @@
+import type { ResourceObject } from '../../shared/model/kind.ts';
+import type { View } from './view.ts';
+import type { WatchFeed } from './watch-feed.ts';
+
+/** What a verb gives back: objects as they are stored, for the client's view to shape. */
+export type Answer =
+  | { readonly form: 'object'; readonly code: 200 | 201; readonly object: ResourceObject }
+  | { readonly form: 'list'; readonly items: readonly ResourceObject[]; readonly metadata: object }
+  | { readonly form: 'watch'; readonly feed: WatchFeed }
+  | JsonReply;
+
+/** What goes out. */
+export type Reply =
+  | JsonReply
+  | { readonly form: 'text'; readonly text: string }
+  | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
+
+interface JsonReply {
+  readonly form: 'json';
+  readonly code: number;
+  readonly body: object;
+  readonly contentType?: string;
+}
+
+export function objectAnswer(object: ResourceObject, code: 200 | 201 = 200): Answer {
+  return { form: 'object', code, object };
+}
+
+export function jsonReply(body: object, code = 200): JsonReply {
+  return { form: 'json', code, body };
+}
+
+export function shapeAnswer(answer: Answer, view: View): Reply {
+  switch (answer.form) {
+    case 'object':
+      return jsonReply(view.object(answer.object), answer.code);
+    case 'list':
+      return jsonReply(view.list(answer.items, answer.metadata));
+    case 'watch':
+      return { ...answer, view };
+    case 'json':
+      return answer;
+  }
+}

@@ -1,0 +1,40 @@
+import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
+import type { FieldCause } from '../../shared/model/validate.ts';
+import type { Clock, Log, Random } from '../../shared/ports.ts';
+import type { Store } from '../ports.ts';
+import type { KindSchemas } from './kind-schemas.ts';
+import type { Accepted } from './accept.ts';
+
+export interface Admission {
+  readonly verb: 'create' | 'update' | 'delete';
+  readonly kind: KindDefinition;
+  readonly object: ResourceObject;
+  /** The object as it is, where it is updated. */
+  readonly previous?: ResourceObject;
+}
+
+/** What serving needs; `admit` adds refusals that a schema can't express. */
+export interface ApiOptions {
+  readonly store: Store;
+  readonly kinds: readonly KindDefinition[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Holdfast's own. */
+  readonly version: string;
+  readonly admit?: (admission: Admission) => readonly FieldCause[];
+}
+
+export interface ApiContext extends ApiOptions {
+  readonly schemas: KindSchemas;
+}
+
+/** A request whose path and headers have been read, and whose body has not. */
+export interface ApiRequest {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  readonly accepted: Accepted;
+  /** A media type in lower case, without parameters; empty where none was given. */
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}

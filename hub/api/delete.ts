@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import type { ResourceObject } from '../../shared/model/kind.ts';
+import { groupKindOf } from '../../shared/model/kind.ts';
+import { namespaceKind } from '../../shared/model/namespace.ts';
+import { fields } from '../../shared/model/schema.ts';
+import { formatCauses, validate } from '../../shared/model/validate.ts';
+import type { ObjectTable } from '../ports.ts';
+import { admit } from './admit.ts';
+import type { Answer } from './answer.ts';
+import { jsonReply, objectAnswer } from './answer.ts';
+import { parseBody } from './body.ts';
+import type { ApiContext, ApiRequest } from './context.ts';
+import { badRequest, conflict, notFound, success } from './errors.ts';
+import { isDeleting, raiseGeneration, timestampOf } from './metadata.ts';
+import { emptyNamespace } from './namespaces.ts';
+import type { ObjectPath, ResourcePath } from './path.ts';
+import { keyOf } from './path.ts';
+import { isDryRun, parseDryRun } from './query.ts';
+import { parseSelection } from './selection.ts';
+
+/** meta/v1 `DeleteOptions`. There is no garbage collection, so how dependents are to go makes no difference. */
+const deleteOptions = fields({
+  apiVersion: z.string().optional(),
+  kind: z.literal('DeleteOptions').optional(),
+  gracePeriodSeconds: z.int().min(0).nullish(),
+  preconditions: fields({ uid: z.string().nullish(), resourceVersion: z.string().nullish() }).nullish(),
+  orphanDependents: z.boolean().nullish(),
+  propagationPolicy: z.enum(['Orphan', 'Background', 'Foreground']).nullish(),
+  dryRun: z.array(z.string()).nullish(),
+});
+
+interface DeleteOptions {
+  readonly dryRun: boolean;
+  /** Empty where there is no such precondition. */
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+export async function deleteObject(
+  context: ApiContext,
+  path: ObjectPath,
+  request: ApiRequest,
+): Promise<Answer> {
+  const options = parseDeleteOptions(request);
+  return context.store.transaction(async ({ objects }) => {
+    const current = await objects.get(keyOf(path));
+    if (current === undefined) throw notFound(path.kind, path.name);
+    const waiting = await remove(context, objects, path, current, options);
+    if (waiting !== undefined) return objectAnswer(waiting);
+    const { group, plural } = path.kind;
+    const uid = current.metadata.uid ?? '';
+    return jsonReply(success({ name: path.name, group, kind: plural, uid }));
+  });
+}
+
+/** Deletes what is selected, all of it or, where one of them is refused, nothing. */
+export async function deleteCollection(
+  context: ApiContext,
+  path: ResourcePath,
+  request: ApiRequest,
+): Promise<Answer> {
+  const options = parseDeleteOptions(request);
+  const selection = parseSelection(context, path, request.query);
+  return context.store.transaction(async ({ objects }) => {
+    const all = await objects.list(groupKindOf(path.kind), path.namespace);
+    const items: ResourceObject[] = [];
+    for (const object of all.filter((candidate) => selection.matches(candidate))) {
+      const { name, namespace } = object.metadata;
+      const place = { ...path, ...(namespace !== undefined && { namespace }), name, status: false };
+      items.push((await remove(context, objects, place, object, options)) ?? object);
+    }
+    return { form: 'list', items, metadata: { resourceVersion: String(await objects.resourceVersion()) } };
+  });
+}
+
+/** Removes an object at once, or marks it for its finalizers' owners: then it is returned as it waits for them. */
+async function remove(
+  context: ApiContext,
+  objects: ObjectTable,
+  path: ObjectPath,
+  current: ResourceObject,
+  { dryRun, uid, resourceVersion }: DeleteOptions,
+): Promise<ResourceObject | undefined> {
+  const { metadata } = current;
+  if (uid !== '' && uid !== metadata.uid) {
+    throw conflict(path.kind, path.name, `the uid asked for is ${uid}, the object's is ${metadata.uid}`);
+  }
+  if (resourceVersion !== '' && resourceVersion !== metadata.resourceVersion) {
+    const why = `the resource version asked for is ${resourceVersion}, the object's is ${metadata.resourceVersion}`;
+    throw conflict(path.kind, path.name, why);
+  }
+  admit(context, { verb: 'delete', kind: path.kind, object: current });
+  if (path.kind === namespaceKind) await emptyNamespace(objects, context.kinds, path.name, dryRun);
+  if (isDeleting(metadata)) return current;
+  if ((metadata.finalizers ?? []).length === 0) {
+    if (!dryRun) await objects.remove(keyOf(path));
+    return undefined;
+  }
+  const deletionTimestamp = timestampOf(context.clock);
+  // The grace is over as soon as it begins: how long a guest gets to shut down is for its machine to say.
+  const waiting = { ...metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 };
+  const marked = raiseGeneration({ ...current, metadata: waiting });
+  return dryRun ? marked : objects.put(keyOf(path), marked);
+}
+
+function parseDeleteOptions(request: ApiRequest): DeleteOptions {
+  const checked = validate(deleteOptions, parseBody(request) ?? {});
+  if (!checked.ok) throw badRequest(`the DeleteOptions can't be read: ${formatCauses(checked.causes)}`);
+  const { dryRun, preconditions } = checked.value;
+  return {
+    dryRun: parseDryRun(request.query) || isDryRun(dryRun ?? []),
+    uid: preconditions?.uid ?? '',
+    resourceVersion: preconditions?.resourceVersion ?? '',
+  };
+}

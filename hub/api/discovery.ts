@@ -1,0 +1,108 @@
+import type { KindDefinition } from '../../shared/model/kind.ts';
+import { apiVersionOf } from '../../shared/model/kind.ts';
+import { pathNotFound } from './errors.ts';
+
+/** The documents by which clients find out what is served, as Kubernetes words them (meta/v1, apidiscovery/v2). */
+
+const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const STATUS_VERBS = ['get', 'patch', 'update'];
+
+interface Group {
+  /** Empty for the core group. */
+  readonly name: string;
+  /** The preferred one first. */
+  readonly versions: readonly string[];
+}
+
+/** `/api` */
+export function compileApiVersions(kinds: readonly KindDefinition[]): object {
+  const versions = groupsOf(kinds).find(({ name }) => name === '')?.versions ?? [];
+  return { kind: 'APIVersions', versions, serverAddressByClientCIDRs: [] };
+}
+
+/** `/apis` */
+export function compileGroupList(kinds: readonly KindDefinition[]): object {
+  const groups = groupsOf(kinds).filter(({ name }) => name !== '');
+  return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map(describeGroup) };
+}
+
+/** `/apis/GROUP`; @throws ApiError 404 */
+export function compileGroup(kinds: readonly KindDefinition[], name: string): object {
+  const group = groupsOf(kinds).find((known) => known.name === name);
+  if (group === undefined || name === '') throw pathNotFound();
+  return { kind: 'APIGroup', apiVersion: 'v1', ...describeGroup(group) };
+}
+
+/** `/api/v1` and `/apis/GROUP/VERSION`; @throws ApiError 404 */
+export function compileResourceList(
+  kinds: readonly KindDefinition[],
+  group: string,
+  version: string,
+): object {
+  const served = kindsOf(kinds, group, version);
+  if (served.length === 0) throw pathNotFound();
+  const resources = served.flatMap((kind) => {
+    const common = { namespaced: kind.namespaced, kind: kind.kind };
+    const { shortNames, categories, singular: singularName } = kind;
+    const whole = { name: kind.plural, singularName, ...common, verbs: VERBS, shortNames, categories };
+    const status = { name: `${kind.plural}/status`, singularName: '', ...common, verbs: STATUS_VERBS };
+    return kind.statusSubresource ? [whole, status] : [whole];
+  });
+  const groupVersion = group === '' ? version : `${group}/${version}`;
+  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources };
+}
+
+export const AGGREGATED_CONTENT_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+
+/** All of `/api` (`core`) or of `/apis` in one document. */
+export function compileAggregatedDiscovery(kinds: readonly KindDefinition[], core: boolean): object {
+  const items = groupsOf(kinds)
+    .filter(({ name }) => (name === '') === core)
+    .map(({ name, versions }) => ({
+      metadata: { name },
+      versions: versions.map((version) => ({
+        version,
+        freshness: 'Current',
+        resources: kindsOf(kinds, name, version).map((kind) => describeResource(kind, version)),
+      })),
+    }));
+  return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
+}
+
+function describeResource(kind: KindDefinition, version: string): object {
+  const responseKind = { group: kind.group, version, kind: kind.kind };
+  const status = { subresource: 'status', responseKind, verbs: STATUS_VERBS };
+  return {
+    resource: kind.plural,
+    responseKind,
+    scope: kind.namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: kind.singular,
+    verbs: VERBS,
+    shortNames: kind.shortNames,
+    categories: kind.categories,
+    ...(kind.statusSubresource && { subresources: [status] }),
+  };
+}
+
+function describeGroup({ name, versions }: Group) {
+  const described = versions.map((version) => ({ groupVersion: `${name}/${version}`, version }));
+  return { name, versions: described, preferredVersion: described[0] };
+}
+
+/** The groups in the order of their kinds. */
+export function groupsOf(kinds: readonly KindDefinition[]): Group[] {
+  const names = [...new Set(kinds.map(({ group }) => group))];
+  return names.map((name) => {
+    const versions = kinds.filter(({ group }) => group === name).flatMap((kind) => kind.versions);
+    return { name, versions: [...new Set(versions)] };
+  });
+}
+
+export function kindsOf(kinds: readonly KindDefinition[], group: string, version: string): KindDefinition[] {
+  return kinds.filter((kind) => kind.group === group && kind.versions.includes(version));
+}
+
+/** `apis/kubevirt.io/v1`, or `api/v1`: where a group's version is found. */
+export function rootOf(kind: KindDefinition, version: string): string {
+  return `${kind.group === '' ? 'api' : 'apis'}/${apiVersionOf(kind, version)}`;
+}

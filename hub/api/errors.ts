@@ -1,0 +1,144 @@
+import { codeOf, messageOf } from '../../shared/base/errors.ts';
+import type { KindDefinition } from '../../shared/model/kind.ts';
+import type { FieldCause } from '../../shared/model/validate.ts';
+import type { Log } from '../../shared/ports.ts';
+
+/** Every answer that is not the one asked for, as Kubernetes' meta/v1 `Status`. Reasons and codes are its own. */
+export interface Status {
+  readonly kind: 'Status';
+  readonly apiVersion: 'v1';
+  readonly metadata: Readonly<Record<string, never>>;
+  readonly status: 'Success' | 'Failure';
+  readonly message?: string;
+  readonly reason?: string;
+  readonly details?: StatusDetails;
+  readonly code: number;
+}
+
+interface StatusDetails {
+  readonly name?: string;
+  readonly group?: string;
+  readonly kind?: string;
+  readonly uid?: string;
+  readonly causes?: readonly { readonly field?: string; readonly reason: string; readonly message: string }[];
+  readonly retryAfterSeconds?: number;
+}
+
+/** A refusal on its way to the client. */
+export class ApiError extends Error {
+  readonly status: Status;
+
+  constructor(code: number, reason: string, message: string, details?: StatusDetails) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = failure(code, reason, message, details);
+  }
+}
+
+/** The `Status` of anything thrown while serving. What is not a refusal is logged, and told without its insides. */
+export function statusOf(thrown: unknown, log: Log): Status {
+  if (thrown instanceof ApiError) return thrown.status;
+  const code = codeOf(thrown);
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return failure(413, 'RequestEntityTooLarge', 'the body of the request is larger than 3 MiB');
+  }
+  if (code === 'ECONNRESET') return failure(400, 'BadRequest', 'the request was broken off');
+  if (isClientError(thrown)) return failure(400, 'BadRequest', messageOf(thrown));
+  log.error({ err: thrown }, 'serving a request failed');
+  return failure(500, 'InternalError', "the hub failed on this request; the hub's log says why");
+}
+
+/** Whether the HTTP server refused a request before it came to us. */
+function isClientError(thrown: unknown): boolean {
+  if (!(thrown instanceof Error) || !('statusCode' in thrown)) return false;
+  return typeof thrown.statusCode === 'number' && thrown.statusCode >= 400 && thrown.statusCode < 500;
+}
+
+export function success(details: StatusDetails): Status {
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details, code: 200 };
+}
+
+function failure(code: number, reason: string, message: string, details?: StatusDetails): Status {
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure' } as const;
+  return { ...status, message, reason, ...(details !== undefined && { details }), code };
+}
+
+export function badRequest(message: string): ApiError {
+  return new ApiError(400, 'BadRequest', message);
+}
+
+/** Of a path that leads nowhere. */
+export function pathNotFound(): ApiError {
+  return new ApiError(404, 'NotFound', 'the server could not find the requested resource', {});
+}
+
+export function notFound(kind: KindDefinition, name: string): ApiError {
+  return new ApiError(404, 'NotFound', `${resourceOf(kind)} "${name}" not found`, detailsOf(kind, name));
+}
+
+export function alreadyExists(kind: KindDefinition, name: string): ApiError {
+  const message = `${resourceOf(kind)} "${name}" already exists`;
+  return new ApiError(409, 'AlreadyExists', message, detailsOf(kind, name));
+}
+
+export function conflict(kind: KindDefinition, name: string, why: string): ApiError {
+  const message = `Operation cannot be fulfilled on ${resourceOf(kind)} "${name}": ${why}`;
+  return new ApiError(409, 'Conflict', message, detailsOf(kind, name));
+}
+
+export function forbidden(kind: KindDefinition, name: string, why: string): ApiError {
+  const message = `${resourceOf(kind)} "${name}" is forbidden: ${why}`;
+  return new ApiError(403, 'Forbidden', message, detailsOf(kind, name));
+}
+
+export function methodNotAllowed(): ApiError {
+  const message = 'the server does not allow this method on the requested resource';
+  return new ApiError(405, 'MethodNotAllowed', message, {});
+}
+
+export function notAcceptable(offered: string): ApiError {
+  return new ApiError(406, 'NotAcceptable', `only these media types can be answered with: ${offered}`);
+}
+
+export function unsupportedMediaType(message: string): ApiError {
+  return new ApiError(415, 'UnsupportedMediaType', message);
+}
+
+/** Of a place in history that can't be gone back to: the client is to list again. */
+export function expired(message: string): ApiError {
+  return new ApiError(410, 'Expired', message);
+}
+
+/** Of a resource version that was never given out, in the form that client-go knows (`IsTooLargeResourceVersion`). */
+export function tooLargeResourceVersion(asked: number, newest: number): ApiError {
+  const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
+  const message = `Too large resource version: ${asked}, current: ${newest}`;
+  return new ApiError(504, 'Timeout', message, { causes, retryAfterSeconds: 1 });
+}
+
+const CAUSE_WORDS: Readonly<Record<FieldCause['reason'], string>> = {
+  FieldValueInvalid: 'Invalid value',
+  FieldValueRequired: 'Required value',
+  FieldValueForbidden: 'Forbidden',
+  FieldValueNotSupported: 'Unsupported value',
+  FieldValueDuplicate: 'Duplicate value',
+};
+
+export function invalid(kind: KindDefinition, name: string, causes: readonly FieldCause[]): ApiError {
+  const worded = causes.map((cause) => {
+    return { ...cause, message: `${CAUSE_WORDS[cause.reason]}: ${cause.message}` };
+  });
+  const texts = worded.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`));
+  const all = texts.length === 1 ? texts.join() : `[${texts.join(', ')}]`;
+  const subject = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
+  const details = { ...detailsOf(kind, name), kind: kind.kind, causes: worded };
+  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details);
+}
+
+function resourceOf(kind: KindDefinition): string {
+  return kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
+}
+
+function detailsOf(kind: KindDefinition, name: string): StatusDetails {
+  return { name, ...(kind.group !== '' && { group: kind.group }), kind: kind.plural };
+}

@@ -1,0 +1,18 @@
+import type { Answer } from './answer.ts';
+import { objectAnswer } from './answer.ts';
+import type { ApiContext, ApiRequest } from './context.ts';
+import { notFound, tooLargeResourceVersion } from './errors.ts';
+import { parseCount } from './query.ts';
+import type { ObjectPath } from './path.ts';
+import { keyOf } from './path.ts';
+
+export async function get(context: ApiContext, path: ObjectPath, { query }: ApiRequest): Promise<Answer> {
+  const atLeast = parseCount(query, 'resourceVersion') ?? 0;
+  return context.store.transaction(async ({ objects }) => {
+    const newest = await objects.resourceVersion();
+    if (atLeast > newest) throw tooLargeResourceVersion(atLeast, newest);
+    const object = await objects.get(keyOf(path));
+    if (object === undefined) throw notFound(path.kind, path.name);
+    return objectAnswer(object);
+  });
+}

@@ -1,0 +1,105 @@
+/** Field numbers of Kubernetes' messages, from the `generated.proto` files of its API packages. */
+export type MessageType = Readonly<Record<number, Field>>;
+
+export interface Field {
+  readonly name: string;
+  /** A map is of texts; a message is given by its fields. */
+  readonly type: 'string' | 'integer' | 'boolean' | 'bytes' | 'time' | 'map' | MessageType;
+  readonly repeated?: boolean;
+}
+
+const string = (name: string): Field => ({ name, type: 'string' });
+const strings = (name: string): Field => ({ name, type: 'string', repeated: true });
+const integer = (name: string): Field => ({ name, type: 'integer' });
+const boolean = (name: string): Field => ({ name, type: 'boolean' });
+const time = (name: string): Field => ({ name, type: 'time' });
+const map = (name: string): Field => ({ name, type: 'map' });
+const message = (name: string, type: MessageType): Field => ({ name, type });
+
+/** `runtime.Unknown`: what an object travels in. */
+export const unknownType: MessageType = {
+  1: message('typeMeta', { 1: string('apiVersion'), 2: string('kind') }),
+  2: { name: 'raw', type: 'bytes' },
+};
+
+const ownerReference: MessageType = {
+  1: string('kind'),
+  3: string('name'),
+  4: string('uid'),
+  5: string('apiVersion'),
+  6: boolean('controller'),
+  7: boolean('blockOwnerDeletion'),
+};
+
+/** Without `managedFields`, which nobody reads here. */
+const objectMeta: MessageType = {
+  1: string('name'),
+  2: string('generateName'),
+  3: string('namespace'),
+  5: string('uid'),
+  6: string('resourceVersion'),
+  7: integer('generation'),
+  8: time('creationTimestamp'),
+  9: time('deletionTimestamp'),
+  10: integer('deletionGracePeriodSeconds'),
+  11: map('labels'),
+  12: map('annotations'),
+  13: { name: 'ownerReferences', type: ownerReference, repeated: true },
+  14: strings('finalizers'),
+};
+
+const namespace: MessageType = {
+  1: message('metadata', objectMeta),
+  2: message('spec', { 1: strings('finalizers') }),
+  3: message('status', { 1: string('phase') }),
+};
+
+const objectReference: MessageType = {
+  1: string('kind'),
+  2: string('namespace'),
+  3: string('name'),
+  4: string('uid'),
+  5: string('apiVersion'),
+  6: string('resourceVersion'),
+  7: string('fieldPath'),
+};
+
+const event: MessageType = {
+  1: message('metadata', objectMeta),
+  2: message('involvedObject', objectReference),
+  3: string('reason'),
+  4: string('message'),
+  5: message('source', { 1: string('component'), 2: string('host') }),
+  6: time('firstTimestamp'),
+  7: time('lastTimestamp'),
+  8: integer('count'),
+  9: string('type'),
+  10: time('eventTime'),
+  11: message('series', { 1: integer('count'), 2: time('lastObservedTime') }),
+  12: string('action'),
+  13: message('related', objectReference),
+  14: string('reportingComponent'),
+  15: string('reportingInstance'),
+};
+
+const deleteOptions: MessageType = {
+  1: integer('gracePeriodSeconds'),
+  2: message('preconditions', { 1: string('uid'), 2: string('resourceVersion') }),
+  3: boolean('orphanDependents'),
+  4: string('propagationPolicy'),
+  5: strings('dryRun'),
+};
+
+export function messageTypeOf(apiVersion: unknown, kind: unknown): MessageType | undefined {
+  // Options carry the version of whatever they are about.
+  if (kind === 'DeleteOptions') return deleteOptions;
+  if (apiVersion !== 'v1') return undefined;
+  switch (kind) {
+    case 'Namespace':
+      return namespace;
+    case 'Event':
+      return event;
+    default:
+      return undefined;
+  }
+}

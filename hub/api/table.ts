@@ -1,0 +1,76 @@
+import type { KindDefinition, PrinterColumn, ResourceObject } from '../../shared/model/kind.ts';
+import { formatAge } from './duration.ts';
+import { compileJsonPath } from './json-path.ts';
+
+/** Kubernetes' meta/v1 `Table`: what `kubectl get` prints. */
+
+export interface Table {
+  readonly kind: 'Table';
+  readonly apiVersion: string;
+  readonly metadata: object;
+  readonly columnDefinitions: readonly object[];
+  readonly rows: readonly { readonly cells: readonly unknown[]; readonly object?: object }[];
+}
+
+/** How much of an object each row carries. */
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+export interface TableOptions {
+  readonly nowMs: number;
+  readonly include: IncludeObject;
+  /** Of `meta.k8s.io`. */
+  readonly version: string;
+}
+
+export type CompileTable = (
+  objects: readonly ResourceObject[],
+  metadata: object,
+  options: TableOptions,
+) => Table;
+
+const NAME_COLUMN = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  description: 'Name of the object, unique in its namespace',
+  priority: 0,
+};
+
+export function createTableCompiler(kind: KindDefinition): CompileTable {
+  const columns = kind.columns.map((column) => ({ ...column, find: compileJsonPath(column.jsonPath) }));
+  const definitions = kind.columns.map(({ name, type, description, priority = 0 }) => {
+    return { name, type, format: '', description, priority };
+  });
+  return (objects, metadata, { nowMs, include, version }) => ({
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata,
+    columnDefinitions: [NAME_COLUMN, ...definitions],
+    rows: objects.map((object) => {
+      const cells = columns.map(({ type, find }) => cellOf(type, find(object), nowMs));
+      const included = include === 'Object' ? object : metadataOnly(object, version);
+      return { cells: [object.metadata.name, ...cells], ...(include !== 'None' && { object: included }) };
+    }),
+  });
+}
+
+/** An object without all but its metadata, as Kubernetes' `PartialObjectMetadata`. */
+export function metadataOnly({ metadata }: ResourceObject, version: string): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
+}
+
+/** Null is shown as `<none>`. */
+function cellOf(type: PrinterColumn['type'], found: readonly unknown[], nowMs: number): unknown {
+  const first = found[0] ?? null;
+  if (first === null) return null;
+  switch (type) {
+    case 'date':
+      return formatAge(typeof first === 'string' ? nowMs - Date.parse(first) : NaN);
+    case 'string':
+      return found.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join(',');
+    case 'integer':
+      return typeof first === 'number' ? first : null;
+    case 'boolean':
+      return typeof first === 'boolean' ? first : null;
+  }
+}

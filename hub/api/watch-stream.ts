@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../../shared/ports.ts';
+import type { ApiContext } from './context.ts';
+import type { View } from './view.ts';
+import type { WatchFeed } from './watch-feed.ts';
+
+/** A client that takes nothing for this long is gone, whatever its connection says. */
+const DRAIN_TIMEOUT_MS = 60_000;
+
+/** Writes a feed to a client, an event a line, no faster than it reads; resolves when the watch is over, however it ends. */
+export async function streamWatch(
+  response: ServerResponse,
+  feed: WatchFeed,
+  view: View,
+  { clock, log }: Pick<ApiContext, 'clock' | 'log'>,
+): Promise<void> {
+  if (response.destroyed) return feed.close();
+  response.on('close', () => feed.close());
+  response.on('error', () => feed.close());
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
+  // Clients wait for the answer's head before they take the watch to be under way.
+  response.flushHeaders();
+  try {
+    for await (const { type, object } of feed.events()) {
+      const line = `${JSON.stringify({ type, object: view.object(object) })}\n`;
+      if (!response.write(line)) await waitForDrain(response, feed, clock);
+    }
+    response.end();
+  } catch (error) {
+    response.destroy();
+    if (!feed.closed.aborted) log.error({ err: error }, 'a watch failed');
+  } finally {
+    feed.close();
+  }
+}
+
+async function waitForDrain(response: ServerResponse, feed: WatchFeed, clock: Clock): Promise<void> {
+  const cancel = clock.after(DRAIN_TIMEOUT_MS, () => feed.close());
+  try {
+    await once(response, 'drain', { signal: feed.closed });
+  } finally {
+    cancel();
+  }
+}
