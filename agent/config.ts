@@ -1,6 +1,13 @@
-import { LOG_LEVELS } from '../shared/host/log.ts';
 import type { ConfigOf } from '../shared/config/settings.ts';
-import { brokerUrl, choice, folder, integer, ipAddress, label } from '../shared/config/settings.ts';
+import {
+  LOG_LEVELS,
+  brokerUrl,
+  choice,
+  folder,
+  integer,
+  ipAddress,
+  label,
+} from '../shared/config/settings.ts';
 
 /** Every setting of the agent: flags, `HOLDFAST_*` variables, keys of the config file and `--help` come from here. */
 export const AGENT_SETTINGS = {

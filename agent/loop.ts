@@ -94,7 +94,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
         wanted,
         memory: row.memory,
         ...(machine === undefined ? {} : { observed: machine }),
-        imageStatus: images.observe,
+        imageStatus: (source) => images.observe(source),
         box: box(),
         nowMs,
         jitter: random.fraction(),

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../shared/model/device.ts';
 import type { VirtualMachineInstance } from '../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../shared/model/virtual-machine.ts';
@@ -10,7 +9,8 @@ const DEADLINE_MS = 10_000;
 export interface ApiClient {
   /** Creates the machine, or brings it up to the manifest. */
   apply(manifest: object): Promise<void>;
-  patch(patch: object): Promise<void>;
+  /** Sets it to Halted; false where there is no machine. */
+  halt(): Promise<boolean>;
   /** True once the agent has connected. */
   deviceConnected(): Promise<true | undefined>;
   machine(): Promise<VirtualMachine>;
@@ -46,7 +46,11 @@ export function createApiClient(address: string): ApiClient {
   };
 
   return {
-    patch,
+    async halt() {
+      if ((await call('GET', machineUrl)).status === 404) return false;
+      await patch({ spec: { runStrategy: 'Halted' } });
+      return true;
+    },
     async apply(manifest) {
       const found = await call('GET', machineUrl);
       if (found.status === 404) await succeed(await call('POST', `${collection}/virtualmachines`, manifest));
@@ -55,7 +59,8 @@ export function createApiClient(address: string): ApiClient {
     async deviceConnected() {
       const response = await call('GET', `http://${address}/apis/holdfast.dev/v1alpha1/devices/${DEVICE}`);
       const { status } = (await succeed(response)) as Device;
-      return status?.conditions?.some(({ type, status: is }) => type === 'Connected' && is === 'True') === true
+      return status?.conditions?.some(({ type, status: is }) => type === 'Connected' && is === 'True') ===
+        true
         ? true
         : undefined;
     },
@@ -65,27 +70,4 @@ export function createApiClient(address: string): ApiClient {
       return response.status === 404 ? undefined : ((await succeed(response)) as VirtualMachineInstance);
     },
   };
-}
-
-/**
- * Calls `look` until it gives something.
- * @throws Error once `limitMs` have passed, with what was waited for and the last thing that went wrong
- */
-export async function waitFor<T>(
-  what: string,
-  limitMs: number,
-  look: () => Promise<T | undefined>,
-): Promise<T> {
-  const untilMs = Date.now() + limitMs;
-  let problem = '';
-  while (Date.now() < untilMs) {
-    try {
-      const found = await look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      problem = `: ${String(error)}`;
-    }
-    await sleep(200);
-  }
-  throw new Error(`${what} did not come within ${limitMs / 1000} s${problem}`);
 }

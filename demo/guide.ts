@@ -9,12 +9,11 @@ interface GuideOptions {
   readonly port: number;
   readonly hub: Supervised;
   readonly agent: Supervised;
-  readonly kubectl: string;
 }
 
 /** What to try next; every line can be pasted into another terminal as it is. */
-export function compileGuide({ dataDir, port, hub, agent, kubectl }: GuideOptions): string {
-  const { holdfast } = CHECKOUT;
+export function compileGuide({ dataDir, port, hub, agent }: GuideOptions): string {
+  const { holdfast, kubectl } = CHECKOUT;
   const box = `--data-dir ${join(dataDir, DEVICE)}`;
   return `
 Everything runs. In another terminal:
@@ -33,7 +32,7 @@ Everything runs. In another terminal:
   ${kubectl} patch vm ${MACHINE} --type merge -p '{"spec":{"runStrategy":"Halted"}}'
   ${kubectl} patch vm ${MACHINE} --type merge -p '{"spec":{"runStrategy":"Always"}}'
 
-  # cut the link: kill hub and broker (they come back by themselves after 30 s); the box doesn't mind
+  # cut the link: kill hub and broker (they come back by themselves after 20 s); the box doesn't mind
   kill -9 $(cat ${hub.pidFile})
   ${holdfast} status ${box}
 

@@ -10,8 +10,8 @@ import { CHECKOUT } from './config.ts';
 const STOP_DEADLINE_MS = 20_000;
 
 export interface Supervised {
-  /** Starts it, and again `restartAfterMs` after it ended by itself. */
-  start(args: readonly string[]): void;
+  /** Starts it with what `args` gives, and again `restartAfterMs` after it ended by itself. */
+  start(args: () => readonly string[]): void;
   /** Ends it for good. */
   stop(): Promise<void>;
   readonly pidFile: string;
@@ -32,9 +32,9 @@ export function supervise(
   let child: ChildProcess | undefined;
   let stopped = false;
 
-  function launch(args: readonly string[]): void {
+  function launch(args: () => readonly string[]): void {
     const log = openSync(logFile, 'a');
-    const started = spawn(CHECKOUT.holdfast, [name, ...args], {
+    const started = spawn(CHECKOUT.holdfast, [name, ...args()], {
       detached: true,
       stdio: ['ignore', log, log],
     });

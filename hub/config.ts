@@ -1,6 +1,5 @@
-import { LOG_LEVELS } from '../shared/host/log.ts';
 import type { ConfigOf } from '../shared/config/settings.ts';
-import { choice, folder, integer, loopbackAddress } from '../shared/config/settings.ts';
+import { LOG_LEVELS, choice, folder, integer, loopbackAddress } from '../shared/config/settings.ts';
 
 /** Every setting of the hub: flags, `HOLDFAST_*` variables, keys of the config file and `--help` come from here. */
 export const HUB_SETTINGS = {

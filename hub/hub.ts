@@ -6,7 +6,7 @@ import { createApi } from './api/api.ts';
 import { createSessions } from './devices/sessions.ts';
 import { admitMachine } from './machines/admit.ts';
 import type { Broker, Store } from './ports.ts';
-import { createReconciler } from './reconciler.ts';
+import { createReconciler } from './reconcile/reconciler.ts';
 import { prune } from './retention.ts';
 
 const PRUNE_EVERY_MS = 10 * 60_000;

@@ -1,29 +1,22 @@
+import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { CpuTopology } from './cpu.ts';
+import { compileCpu } from './cpu.ts';
+import type { CompiledDisk } from './disk.ts';
+import { compileDisks } from './disk.ts';
+import type { CompiledFirmware } from './firmware.ts';
+import { compileFirmware } from './firmware.ts';
+import type { CompiledInterface } from './interface.ts';
+import { compileInterfaces } from './interface.ts';
+import { compileMemory } from './memory.ts';
+import type { SeedFile } from './seed.ts';
+import { compileHostname, compileSeed } from './seed.ts';
 
-/** Where a base image comes from. */
-export interface ImageSource {
-  readonly url: string;
-  /** 64 lower-case hexadecimal digits. */
-  readonly sha256?: string;
-}
+export type { CompiledDisk, ImageSource } from './disk.ts';
+export { sourceKey } from './disk.ts';
 
-/** One text per source, for maps. */
-export function sourceKey({ url, sha256 }: ImageSource): string {
-  return sha256 === undefined ? url : `sha256:${sha256}`;
-}
-
-/** A disk as a file in the machine's folder. */
-export interface CompiledDisk {
-  /** The volume's name; the file is `disk-<name>.qcow2`. */
-  readonly name: string;
-  readonly content:
-    /** An overlay over an image, made once, at least `minBytes` large. */
-    | { readonly from: 'image'; readonly source: ImageSource; readonly minBytes: number }
-    /** A blank disk, made once. */
-    | { readonly from: 'blank'; readonly bytes: number }
-    /** A blank disk, made anew at each start (`emptyDisk`). */
-    | { readonly from: 'empty'; readonly bytes: number };
-}
+/** KubeVirt's default of `terminationGracePeriodSeconds`. */
+const DEFAULT_GRACE_SECONDS = 30;
 
 /** A machine in QEMU's terms, without anything that only the box knows (ports, paths, the accelerator). */
 export interface CompiledMachine {
@@ -31,11 +24,45 @@ export interface CompiledMachine {
   readonly namespace: string;
   readonly name: string;
   readonly memoryBytes: number;
+  readonly cpu: CpuTopology;
+  readonly firmware: CompiledFirmware;
   readonly disks: readonly CompiledDisk[];
+  readonly interfaces: readonly CompiledInterface[];
+  /** The files of the cloud-init seed; none where no volume asks for it. */
+  readonly seed: readonly SeedFile[];
+  readonly rng: boolean;
+  readonly graphics: boolean;
+  /** How long the guest may take to shut down; 0 means that it is not asked. */
+  readonly gracePeriodMs: number;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
   readonly fingerprint: string;
 }
 
-export function compileMachine(_desired: DesiredMachine): CompiledMachine {
-  throw new Error('bug: not written yet');
+/** Translates a checked manifest with KubeVirt's semantics and defaults. */
+export function compileMachine({ uid, namespace, name, spec, dataVolumes }: DesiredMachine): CompiledMachine {
+  const { domain } = spec;
+  const shape = {
+    uid,
+    namespace,
+    name,
+    memoryBytes: compileMemory(domain),
+    cpu: compileCpu(domain),
+    firmware: compileFirmware(uid, domain),
+    disks: compileDisks(spec, dataVolumes),
+    interfaces: compileInterfaces(uid, domain),
+    seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
+    rng: domain.devices.rng !== undefined,
+    graphics: domain.devices.autoattachGraphicsDevice ?? true,
+  };
+  return {
+    ...shape,
+    gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
+  };
+}
+
+/** A disk that is made once keeps its content: a restart would change nothing of it. */
+function fingerprintDisk(disk: CompiledDisk): object {
+  const isKept = disk.content.from === 'image' || disk.content.from === 'blank';
+  return isKept ? { ...disk, content: 'kept' } : disk;
 }

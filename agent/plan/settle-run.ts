@@ -17,7 +17,7 @@ const ENDED_STATES: ReadonlyMap<string, { readonly how: RunEnd; readonly detail:
 ]);
 
 /** States between start and the first instruction of the guest, and those that a guest does not run in. */
-const NOT_YET_RUNNING = new Set(['prelaunch', 'inmigrate', 'preconfig']);
+const NOT_YET_RUNNING: ReadonlySet<string> = new Set(['prelaunch', 'inmigrate', 'preconfig']);
 
 export interface Settled {
   readonly memory: MachineMemory;

@@ -15,7 +15,7 @@ import { createOutbox } from './outbox.ts';
 
 /** The first wait before connecting again; it doubles up to the longest. */
 const FIRST_RETRY_MS = 1_000;
-const LONGEST_RETRY_MS = 30_000;
+const LONGEST_RETRY_MS = 20_000;
 /** How long the hub may take to answer hello or reports before the connection is given up, whatever MQTT says. */
 const ANSWER_DEADLINE_MS = 30_000;
 /** How often hello is said again on a quiet link, so that hub and device compare what they hold. */

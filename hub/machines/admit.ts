@@ -1,7 +1,7 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
-import { isOwned } from './reconcile-machine.ts';
+import { isOwned } from './instance.ts';
 
 /** What is asked of the API; `object` is already checked against its kind's schema. */
 interface AdmissionRequest {

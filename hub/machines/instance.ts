@@ -3,10 +3,14 @@ import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import type { MachineRow } from '../ports.ts';
-import type { Now } from './reconcile-machine.ts';
 
 /** KubeVirt's label for the node that runs an instance. */
 const NODE_LABEL = 'kubevirt.io/nodeName';
+
+export interface Now {
+  readonly nowMs: number;
+  readonly uuid: () => string;
+}
 
 /** The instance object of a VirtualMachine's run, with the spec that the run was, or will be, started with. */
 export function compileInstance(
@@ -44,4 +48,14 @@ export function compileInstance(
     },
     spec,
   };
+}
+
+/** Whether an instance is that of a VirtualMachine, which speaks for it. */
+export function isOwned({ metadata }: Pick<VirtualMachineInstance, 'metadata'>): boolean {
+  const owners = metadata.ownerReferences ?? [];
+  return owners.some(({ kind, controller }) => kind === 'VirtualMachine' && controller === true);
+}
+
+export function isOwnedBy({ metadata }: VirtualMachineInstance, owner: VirtualMachine): boolean {
+  return (metadata.ownerReferences ?? []).some(({ uid }) => uid === owner.metadata.uid);
 }

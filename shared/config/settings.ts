@@ -34,6 +34,9 @@ export const folder = (options: Options): Setting<string> => ({
   },
 });
 
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 /** An address to listen on. Port 0 lets the system choose. */
 export const loopbackAddress = (options: Options): Setting<Address> => ({
   placeholder: 'HOST:PORT',

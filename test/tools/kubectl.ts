@@ -36,7 +36,7 @@ export function startKubectl(
   args: readonly string[],
   { stdin = '' }: { readonly stdin?: string } = {},
 ): Running {
-  if (!existsSync(KUBECTL)) throw new Error(`${KUBECTL} is not there: run bin/setup --test`);
+  if (!existsSync(KUBECTL)) throw new Error(`${KUBECTL} is not there: run bin/setup`);
   // A home of its own: kubectl caches discovery by address, and addresses come again.
   const home = mkdtempSync(join(tmpdir(), 'holdfast-kubectl-'));
   const child = spawn(KUBECTL, args, {

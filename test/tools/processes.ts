@@ -17,3 +17,17 @@ export function qemusBelow(folder: string): { pid: number; uid: string }[] {
       }
     });
 }
+
+/** The command lines of processes that name `text` or run below it. */
+export function processesNaming(text: string): string[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((entry) => {
+      try {
+        const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        return command.includes(text) || readlinkSync(`/proc/${entry}/cwd`).startsWith(text) ? [command] : [];
+      } catch {
+        return [];
+      }
+    });
+}

@@ -62,8 +62,18 @@ export function createScenario(desired: unknown) {
         }
         const { uid, namespace, name, fingerprint } = action.machine;
         const record: RunRecord = {
-          ...{ uid, namespace, name, fingerprint, run: action.run, bootId: box.bootId },
-          ...{ accelerator: 'tcg', ports: [], startedAtMs: nowMs, command: [], pid: 4711, startTicks: 1 },
+          uid,
+          namespace,
+          name,
+          fingerprint,
+          run: action.run,
+          bootId: box.bootId,
+          accelerator: 'tcg',
+          ports: [],
+          startedAtMs: nowMs,
+          command: [],
+          pid: 4711,
+          startTicks: 1,
         };
         const process = { pid: 4711, runState: 'running', guestAgent: false, addresses: [] };
         observed = { uid, record, process, disks: action.machine.disks.map((disk) => disk.name) };

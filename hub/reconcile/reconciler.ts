@@ -1,16 +1,10 @@
-import { canonicalJson } from '../shared/base/canonical-json.ts';
-import { messageOf } from '../shared/base/errors.ts';
-import type { Device } from '../shared/model/device.ts';
-import type { ResourceObject } from '../shared/model/kind.ts';
-import type { Clock, Log, Random } from '../shared/ports.ts';
-import { encodeDesired } from '../shared/protocol/desired.ts';
-import { describeDevice } from './devices/describe-device.ts';
-import { deviceKey } from './devices/ensure-device.ts';
-import type { MachineObject } from './machines/desired.ts';
-import { compileEntry } from './machines/desired.ts';
-import type { MachineKey } from './machines/reconcile-machine.ts';
-import { objectKey, reconcileMachine } from './machines/reconcile-machine.ts';
-import type { DeviceRow, ObjectChange, Store, Tables } from './ports.ts';
+import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import type { Clock, Log, Random } from '../../shared/ports.ts';
+import type { MachineKey } from './machine-key.ts';
+import { reconcileDevice } from './reconcile-device.ts';
+import { reconcileMachine } from './reconcile-machine.ts';
+import type { ObjectChange, Store, Tables } from '../ports.ts';
 
 /** How long the loop rests after an item that failed, before it tries that again. */
 const RETRY_MS = 1_000;
@@ -169,33 +163,4 @@ async function listUnplaced({ objects, machines }: Tables): Promise<MachineKey[]
     }),
   );
   return lists.flat().filter(({ uid }) => !placed.has(uid));
-}
-
-/** Makes the device's desired document anew and its object's status; the result is whether the document is new. */
-async function reconcileDevice(tables: Tables, name: string, nowMs: number): Promise<boolean> {
-  const row = await tables.devices.get(name);
-  if (row === undefined) return false;
-  const rows = await tables.machines.list(name);
-  const entries = await Promise.all(
-    rows.map(async (machine) => {
-      const object = (await tables.objects.get(objectKey(machine))) as MachineObject | undefined;
-      return compileEntry(machine, object?.metadata.uid === machine.uid ? object : undefined);
-    }),
-  );
-  const machines = entries.filter((entry) => entry !== undefined);
-  const same = encodeDesired({ device: name, generation: row.generation, machines });
-  const isNew = same.hash !== row.desiredHash;
-  const generation = row.generation + 1;
-  const made = isNew ? encodeDesired({ device: name, generation, machines }) : same;
-  const after: DeviceRow = isNew
-    ? { ...row, generation, desiredHash: made.hash, desiredText: made.text }
-    : row;
-  if (isNew) await tables.devices.put(after);
-
-  const device = (await tables.objects.get(deviceKey(name))) as Device | undefined;
-  if (device !== undefined) {
-    const status = describeDevice(after, rows.length, device.status?.facts, device.status, nowMs);
-    await tables.objects.put(deviceKey(name), { ...device, status } as unknown as ResourceObject);
-  }
-  return isNew;
 }

@@ -2,30 +2,20 @@ import type { Device } from '../../shared/model/device.ts';
 import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
-import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
-import type { MachineRow, ObjectKey, Tables } from '../ports.ts';
-import type { Candidate } from './place.ts';
-import { placeMachine } from './place.ts';
-import type { MachineObject } from './desired.ts';
-import type { Knowledge } from './describe-machine.ts';
-import { describeInstance, describeVirtualMachine, hasInstance } from './describe-machine.ts';
-import { compileInstance } from './instance.ts';
+import type { MachineRow, Tables } from '../ports.ts';
+import type { Candidate } from '../machines/place.ts';
+import { placeMachine } from '../machines/place.ts';
+import type { MachineObject } from '../machines/desired.ts';
+import type { Knowledge } from '../machines/describe-machine.ts';
+import { describeInstance, describeVirtualMachine, hasInstance } from '../machines/describe-machine.ts';
+import type { Now } from '../machines/instance.ts';
+import { compileInstance, isOwned, isOwnedBy } from '../machines/instance.ts';
+import type { MachineKey } from './machine-key.ts';
+import { objectKey } from './machine-key.ts';
 
 /** Keeps a deleted machine's object until its device has removed the machine. */
 const FINALIZER = 'holdfast.dev/machine';
-
-export interface MachineKey {
-  readonly kind: 'VirtualMachine' | 'VirtualMachineInstance';
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-}
-
-export interface Now {
-  readonly nowMs: number;
-  readonly uuid: () => string;
-}
 
 /**
  * Brings what the hub keeps of one machine in line: its placement, its object's status, its instance object.
@@ -161,25 +151,6 @@ async function put({ objects }: Tables, object: MachineObject): Promise<void> {
   await objects.put(objectKey({ kind: object.kind, namespace, name }), object as unknown as ResourceObject);
 }
 
-export function objectKey({
-  kind,
-  namespace,
-  name,
-}: Pick<MachineKey, 'kind' | 'namespace' | 'name'>): ObjectKey {
-  return { kind: `kubevirt.io/${kind}`, namespace, name };
-}
-
 function isDeleting({ metadata }: MachineObject): boolean {
   return (metadata.deletionTimestamp ?? undefined) !== undefined;
-}
-
-/** Whether an instance is that of a VirtualMachine, which speaks for it. */
-export function isOwned({ metadata }: Pick<VirtualMachineInstance, 'metadata'>): boolean {
-  return (metadata.ownerReferences ?? []).some(
-    ({ kind, controller }) => kind === 'VirtualMachine' && controller === true,
-  );
-}
-
-function isOwnedBy({ metadata }: VirtualMachineInstance, owner: VirtualMachine): boolean {
-  return (metadata.ownerReferences ?? []).some(({ uid }) => uid === owner.metadata.uid);
 }

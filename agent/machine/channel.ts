@@ -1,0 +1,32 @@
+import { CONSOLE_LOG, socketFiles } from './files.ts';
+import { formatOptions } from './options.ts';
+import { pciSlot } from './pci.ts';
+
+/** QEMU's name for the guest agent's end on our side. */
+export const GUEST_AGENT_CHARDEV = 'guest-agent';
+
+/** The ways into a run: its monitor, its serial console (all of it kept in a file), its guest agent. */
+export function channelArguments(run: number): string[] {
+  const { qmp, serial, guestAgent } = socketFiles(run);
+  const socket = { server: true, wait: false };
+  return [
+    '-chardev',
+    formatOptions('socket', { id: 'qmp', path: qmp, ...socket }),
+    '-mon',
+    formatOptions(undefined, { chardev: 'qmp', mode: 'control' }),
+    '-chardev',
+    formatOptions('socket', { id: 'serial', path: serial, ...socket, logfile: CONSOLE_LOG, logappend: true }),
+    '-serial',
+    'chardev:serial',
+    '-device',
+    formatOptions('virtio-serial-pci', { id: 'channel', addr: pciSlot('channel') }),
+    '-chardev',
+    formatOptions('socket', { id: GUEST_AGENT_CHARDEV, path: guestAgent, ...socket }),
+    '-device',
+    formatOptions('virtserialport', {
+      bus: 'channel.0',
+      chardev: GUEST_AGENT_CHARDEV,
+      name: 'org.qemu.guest_agent.0',
+    }),
+  ];
+}

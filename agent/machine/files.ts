@@ -1,0 +1,22 @@
+/**
+ * The files of a machine's folder, relative to it. QEMU runs with the folder as its working directory, so that
+ * no path outgrows what a socket's address holds, however deep the data directory is.
+ */
+
+export const SEED_FILE = 'seed.iso';
+export const CONSOLE_LOG = 'console.log';
+/** The only part of the folder that QEMU may make files in. */
+export const SOCKET_FOLDER = 'sockets';
+
+export function diskFile(volume: string): string {
+  return `disk-${volume}.qcow2`;
+}
+
+/** A run has sockets of its own: what is sent to one run late never reaches the next. */
+export function socketFiles(run: number) {
+  return {
+    qmp: `${SOCKET_FOLDER}/qmp-${run}.sock`,
+    serial: `${SOCKET_FOLDER}/serial-${run}.sock`,
+    guestAgent: `${SOCKET_FOLDER}/guest-agent-${run}.sock`,
+  };
+}

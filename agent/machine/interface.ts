@@ -1,0 +1,71 @@
+import type { Domain, NetworkInterface } from '../../shared/model/domain.ts';
+import type { HostPort } from '../ports.ts';
+import { formatOptions } from './options.ts';
+import { pciSlot } from './pci.ts';
+
+/** A port of the guest that the box is to forward. */
+export interface WantedPort {
+  readonly name?: string | undefined;
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP';
+}
+
+export interface CompiledInterface {
+  readonly name: string;
+  /** Lower case, with colons. */
+  readonly mac: string;
+  readonly model: NonNullable<NetworkInterface['model']>;
+  readonly ports: readonly WantedPort[];
+}
+
+/** Without interfaces a machine gets one on the pod network, unless that is declined (as in KubeVirt). */
+export function compileInterfaces(uid: string, { devices }: Domain): CompiledInterface[] {
+  const { interfaces = [], autoattachPodInterface = true } = devices;
+  const wanted = interfaces.length === 0 && autoattachPodInterface ? [{ name: 'default' }] : interfaces;
+  return wanted.map(({ name, model = 'virtio', macAddress, ports = [] }: NetworkInterface) => ({
+    name,
+    mac: macAddress?.replaceAll('-', ':').toLowerCase() ?? deriveMac(uid, name),
+    model,
+    ports: ports.map(({ protocol = 'TCP', ...port }) => ({ ...port, protocol })),
+  }));
+}
+
+/** A locally administered address that is the same at each start: 52:54:00 and 24 bits of a hash (FNV-1a). */
+function deriveMac(uid: string, name: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(`${uid}/${name}`)) hash = Math.imul(hash ^ byte, 0x01000193);
+  const folded = (hash ^ (hash >>> 24)) & 0xffffff;
+  const digits = folded.toString(16).padStart(6, '0');
+  return `52:54:00:${digits.slice(0, 2)}:${digits.slice(2, 4)}:${digits.slice(4)}`;
+}
+
+const DEVICES: Readonly<Record<CompiledInterface['model'], string>> = {
+  virtio: 'virtio-net-pci',
+  e1000: 'e1000',
+  e1000e: 'e1000e',
+  rtl8139: 'rtl8139',
+};
+
+/** Masquerade is QEMU's user-mode network: the guest gets out through the box, and in by forwarded ports only. */
+export function interfaceArguments(
+  interfaces: readonly CompiledInterface[],
+  hostPorts: readonly HostPort[],
+): string[] {
+  return interfaces.flatMap(({ name, mac, model }, index) => {
+    const forwards = hostPorts
+      .filter((port) => port.interface === name)
+      .map(
+        (port) =>
+          `,hostfwd=${port.protocol.toLowerCase()}:${port.hostAddress}:${port.hostPort}-:${port.port}`,
+      );
+    const device = formatOptions(DEVICES[model], {
+      id: `interface-${name}`,
+      netdev: `net${index}`,
+      mac,
+      addr: pciSlot('interface', index),
+      // Network boot is not offered, and the file of its ROM is in a package that a box may lack.
+      romfile: '',
+    });
+    return ['-netdev', formatOptions('user', { id: `net${index}` }) + forwards.join(''), '-device', device];
+  });
+}

@@ -1,0 +1,16 @@
+/**
+ * One value of a QEMU option, e.g. `user,id=net0,restrict=off`: what it is first, then its properties. Booleans
+ * become on and off, undefined ones are left out, and a comma in a value is doubled, as QEMU reads it.
+ */
+export function formatOptions(
+  first: string | undefined,
+  properties: Readonly<Record<string, string | number | boolean | undefined>>,
+): string {
+  const parts = first === undefined ? [] : [first];
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined) continue;
+    const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+    parts.push(`${name}=${text.replaceAll(',', ',,')}`);
+  }
+  return parts.join(',');
+}

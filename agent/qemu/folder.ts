@@ -1,0 +1,109 @@
+import { closeSync, openSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assert } from '../../shared/base/assert.ts';
+import { EffectError } from '../../shared/base/errors.ts';
+import { CONSOLE_LOG, SOCKET_FOLDER, diskFile } from '../machine/files.ts';
+import type { Account } from './launch.ts';
+import { LOCK_FILE, accountCommand } from './launch.ts';
+import { runTool } from './tool.ts';
+
+/** What QEMU says on its standard output and error. */
+export const QEMU_LOG = 'qemu.log';
+
+const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const VOLUME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const DISK = /^disk-([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\.qcow2$/;
+/** Where files are made before they get their name; what a killed agent left of it is deleted. */
+const STAGING = '.staging-';
+/** A machine's folder on its way out. */
+const REMOVING = '.removing-';
+
+/** The folder of a machine. The uid came over the link and becomes a path: nothing but a UUID may. */
+export function machineFolder(machinesFolder: string, uid: string): string {
+  assert(UID.test(uid), `${JSON.stringify(uid)} is no machine's uid`);
+  return join(machinesFolder, uid);
+}
+
+export function removingFolder(machinesFolder: string, uid: string): string {
+  return `${join(machinesFolder, REMOVING)}${uid}`;
+}
+
+/** The file of a disk. A volume's name came over the link too. */
+export function diskPath(folder: string, volume: string): string {
+  assert(VOLUME.test(volume), `${JSON.stringify(volume)} is no volume's name`);
+  return join(folder, diskFile(volume));
+}
+
+/** The uids of all machines that have a folder. */
+export async function listMachines(machinesFolder: string): Promise<string[]> {
+  const entries = await readdir(machinesFolder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory() && UID.test(entry.name)).map(({ name }) => name);
+}
+
+/** The volumes whose disks exist. */
+export async function listDisks(folder: string): Promise<string[]> {
+  const files = await readdir(folder).catch(() => []);
+  return files.flatMap((file) => DISK.exec(file)?.[1] ?? []);
+}
+
+/** Finishes removals that were cut off. */
+export async function clearRemoved(machinesFolder: string): Promise<void> {
+  for (const name of await readdir(machinesFolder)) {
+    if (name.startsWith(REMOVING)) await rm(join(machinesFolder, name), { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes what is missing of a machine's folder. The folder stays the agent's: a QEMU that was taken over can't put a
+ * link in the place of a file that the agent writes. QEMU's user gets the files it writes, and one folder in which
+ * it makes its sockets.
+ */
+export async function prepareFolder(folder: string, account: Account | undefined): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const sockets = join(folder, SOCKET_FOLDER);
+  // Sockets of earlier runs would only pile up.
+  await rm(sockets, { recursive: true, force: true });
+  await mkdir(sockets, { mode: 0o700 });
+  for (const file of [LOCK_FILE, CONSOLE_LOG, QEMU_LOG]) closeSync(openSync(join(folder, file), 'a', 0o600));
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(STAGING)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+  if (account === undefined) return;
+  await chmod(folder, 0o711);
+  await chown(sockets, account.uid, account.gid);
+  await chown(join(folder, CONSOLE_LOG), account.uid, account.gid);
+}
+
+/** Calls `use` with a folder inside `folder` for files in the making, and deletes it after. */
+export async function withStaging<T>(folder: string, use: (staging: string) => Promise<T>): Promise<T> {
+  const staging = await mkdtemp(join(folder, STAGING));
+  try {
+    return await use(staging);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+/** Whom `user` names on this box. */
+export async function findAccount(user: string): Promise<Account> {
+  const [uid, gid] = await Promise.all([
+    runTool('id', ['-u', '--', user]),
+    runTool('id', ['-g', '--', user]),
+  ]);
+  return { uid: Number(uid), gid: Number(gid) };
+}
+
+/**
+ * Checks that QEMU's user can read `paths`, before QEMU fails of it in words that name neither.
+ * @throws EffectError NotReachable
+ */
+export async function checkReachable(account: Account, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const [file = '', ...args] = [...accountCommand(account), 'test', '-r', path];
+    await runTool(file, args).catch((error: unknown) => {
+      const message = `user ${account.uid}, whom QEMU runs as, can't read ${path}: it needs read permission, and "x" on every folder above`;
+      throw new EffectError('NotReachable', path, message, error);
+    });
+  }
+}

@@ -1,0 +1,90 @@
+/** A user of the box and its main group. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A systemd scope: QEMU's own cgroup, apart from the agent's. */
+export interface Scope {
+  readonly unit: string;
+  readonly memoryMaxBytes: number;
+}
+
+/** A program and its arguments. */
+export interface Launch {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+/** In the machine's folder. */
+export const LOCK_FILE = 'lock';
+/** `flock`'s way to say that another process has the lock. */
+export const LOCKED_EXIT_CODE = 75;
+
+const FLOCK = ['flock', '--no-fork', '--conflict-exit-code', String(LOCKED_EXIT_CODE)];
+
+/** What the gate says once it has the lock. */
+export const LOCKED_WORD = 'locked';
+const LAST_WORD = 'end-of-command';
+
+/** bash, because it reads words that end in NUL: a kernel's arguments may hold any other character. */
+const GATE = [
+  `echo ${LOCKED_WORD}`,
+  'mapfile -d "" words',
+  '((${#words[@]} > 1)) || exit 1',
+  `[[ \${words[-1]} == ${LAST_WORD} ]] || exit 1`,
+  'unset "words[-1]"',
+  'exec "${words[@]}" </dev/null >&2',
+].join('; ');
+
+/**
+ * The gate that a machine is started through, to be run in its folder. It takes the machine's lock, says so, and
+ * waits for the words of a command on its standard input (`formatWords`), which it then becomes. Where they don't
+ * come whole, because the agent died, it ends. Each program in the chain becomes the next by exec, so that the
+ * process has one pid and one start time from the gate to QEMU.
+ *
+ * `flock` hands its open lock file on. The kernel keeps the lock as long as that is open, and lets go of it with
+ * QEMU's end however it comes about: that is what makes a second QEMU impossible, whoever starts it and whatever
+ * the agent believes. Under the same lock the disks are made and the record is written.
+ */
+export function composeGate(scope: Scope | undefined): Launch {
+  const prefix = scope === undefined ? [] : scopeCommand(scope);
+  return composeProgram([...prefix, ...FLOCK, '--nonblock', LOCK_FILE, 'bash', '-c', GATE]);
+}
+
+/**
+ * Runs `command` only while no QEMU of the machine lives, and none can start meanwhile. One that was killed has the
+ * lock until its memory is given back: hence some seconds of patience.
+ */
+export function composeLocked(command: readonly string[]): Launch {
+  return composeProgram([...FLOCK, '--timeout', '5', LOCK_FILE, ...command]);
+}
+
+/** QEMU with these arguments, as an unprivileged user where one is given, in the form that the gate reads. */
+export function formatWords(qemuArguments: readonly string[], account: Account | undefined): string {
+  const prefix = account === undefined ? [] : accountCommand(account);
+  return [...prefix, 'qemu-system-x86_64', ...qemuArguments, LAST_WORD].map((word) => `${word}\0`).join('');
+}
+
+function composeProgram([file = '', ...args]: readonly string[]): Launch {
+  return { file, args };
+}
+
+/** Becomes that user for good, with its further groups: one of them may open /dev/kvm. */
+export function accountCommand({ uid, gid }: Account): string[] {
+  return ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--init-groups', '--no-new-privs'];
+}
+
+function scopeCommand({ unit, memoryMaxBytes }: Scope): string[] {
+  return [
+    'systemd-run',
+    '--scope',
+    '--quiet',
+    '--collect',
+    `--unit=${unit}`,
+    '--slice=holdfast.slice',
+    '-p',
+    `MemoryMax=${memoryMaxBytes}`,
+    '--',
+  ];
+}

@@ -1,0 +1,220 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { EffectError, codeOf } from '../../shared/base/errors.ts';
+import { CONSOLE_LOG } from '../machine/files.ts';
+import type { ObservedMachine, RunRecord, StartRequest } from '../ports.ts';
+import { createAddressCache } from './addresses.ts';
+import { createConsole } from './console.ts';
+import { sleep } from './deadline.ts';
+import { asFailure } from './failure.ts';
+import { QEMU_LOG, listDisks } from './folder.ts';
+import type { Scope } from './launch.ts';
+import { composeGate, composeLocked } from './launch.ts';
+import { trimLog } from './log-file.ts';
+import { createMonitor } from './monitor.ts';
+import type { LiveProcess } from './process.ts';
+import { findMachineProcess, readRecordedProcess, readRunNumber, readStartTicks } from './process.ts';
+import { readRecord, writeRecord } from './record.ts';
+import type { OpenGate } from './spawn.ts';
+import { openGate } from './spawn.ts';
+import type { StartContext } from './start.ts';
+import { startBehindGate } from './start.ts';
+import { runTool } from './tool.ts';
+
+/** One machine on this box. Its changes are made one after another; observing waits for none of them. */
+export interface LocalMachine {
+  observe(): Promise<ObservedMachine>;
+  start(
+    request: StartRequest,
+    context: Omit<StartContext, 'folder'>,
+    scope: Scope | undefined,
+  ): Promise<void>;
+  /** Has the monitor run a command without arguments. */
+  command(name: 'system_powerdown' | 'cont' | 'quit'): Promise<void>;
+  kill(): Promise<void>;
+  /** Deletes the folder by way of `removing`, which lies beside it. */
+  remove(removing: string): Promise<void>;
+  openConsole(): Promise<Duplex>;
+  close(): void;
+}
+
+interface MachineOptions {
+  readonly uid: string;
+  /** Its real path. */
+  readonly folder: string;
+  readonly bootId: string;
+  readonly clock: StartContext['clock'];
+  readonly onChange: () => void;
+}
+
+/** The events that change what `observe` says; QEMU has many more, and newer ones others yet. */
+const TELLING_EVENTS: ReadonlySet<string> = new Set([
+  'BLOCK_IO_ERROR',
+  'GUEST_PANICKED',
+  'RESET',
+  'RESUME',
+  'SHUTDOWN',
+  'STOP',
+  'SUSPEND',
+  'VSERPORT_CHANGE',
+  'WAKEUP',
+  'WATCHDOG',
+]);
+
+/** How long the lock may be held by a process that is not seen to be the machine's. */
+const SETTLE_MS = 5_000;
+const RETRY_MS = 50;
+
+export function createMachine({ uid, folder, bootId, clock, onChange }: MachineOptions): LocalMachine {
+  const console = createConsole(folder, clock);
+  const addresses = createAddressCache(folder, clock, onChange);
+  const monitor = createMonitor({
+    folder,
+    clock,
+    onEvent: (name) => {
+      if (name === undefined || TELLING_EVENTS.has(name)) onChange();
+    },
+  });
+  let starting = false;
+  let lastChange: Promise<unknown> = Promise.resolve();
+
+  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
+    const result = lastChange.then(work, work);
+    lastChange = result.catch(() => {});
+    return result;
+  };
+
+  /** The newest run and its process. A record that an agent did not live to complete is completed. */
+  const locate = async (): Promise<{ record?: RunRecord; process?: LiveProcess }> => {
+    const record = await readRecord(folder);
+    if (record?.pid !== undefined) {
+      const process = record.bootId === bootId ? await readRecordedProcess(record, folder) : undefined;
+      return { record, ...(process === undefined ? {} : { process }) };
+    }
+    const process = await findMachineProcess(folder, uid);
+    if (process === undefined) return record === undefined ? {} : { record };
+    if (record === undefined) return { process };
+    const { pid, startTicks } = process;
+    const completed = { ...record, run: readRunNumber(process) ?? record.run, pid, startTicks };
+    if (!starting) writeRecord(folder, completed);
+    return { record: completed, process };
+  };
+
+  const locateRunning = async (): Promise<{ process: LiveProcess; run: number }> => {
+    const { record, process } = await locate();
+    if (process === undefined) throw new EffectError('NotRunning', uid, 'the machine has no process');
+    return { process, run: record?.run ?? readRunNumber(process) ?? 0 };
+  };
+
+  /**
+   * An open gate, or undefined where the machine's process lives. The lock alone says neither: it may be held by one
+   * on its way to QEMU, or by one that is killed and still letting go of its memory.
+   */
+  const openGateUnlessRunning = async (scope: Scope | undefined): Promise<OpenGate | undefined> => {
+    const startedAtMs = clock.monotonic();
+    for (;;) {
+      if ((await findMachineProcess(folder, uid)) !== undefined) return undefined;
+      try {
+        return await openGate(composeGate(scope), folder, clock);
+      } catch (error) {
+        if (codeOf(error) !== 'MachineLocked' || clock.monotonic() - startedAtMs > SETTLE_MS) throw error;
+      }
+      await sleep(clock, RETRY_MS);
+    }
+  };
+
+  const start = async (
+    request: StartRequest,
+    context: Omit<StartContext, 'folder'>,
+    scope: Scope | undefined,
+  ) => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const gate = await openGateUnlessRunning(scope);
+    if (gate === undefined) return;
+    starting = true;
+    try {
+      await startBehindGate({ ...context, folder }, request, gate, monitor);
+    } finally {
+      starting = false;
+    }
+    gate.ended.then(onChange, onChange);
+  };
+
+  return {
+    async observe() {
+      const [disks, { record, process }] = await Promise.all([listDisks(folder), locate(), trimLogs(folder)]);
+      const seen = { uid, disks, ...(record === undefined ? {} : { record }) };
+      if (process === undefined) return seen;
+      const { pid } = process;
+      const state = record === undefined ? undefined : await monitor.read(record.run);
+      if (record === undefined || state === undefined) {
+        return { ...seen, process: { pid, guestAgent: false, addresses: [] } };
+      }
+      return { ...seen, process: { pid, ...state, addresses: addresses.read(record.run, state.guestAgent) } };
+    },
+
+    async start(request, context, scope) {
+      await inTurn(async () => start(request, context, scope)).catch((error: unknown) => {
+        const { namespace, name } = request.machine;
+        throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
+      });
+    },
+
+    async command(name) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await monitor.execute(run, name);
+      });
+    },
+
+    async kill() {
+      await inTurn(async () => {
+        const { process } = await locate();
+        if (process !== undefined) await sendKill(process);
+      });
+    },
+
+    async remove(removing) {
+      await inTurn(async () => {
+        const { process } = await locate();
+        if (process !== undefined)
+          throw new EffectError('MachineRunning', uid, 'the machine still has a process');
+        console.close();
+        monitor.close();
+        await rm(removing, { recursive: true, force: true });
+        // Renamed first: what a cut-off removal leaves no longer looks like a machine.
+        const { file, args } = composeLocked(['mv', '--no-target-directory', '--', folder, removing]);
+        await runTool(file, args, folder);
+        await rm(removing, { recursive: true, force: true });
+      });
+    },
+
+    async openConsole() {
+      const { run } = await locateRunning();
+      return console.open(run);
+    },
+
+    close() {
+      console.close();
+      monitor.close();
+    },
+  };
+}
+
+async function trimLogs(folder: string): Promise<void> {
+  for (const path of [join(folder, CONSOLE_LOG), join(folder, QEMU_LOG)]) {
+    const size = await stat(path).then(
+      (file) => file.size,
+      () => 0,
+    );
+    trimLog(path, size);
+  }
+}
+
+async function sendKill({ pid, startTicks }: LiveProcess): Promise<void> {
+  await runTool('bash', ['-c', 'kill -KILL "$0"', String(pid)]).catch(async (error: unknown) => {
+    // It went by itself meanwhile.
+    if ((await readStartTicks(pid)) === startTicks) throw error;
+  });
+}

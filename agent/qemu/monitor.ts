@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { EffectError } from '../../shared/base/errors.ts';
+import type { Clock } from '../../shared/ports.ts';
+import { GUEST_AGENT_CHARDEV } from '../machine/channel.ts';
+import { socketFiles } from '../machine/files.ts';
+import type { RunState } from '../ports.ts';
+import type { Qmp } from './qmp.ts';
+import { connectQmp } from './qmp.ts';
+
+const DEADLINE_MS = 2_000;
+/** A monitor that let a deadline pass is asked again with this one, so that a stuck QEMU does not slow each tick. */
+const IMPATIENT_DEADLINE_MS = 250;
+
+const status = z.object({ status: z.string() });
+const chardevs = z.array(z.object({ label: z.string(), 'frontend-open': z.boolean() }));
+
+export interface MonitorState {
+  readonly runState: RunState;
+  /** Whether the guest has its agent's port open. */
+  readonly guestAgent: boolean;
+}
+
+/** The connection to a machine's monitor: made when needed, held while it lasts, for one run at a time. */
+export interface Monitor {
+  /** @throws EffectError QmpTimeout, QmpClosed; the system's error where nothing listens */
+  connect(run: number): Promise<void>;
+  /** @throws as `connect`, and QmpRefused */
+  execute(run: number, command: string): Promise<void>;
+  /** What the monitor says; undefined where it does not answer. */
+  read(run: number): Promise<MonitorState | undefined>;
+  close(): void;
+}
+
+interface MonitorOptions {
+  readonly folder: string;
+  readonly clock: Clock;
+  /** Calls with an event's name, or with undefined when QEMU hung up. */
+  readonly onEvent: (name: string | undefined) => void;
+}
+
+export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monitor {
+  let held: { readonly run: number; readonly qmp: Promise<Qmp> } | undefined;
+  let impatient = false;
+
+  const close = () => {
+    held?.qmp.then((qmp) => qmp.close()).catch(() => {});
+    held = undefined;
+  };
+
+  const connect = async (run: number): Promise<Qmp> => {
+    if (held?.run === run) return held.qmp;
+    close();
+    const qmp = connectQmp({
+      path: join(folder, socketFiles(run).qmp),
+      clock,
+      deadlineMs: impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS,
+      onEvent,
+      onLost: () => {
+        if (held?.qmp === qmp) held = undefined;
+        onEvent(undefined);
+      },
+    });
+    held = { run, qmp };
+    qmp.catch(() => {
+      if (held?.qmp === qmp) held = undefined;
+    });
+    return qmp;
+  };
+
+  return {
+    close,
+    async connect(run) {
+      await connect(run);
+    },
+    async execute(run, command) {
+      const qmp = await connect(run);
+      await qmp.execute(command);
+    },
+    async read(run) {
+      try {
+        const qmp = await connect(run);
+        const deadlineMs = impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS;
+        const [newest, ends] = await Promise.all([
+          qmp.execute('query-status', deadlineMs),
+          qmp.execute('query-chardev', deadlineMs),
+        ]);
+        impatient = false;
+        const guestAgent = chardevs.parse(ends).find(({ label }) => label === GUEST_AGENT_CHARDEV);
+        return { runState: status.parse(newest).status, guestAgent: guestAgent?.['frontend-open'] ?? false };
+      } catch (error) {
+        impatient = error instanceof EffectError && error.code === 'QmpTimeout';
+        return undefined;
+      }
+    },
+  };
+}

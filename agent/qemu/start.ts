@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { EffectError } from '../../shared/base/errors.ts';
+import type { Clock } from '../../shared/ports.ts';
+import { compileCommand } from '../machine/command.ts';
+import type { CommandEnvironment } from '../machine/command.ts';
+import { CONSOLE_LOG } from '../machine/files.ts';
+import type { RunRecord, StartRequest } from '../ports.ts';
+import { sleep } from './deadline.ts';
+import { makeDisks } from './disks.ts';
+import { checkReachable, prepareFolder } from './folder.ts';
+import type { HostPorts } from './host-ports.ts';
+import { findKernelFiles } from './kernel-files.ts';
+import type { Account } from './launch.ts';
+import { formatWords } from './launch.ts';
+import type { Monitor } from './monitor.ts';
+import { readStartTicks } from './process.ts';
+import { readRecord, writeRecord } from './record.ts';
+import { makeSeedImage } from './seed-image.ts';
+import type { OpenGate } from './spawn.ts';
+
+/** What a start needs of the box. */
+export interface StartContext {
+  readonly folder: string;
+  readonly localImages: string;
+  readonly bootId: string;
+  readonly account: Account | undefined;
+  readonly ports: HostPorts;
+  readonly clock: Clock;
+}
+
+/** From the command's words to the monitor's greeting. */
+const DEADLINE_MS = 20_000;
+const RETRY_MS = 20;
+
+/** Carries out a start behind an open gate: files, record, QEMU, monitor. Whatever fails, no process is left. */
+export async function startBehindGate(
+  context: StartContext,
+  request: StartRequest,
+  gate: OpenGate,
+  monitor: Monitor,
+): Promise<void> {
+  try {
+    const record = await prepareRun(context, request);
+    gate.send(formatWords(record.command, context.account));
+    const startTicks = await readStartTicks(gate.pid);
+    if (startTicks !== undefined) writeRecord(context.folder, { ...record, pid: gate.pid, startTicks });
+    await awaitMonitor(context, request, gate, monitor);
+  } catch (error) {
+    gate.kill();
+    await gate.ended;
+    throw error;
+  }
+}
+
+/** Makes all that QEMU needs, and the record of the run. */
+async function prepareRun(context: StartContext, request: StartRequest): Promise<RunRecord> {
+  const { folder, account } = context;
+  const { machine, run, accelerator } = request;
+  await prepareFolder(folder, account);
+  const before = await readRecord(folder);
+  await makeSeedImage(folder, machine.seed, account);
+  const disks = await makeDisks(folder, machine, request.images, account, before);
+  const { kernelBoot } = machine.firmware;
+  const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages));
+  if (account !== undefined) {
+    await checkReachable(account, [
+      join(folder, CONSOLE_LOG),
+      ...disks.backing,
+      ...Object.values(kernel ?? {}),
+    ]);
+  }
+  const wanted = machine.interfaces.flatMap(({ name, ports }) =>
+    ports.map((port) => ({ ...port, interface: name })),
+  );
+  const environment: CommandEnvironment = {
+    accelerator,
+    run,
+    ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
+    bufferedDisks: disks.buffered,
+    ...(kernel === undefined ? {} : { kernel }),
+  };
+  const record: RunRecord = {
+    uid: machine.uid,
+    namespace: machine.namespace,
+    name: machine.name,
+    run,
+    bootId: context.bootId,
+    accelerator,
+    ports: environment.ports,
+    fingerprint: machine.fingerprint,
+    startedAtMs: context.clock.now(),
+    command: compileCommand(machine, environment),
+  };
+  writeRecord(folder, record);
+  return record;
+}
+
+async function awaitMonitor(
+  { clock, folder }: StartContext,
+  { run }: StartRequest,
+  gate: OpenGate,
+  monitor: Monitor,
+): Promise<void> {
+  let failure: EffectError | undefined;
+  const ended = gate.ended.then((error) => {
+    failure = error;
+  });
+  const startedAtMs = clock.monotonic();
+  for (;;) {
+    const connected = await monitor.connect(run).then(
+      () => true,
+      () => false,
+    );
+    if (failure !== undefined) throw failure;
+    if (connected) return;
+    if (clock.monotonic() - startedAtMs > DEADLINE_MS) {
+      throw new EffectError(
+        'StartTimeout',
+        folder,
+        `QEMU's monitor did not answer within ${DEADLINE_MS / 1000} s`,
+      );
+    }
+    await Promise.race([sleep(clock, RETRY_MS), ended]);
+  }
+}

@@ -1,0 +1,13 @@
+import type { ObjectKey } from '../ports.ts';
+
+/** Names a machine: its object, and that it is this one and not another that had its name. */
+export interface MachineKey {
+  readonly kind: 'VirtualMachine' | 'VirtualMachineInstance';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export function objectKey({ kind, namespace, name }: Omit<MachineKey, 'uid'>): ObjectKey {
+  return { kind: `kubevirt.io/${kind}`, namespace, name };
+}

@@ -1,0 +1,38 @@
+import type { Device } from '../../shared/model/device.ts';
+import type { ResourceObject } from '../../shared/model/kind.ts';
+import { encodeDesired } from '../../shared/protocol/desired.ts';
+import { describeDevice } from '../devices/describe-device.ts';
+import { deviceKey } from '../devices/ensure-device.ts';
+import type { MachineObject } from '../machines/desired.ts';
+import { compileEntry } from '../machines/desired.ts';
+import type { DeviceRow, Tables } from '../ports.ts';
+import { objectKey } from './machine-key.ts';
+
+/** Makes the device's desired document anew and its object's status; the result is whether the document is new. */
+export async function reconcileDevice(tables: Tables, name: string, nowMs: number): Promise<boolean> {
+  const row = await tables.devices.get(name);
+  if (row === undefined) return false;
+  const rows = await tables.machines.list(name);
+  const entries = await Promise.all(
+    rows.map(async (machine) => {
+      const object = (await tables.objects.get(objectKey(machine))) as MachineObject | undefined;
+      return compileEntry(machine, object?.metadata.uid === machine.uid ? object : undefined);
+    }),
+  );
+  const machines = entries.filter((entry) => entry !== undefined);
+  const same = encodeDesired({ device: name, generation: row.generation, machines });
+  const isNew = same.hash !== row.desiredHash;
+  const generation = row.generation + 1;
+  const made = isNew ? encodeDesired({ device: name, generation, machines }) : same;
+  const after: DeviceRow = isNew
+    ? { ...row, generation, desiredHash: made.hash, desiredText: made.text }
+    : row;
+  if (isNew) await tables.devices.put(after);
+
+  const device = (await tables.objects.get(deviceKey(name))) as Device | undefined;
+  if (device !== undefined) {
+    const status = describeDevice(after, rows.length, device.status?.facts, device.status, nowMs);
+    await tables.objects.put(deviceKey(name), { ...device, status } as unknown as ResourceObject);
+  }
+  return isNew;
+}

@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { sha256Of } from './image-server.ts';
+import { fetched, setUp } from './setup.ts';
+
+const PROCESS = fileURLToPath(new URL('fetch-process.ts', import.meta.url));
+
+test('an agent killed with SIGKILL again and again during a download loses none of what it had', async () => {
+  const content = randomBytes(4_000_000);
+  const { server, dataDir, open } = await setUp();
+  server.files.set('/a', { content, etag: '"1"', trickle: 40_000 });
+  const url = server.url('/a');
+  for (let kills = 0; kills < 3; kills += 1) {
+    const child = spawn(process.execPath, [PROCESS, dataDir, url], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    while (server.requests.length <= kills) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 250 + 100 * kills));
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  const status = await fetched(open(), { url });
+  expect(status).toMatchObject({ state: 'ready', sha256: sha256Of(content) });
+  const starts = server.requests.map(({ range = 'bytes=0-' }) => Number(/\d+/.exec(range)?.[0]));
+  expect(starts[0]).toBe(0);
+  expect(starts).toHaveLength(4);
+  // Each goes on behind where the one before it had begun.
+  expect(starts).toEqual([...new Set(starts)].toSorted((a, b) => a - b));
+  expect(server.requests.slice(1).every(({ status: code }) => code === 206)).toBe(true);
+});

@@ -1,0 +1,235 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  UID,
+  blankMachine,
+  createWorld,
+  guestMachine,
+  observeOne,
+  killMachine,
+  listen,
+  requestOf,
+  until,
+} from './machines-world.ts';
+
+/** The port `Machines` through the adapter for QEMU, with real QEMU under TCG. */
+let world: ReturnType<typeof createWorld>;
+
+beforeAll(() => {
+  execFileSync(join(import.meta.dirname, '../guest/build'));
+});
+beforeEach(() => {
+  world = createWorld();
+});
+afterEach(async () => world.clear());
+
+const isRoot = process.geteuid?.() === 0;
+
+describe('a guest', () => {
+  test('boots, is talked to, shuts itself down at the button, and is seen to have', async () => {
+    const machines = world.open();
+    const changes: string[] = [];
+    machines.onChange((uid) => changes.push(uid));
+    await machines.start(requestOf(guestMachine()));
+
+    const terminal = await machines.openConsole(UID);
+    const heard = listen(terminal);
+    await heard.says(/holdfast-guest: ready hostname=pos/);
+    const started = await observeOne(machines);
+    expect(started.process).toMatchObject({ runState: 'running' });
+    expect(started.disks.toSorted()).toEqual(['root', 'scratch']);
+    const [port] = started.record?.ports ?? [];
+    expect(port).toMatchObject({
+      name: 'http',
+      port: 80,
+      protocol: 'TCP',
+      hostAddress: '127.0.0.1',
+      interface: 'default',
+    });
+    const page = await fetch(`http://127.0.0.1:${port?.hostPort}/`);
+    expect(await page.json()).toMatchObject({ hostname: 'pos', instanceId: UID });
+
+    await until('the guest agent tells addresses', async () => {
+      const { process } = await observeOne(machines);
+      return process?.guestAgent === true && process.addresses.some(({ ips }) => ips.includes('10.0.2.15'));
+    });
+
+    await heard.says(/login: /);
+    terminal.write('root\n');
+    await heard.says(/login: .*root/s);
+    const lost = new Promise((resolve) => terminal.on('error', resolve));
+    const other = await machines.openConsole(UID);
+    await listen(other).says(/holdfast-guest: ready/);
+    expect(await lost).toMatchObject({ code: 'ConsoleTaken' });
+
+    changes.length = 0;
+    await machines.powerButton(UID);
+    await until('it shut down', async () => (await observeOne(machines)).process?.runState === 'shutdown');
+    expect(changes).toContain(UID);
+    expect(readFileSync(join(world.root, 'data/machines', UID, 'console.log'), 'utf8')).toContain(
+      'power button pressed',
+    );
+
+    await machines.quit(UID);
+    await until('QEMU ended', async () => (await observeOne(machines)).process === undefined);
+  }, 60_000);
+
+  test('keeps its disk and gets a fresh scratch disk at the next start', async () => {
+    const machines = world.open();
+    const folder = join(world.root, 'data/machines', UID);
+    const inodes = () => ['root', 'scratch'].map((name) => statSync(join(folder, `disk-${name}.qcow2`)).ino);
+    await machines.start(requestOf(guestMachine()));
+    const [root, scratch] = inodes();
+    const { record } = await observeOne(machines);
+    await killMachine(machines);
+
+    // As after a start of which only the disk was made: it needs no image.
+    await machines.start({ ...requestOf(guestMachine(), 2), images: new Map() });
+    const [rootAfter, scratchAfter] = inodes();
+    expect(rootAfter).toBe(root);
+    expect(scratchAfter).not.toBe(scratch);
+    const after = await observeOne(machines);
+    expect(after.record?.run).toBe(2);
+    expect(after.record?.ports).toEqual(record?.ports);
+  });
+});
+
+describe('a full disk', () => {
+  /** Makes `small` a file system of this size. */
+  const withSmallDisk = async (size: string, use: (folder: string) => Promise<void>) => {
+    const folder = join(world.root, 'small');
+    mkdirSync(folder);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder]);
+    try {
+      await use(folder);
+    } finally {
+      execFileSync('umount', ['--lazy', folder]);
+    }
+  };
+
+  test.runIf(isRoot)('is what a start fails of', async () => {
+    await withSmallDisk('64k', async () => {
+      const machines = world.open('small');
+      await expect(machines.start(requestOf(blankMachine()))).rejects.toMatchObject({ code: 'DiskFull' });
+      expect((await observeOne(machines)).disks).toEqual([]);
+    });
+  });
+
+  test.runIf(isRoot)('holds the guest, which goes on when there is space', async () => {
+    await withSmallDisk('2m', async (folder) => {
+      const machines = world.open('small');
+      const fill = '#!/bin/sh\ndd if=/dev/urandom of=/dev/vdc bs=64k count=60 && echo written\n';
+      await machines.start(requestOf(guestMachine(UID, fill)));
+      await until('it is held', async () => (await observeOne(machines)).process?.runState === 'io-error');
+      execFileSync('mount', ['-o', 'remount,size=64m', folder]);
+      await machines.resume(UID);
+      await listen(await machines.openConsole(UID)).says(/written/);
+      expect((await observeOne(machines)).process?.runState).toBe('running');
+      await killMachine(machines);
+    });
+  });
+});
+
+describe('a start', () => {
+  test('does nothing where the machine runs', async () => {
+    const machines = world.open();
+    await machines.start(requestOf(blankMachine()));
+    const { process } = await observeOne(machines);
+    await machines.start(requestOf(blankMachine(), 2));
+    const after = await observeOne(machines);
+    expect(after.process?.pid).toBe(process?.pid);
+    expect(after.record?.run).toBe(1);
+  });
+
+  test('takes another port where its own was taken meanwhile', async () => {
+    const machines = world.open();
+    await machines.start(requestOf(blankMachine()));
+    const hostPort = (await observeOne(machines)).record?.ports[0]?.hostPort;
+    await killMachine(machines);
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(hostPort, '127.0.0.1', resolve));
+    await machines.start(requestOf(blankMachine(), 2));
+    squatter.close();
+    const { record, process } = await observeOne(machines);
+    expect(record?.ports[0]?.hostPort).not.toBe(hostPort);
+    expect(process?.runState).toBe('running');
+  });
+
+  test('says what is wrong with a kernel, and leaves nothing running', async () => {
+    const machines = world.open();
+    const boots = (image: string, kernelPath: string, agent = machines) =>
+      agent.start(
+        requestOf(
+          blankMachine(UID, (spec) => ({
+            ...spec,
+            domain: { ...spec.domain, firmware: { kernelBoot: { container: { image, kernelPath } } } },
+          })),
+        ),
+      );
+    await expect(boots(`file://${world.root}`, 'missing')).rejects.toMatchObject({ code: 'KernelUnusable' });
+    // A file of the box that is none of the images.
+    await expect(boots('file:///etc', 'passwd')).rejects.toMatchObject({ code: 'KernelUnusable' });
+    writeFileSync(join(world.root, 'empty'), '');
+    const machinesOfRoot = world.open('data', { localImages: world.root });
+    await expect(boots(`file://${world.root}`, 'empty', machinesOfRoot)).rejects.toMatchObject({
+      code: 'KernelUnusable',
+      message: expect.stringContaining('could not load kernel'),
+    });
+    expect(world.pids()).toEqual([]);
+    expect((await observeOne(machines)).process).toBeUndefined();
+  });
+
+  test('never makes a disk anew that was there', async () => {
+    const machines = world.open();
+    await machines.start(requestOf(blankMachine()));
+    await killMachine(machines);
+    rmSync(join(world.root, 'data/machines', UID, 'disk-blank.qcow2'));
+    await expect(machines.start(requestOf(blankMachine(), 2))).rejects.toMatchObject({ code: 'DiskMissing' });
+    expect(world.pids()).toEqual([]);
+  });
+
+  test.runIf(isRoot)('runs QEMU as another user, where that can read what it needs', async () => {
+    const machines = world.open('data', { user: 'nobody' });
+    chmodSync(world.root, 0o700);
+    await expect(machines.start(requestOf(blankMachine()))).rejects.toMatchObject({ code: 'NotReachable' });
+    chmodSync(world.root, 0o711);
+    await machines.start(requestOf(blankMachine(), 2));
+    const { process: qemu } = await observeOne(machines);
+    expect(qemu?.runState).toBe('running');
+    const status = readFileSync(`/proc/${qemu?.pid}/status`, 'utf8');
+    expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  });
+
+  test('works in a folder with a path longer than a socket may have', async () => {
+    const machines = world.open(`${'long-'.repeat(30)}/data`);
+    await machines.start(requestOf(blankMachine()));
+    expect((await observeOne(machines)).process?.runState).toBe('running');
+    (await machines.openConsole(UID)).destroy();
+  });
+});
+
+describe('a removal', () => {
+  test('is refused while the machine runs, and takes all its files', async () => {
+    const machines = world.open();
+    const folder = join(world.root, 'data/machines', UID);
+    await machines.start(requestOf(blankMachine()));
+    await expect(machines.remove(UID)).rejects.toMatchObject({ code: 'MachineRunning' });
+    await killMachine(machines);
+    await machines.remove(UID);
+    expect(existsSync(folder)).toBe(false);
+    expect(await machines.observe()).toEqual([]);
+    await machines.remove(UID);
+  });
+
+  test('that was cut off is finished at the next start of the agent', async () => {
+    const leftover = join(world.root, `data/machines/.removing-${UID}`);
+    mkdirSync(leftover, { recursive: true });
+    writeFileSync(join(leftover, 'disk-blank.qcow2'), '');
+    expect(await world.open().observe()).toEqual([]);
+    await until('the leftover is gone', () => !existsSync(leftover));
+  });
+});
