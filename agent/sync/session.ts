@@ -65,20 +65,25 @@ export function createSession({
   function noteLink(isUp: boolean): void {
     if (up.up === isUp) return;
     up = { up: isUp, sinceMs: clock.now() };
-    store.saveLink(up);
+    try {
+      store.saveLink(up);
+    } catch (error) {
+      // Only the time until an agent's next start is lost with it.
+      log.warn({ error: messageOf(error) }, 'the state of the link could not be stored');
+    }
     log.info({ up: isUp }, isUp ? 'link up' : 'link down');
   }
 
   async function connect(): Promise<void> {
     const mine = ++generation;
-    const connectionNumber = store.nextConnection();
     const isMine = () => mine === generation;
-    const gone = encodeMessage({ epoch: store.epoch(), connection: connectionNumber });
     try {
+      const connectionNumber = store.nextConnection();
+      const gone = encodeMessage({ epoch: store.epoch(), connection: connectionNumber });
       const connection = await link.connect({
         gone,
         receive: (channel, payload) => {
-          if (isMine()) receive(channel, payload);
+          if (isMine()) attempt(() => receive(channel, payload));
         },
         lost: (reason) => {
           if (isMine()) retry(reason);
@@ -89,6 +94,15 @@ export function createSession({
       sayHello(connectionNumber);
     } catch (error) {
       if (isMine()) retry(messageOf(error));
+    }
+  }
+
+  /** Runs what came from outside; where the store fails (a full disk), the connection is made anew later. */
+  function attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      retry(messageOf(error));
     }
   }
 
@@ -106,7 +120,7 @@ export function createSession({
     expectAnswer();
     publish('hello', encodeMessage(hello));
     cancelCompare();
-    cancelCompare = clock.after(COMPARE_EVERY_MS, () => sayHello(connectionNumber));
+    cancelCompare = clock.after(COMPARE_EVERY_MS, () => attempt(() => sayHello(connectionNumber)));
   }
 
   function receive(channel: HubChannel, payload: Uint8Array): void {
@@ -175,11 +189,11 @@ export function createSession({
   return {
     start() {
       // Up when the agent last ran says nothing of now: since this start, it is down.
-      if (up.up) noteLink(false);
-      else store.saveLink(up);
+      if (store.link() === undefined) store.saveLink(up);
+      noteLink(false);
       void connect();
     },
-    wake: send,
+    wake: () => attempt(send),
     link: () => up,
     async stop() {
       stopped = true;
