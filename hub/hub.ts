@@ -2,9 +2,9 @@ import { messageOf } from '../shared/base/errors.ts';
 import type { Address } from '../shared/config/settings.ts';
 import { KINDS } from '../shared/model/kinds.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
+import { admitWrite } from './admit.ts';
 import { createApi } from './api/api.ts';
 import { createSessions } from './devices/sessions.ts';
-import { admitMachine } from './machines/admit.ts';
 import type { Broker, Store } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { prune } from './retention.ts';
@@ -50,7 +50,7 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
     log,
     changed: (device) => reconciler.deviceChanged(device),
   });
-  const api = createApi({ store, kinds: KINDS, clock, random, log, version, admit: admitMachine });
+  const api = createApi({ store, kinds: KINDS, clock, random, log, version, admit: admitWrite });
 
   function keepPruning(): void {
     cancelPrune = clock.after(PRUNE_EVERY_MS, () => {

@@ -58,7 +58,7 @@ export interface MachineRow {
   readonly device: string;
   /** Its object was deleted: the device is to remove it. */
   readonly removing: boolean;
-  /** The newest report of it, and when it came in (milliseconds). */
+  /** The newest report of it, and when it came in by the hub's clock (milliseconds). */
   readonly status?: MachineStatus;
   readonly reportedAtMs?: number;
 }
@@ -93,6 +93,7 @@ export interface DeviceTable {
   get(name: string): Promise<DeviceRow | undefined>;
   list(): Promise<DeviceRow[]>;
   put(row: DeviceRow): Promise<void>;
+  remove(name: string): Promise<void>;
 }
 
 export interface Tables {

@@ -1,7 +1,7 @@
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
-import type { Store } from '../ports.ts';
+import type { Store, Tables } from '../ports.ts';
 import type { KindSchemas } from './kind-schemas.ts';
 import type { Accepted } from './accept.ts';
 
@@ -11,9 +11,11 @@ export interface Admission {
   readonly object: ResourceObject;
   /** The object as it is, where it is updated. */
   readonly previous?: ResourceObject;
+  /** Of a deletion: whether what belongs to the object is asked to be left there. */
+  readonly orphan?: boolean;
 }
 
-/** What serving needs; `admit` adds refusals that a schema can't express. */
+/** What serving needs; `admit` adds refusals that a schema can't express, inside the write's own transaction. */
 export interface ApiOptions {
   readonly store: Store;
   readonly kinds: readonly KindDefinition[];
@@ -22,7 +24,7 @@ export interface ApiOptions {
   readonly log: Log;
   /** Holdfast's own. */
   readonly version: string;
-  readonly admit?: (admission: Admission) => readonly FieldCause[];
+  readonly admit?: (admission: Admission, tables: Tables) => Promise<readonly FieldCause[]>;
 }
 
 export interface ApiContext extends ApiOptions {

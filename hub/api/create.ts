@@ -28,10 +28,11 @@ export async function create(context: ApiContext, path: ResourcePath, request: A
   if ((draft.metadata['resourceVersion'] ?? '') !== '') {
     throw badRequest('resourceVersion should not be set on objects to be created');
   }
-  return context.store.transaction(async ({ objects }) => {
+  return context.store.transaction(async (tables) => {
+    const { objects } = tables;
     const { object, key } = await findName(context, path, draft, objects);
     if (path.namespace !== undefined) await requireNamespace(objects, path.kind, path.namespace);
-    admit(context, { verb: 'create', kind: path.kind, object });
+    await admit(context, tables, { verb: 'create', kind: path.kind, object });
     return objectAnswer(dryRun ? object : await objects.put(key, object), 201);
   });
 }

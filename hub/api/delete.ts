@@ -1,24 +1,28 @@
 import { z } from 'zod';
+import { formatSeconds } from '../../shared/base/time.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { groupKindOf } from '../../shared/model/kind.ts';
 import { namespaceKind } from '../../shared/model/namespace.ts';
 import { fields } from '../../shared/model/schema.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
-import type { ObjectTable } from '../ports.ts';
+import type { Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
 import { jsonReply, objectAnswer } from './answer.ts';
 import { parseBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { badRequest, conflict, notFound, success } from './errors.ts';
-import { isDeleting, raiseGeneration, timestampOf } from './metadata.ts';
+import { isDeleting, raiseGeneration } from './metadata.ts';
 import { emptyNamespace } from './namespaces.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
-import { isDryRun, parseDryRun } from './query.ts';
+import { isDryRun, parseDryRun, parseFlag } from './query.ts';
 import { parseSelection } from './selection.ts';
 
-/** meta/v1 `DeleteOptions`. There is no garbage collection, so how dependents are to go makes no difference. */
+/**
+ * meta/v1 `DeleteOptions`. What belongs to an object goes with it, sooner or later makes no difference; whether it
+ * may be left there instead is for admission to say.
+ */
 const deleteOptions = fields({
   apiVersion: z.string().optional(),
   kind: z.literal('DeleteOptions').optional(),
@@ -34,6 +38,7 @@ interface DeleteOptions {
   /** Empty where there is no such precondition. */
   readonly uid: string;
   readonly resourceVersion: string;
+  readonly orphan: boolean;
 }
 
 export async function deleteObject(
@@ -42,10 +47,10 @@ export async function deleteObject(
   request: ApiRequest,
 ): Promise<Answer> {
   const options = parseDeleteOptions(request);
-  return context.store.transaction(async ({ objects }) => {
-    const current = await objects.get(keyOf(path));
+  return context.store.transaction(async (tables) => {
+    const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
-    const waiting = await remove(context, objects, path, current, options);
+    const waiting = await remove(context, tables, path, current, options);
     if (waiting !== undefined) return objectAnswer(waiting);
     const { group, plural } = path.kind;
     const uid = current.metadata.uid ?? '';
@@ -61,13 +66,14 @@ export async function deleteCollection(
 ): Promise<Answer> {
   const options = parseDeleteOptions(request);
   const selection = parseSelection(context, path, request.query);
-  return context.store.transaction(async ({ objects }) => {
+  return context.store.transaction(async (tables) => {
+    const { objects } = tables;
     const all = await objects.list(groupKindOf(path.kind), path.namespace);
     const items: ResourceObject[] = [];
     for (const object of all.filter((candidate) => selection.matches(candidate))) {
       const { name, namespace } = object.metadata;
       const place = { ...path, ...(namespace !== undefined && { namespace }), name, status: false };
-      items.push((await remove(context, objects, place, object, options)) ?? object);
+      items.push((await remove(context, tables, place, object, options)) ?? object);
     }
     return { form: 'list', items, metadata: { resourceVersion: String(await objects.resourceVersion()) } };
   });
@@ -76,11 +82,12 @@ export async function deleteCollection(
 /** Removes an object at once, or marks it for its finalizers' owners: then it is returned as it waits for them. */
 async function remove(
   context: ApiContext,
-  objects: ObjectTable,
+  tables: Tables,
   path: ObjectPath,
   current: ResourceObject,
-  { dryRun, uid, resourceVersion }: DeleteOptions,
+  { dryRun, uid, resourceVersion, orphan }: DeleteOptions,
 ): Promise<ResourceObject | undefined> {
+  const { objects } = tables;
   const { metadata } = current;
   if (uid !== '' && uid !== metadata.uid) {
     throw conflict(path.kind, path.name, `the uid asked for is ${uid}, the object's is ${metadata.uid}`);
@@ -89,14 +96,14 @@ async function remove(
     const why = `the resource version asked for is ${resourceVersion}, the object's is ${metadata.resourceVersion}`;
     throw conflict(path.kind, path.name, why);
   }
-  admit(context, { verb: 'delete', kind: path.kind, object: current });
+  await admit(context, tables, { verb: 'delete', kind: path.kind, object: current, orphan });
   if (path.kind === namespaceKind) await emptyNamespace(objects, context.kinds, path.name, dryRun);
   if (isDeleting(metadata)) return current;
   if ((metadata.finalizers ?? []).length === 0) {
     if (!dryRun) await objects.remove(keyOf(path));
     return undefined;
   }
-  const deletionTimestamp = timestampOf(context.clock);
+  const deletionTimestamp = formatSeconds(context.clock.now());
   // The grace is over as soon as it begins: how long a guest gets to shut down is for its machine to say.
   const waiting = { ...metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 };
   const marked = raiseGeneration({ ...current, metadata: waiting });
@@ -104,12 +111,21 @@ async function remove(
 }
 
 function parseDeleteOptions(request: ApiRequest): DeleteOptions {
-  const checked = validate(deleteOptions, parseBody(request) ?? {});
+  const checked = validate(deleteOptions, parseBody(request) ?? readQuery(request.query));
   if (!checked.ok) throw badRequest(`the DeleteOptions can't be read: ${formatCauses(checked.causes)}`);
-  const { dryRun, preconditions } = checked.value;
+  const { dryRun, preconditions, orphanDependents, propagationPolicy } = checked.value;
   return {
     dryRun: parseDryRun(request.query) || isDryRun(dryRun ?? []),
     uid: preconditions?.uid ?? '',
     resourceVersion: preconditions?.resourceVersion ?? '',
+    orphan: orphanDependents === true || propagationPolicy === 'Orphan',
+  };
+}
+
+/** As in Kubernetes, the query stands in for a body that is left out. */
+function readQuery(query: URLSearchParams): object {
+  return {
+    orphanDependents: parseFlag(query, 'orphanDependents'),
+    propagationPolicy: query.get('propagationPolicy') || undefined,
   };
 }

@@ -1,4 +1,5 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { formatSeconds } from '../../shared/base/time.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectMeta } from '../../shared/model/metadata.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
@@ -22,7 +23,7 @@ export function newMetadata<T extends object>(given: T, { clock, random }: { clo
     ...given,
     uid: random.uuid(),
     generation: 1,
-    creationTimestamp: timestampOf(clock),
+    creationTimestamp: formatSeconds(clock.now()),
     ...UNSET,
   };
 }
@@ -77,10 +78,6 @@ export function raiseGeneration(object: ResourceObject): ResourceObject {
 
 export function isDeleting(metadata: ObjectMeta): boolean {
   return typeof metadata.deletionTimestamp === 'string';
-}
-
-export function timestampOf(clock: Clock): string {
-  return `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
 }
 
 function desiredPart({ metadata, status, ...rest }: ResourceObject): string {

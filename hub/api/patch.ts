@@ -33,12 +33,12 @@ const operations = z
 export async function patch(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
   const dryRun = parseDryRun(request.query);
   const apply = parsePatch(path, request);
-  return context.store.transaction(async ({ objects }) => {
-    const current = await objects.get(keyOf(path));
+  return context.store.transaction(async (tables) => {
+    const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
     const patched = apply({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
     const draft = parseDraft(path, patched);
-    return objectAnswer(await replace(context, objects, path, { current, draft, dryRun }));
+    return objectAnswer(await replace(context, tables, path, { current, draft, dryRun }));
   });
 }
 

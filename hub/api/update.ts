@@ -1,6 +1,6 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
-import type { ObjectTable } from '../ports.ts';
+import type { Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
@@ -18,12 +18,12 @@ import { parseDryRun } from './query.ts';
 export async function update(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
   const dryRun = parseDryRun(request.query);
   const draft = parseDraft(path, parseBody(request));
-  return context.store.transaction(async ({ objects }) => {
-    const current = await objects.get(keyOf(path));
+  return context.store.transaction(async (tables) => {
+    const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
     if ((draft.metadata['resourceVersion'] ?? '') === '')
       throw invalid(path.kind, path.name, [VERSION_MISSING]);
-    return objectAnswer(await replace(context, objects, path, { current, draft, dryRun }));
+    return objectAnswer(await replace(context, tables, path, { current, draft, dryRun }));
   });
 }
 
@@ -43,19 +43,19 @@ interface Replacement {
 /** Puts a draft in the place of an object, or its status in the place of the object's; returns what came of it. */
 export async function replace(
   context: ApiContext,
-  objects: ObjectTable,
+  tables: Tables,
   path: ObjectPath,
   { current, draft, dryRun }: Replacement,
 ): Promise<ResourceObject> {
   refuseOtherVersion(path, current, draft);
   const next = path.status ? replaceStatus(path, current, draft) : replaceContent(path, current, draft);
-  admit(context, { verb: 'update', kind: path.kind, object: next, previous: current });
+  await admit(context, tables, { verb: 'update', kind: path.kind, object: next, previous: current });
   if (dryRun) return next;
   if (isDeleting(next.metadata) && (next.metadata.finalizers ?? []).length === 0) {
-    await objects.remove(keyOf(path));
+    await tables.objects.remove(keyOf(path));
     return next;
   }
-  return objects.put(keyOf(path), next);
+  return tables.objects.put(keyOf(path), next);
 }
 
 function replaceContent(path: ObjectPath, current: ResourceObject, draft: Draft): ResourceObject {

@@ -86,16 +86,16 @@ export function createSessions({ store, broker, clock, random, log, changed }: S
         `the agent speaks protocol ${min} to ${max}, this hub ${PROTOCOL_VERSION}`,
       );
     }
-    const row = await store.transaction(async ({ devices, objects }) => {
+    const { row, isNews } = await store.transaction(async ({ devices, objects }) => {
       const before = await devices.get(device);
-      if (before?.epoch === hello.epoch && hello.connection < before.connection) return undefined;
+      if (before !== undefined && isOutdated(hello, before)) return { row: before, isNews: false };
       const after = greet(device, hello, before, clock.now());
       await devices.put(after);
       await ensureDevice(objects, device, { uid: random.uuid(), nowMs: clock.now() });
-      return after;
+      return { row: after, isNews: true };
     });
-    if (row === undefined) return log.warn({ device }, 'a hello of an older connection was ignored');
-    changed(device);
+    if (isNews) changed(device);
+    else log.warn({ device, connection: hello.connection }, 'a hello of an older connection changed nothing');
     await acknowledge(row);
     if (row.desiredHash !== '' && row.desiredHash !== hello.hash) await sendDesired(row);
   }
@@ -105,6 +105,8 @@ export function createSessions({ store, broker, clock, random, log, changed }: S
       const before = await tables.devices.get(device);
       // Reports of a store that has not said hello belong to nobody yet: the device will, and send them again.
       if (before === undefined || before.epoch !== epoch) return undefined;
+      // Its object may just have been deleted, and what is reported of the device is kept there.
+      await ensureDevice(tables.objects, device, { uid: random.uuid(), nowMs: clock.now() });
       let after: DeviceRow = { ...before, reportedAtMs: clock.now() };
       for (const report of reports) {
         if (report.sequence <= after.acknowledged) continue;
@@ -150,6 +152,18 @@ export function createSessions({ store, broker, clock, random, log, changed }: S
       await Promise.all([...queues.values()].map(({ last }) => last));
     },
   };
+}
+
+/**
+ * Whether a hello is of an older connection than the one that is up, and so says nothing of how the device is now.
+ * It is late, or the device's store was set back to an older state before the hub noticed that the link was down;
+ * which of the two can't be told. So its presence and numbers are left as they are, but it is answered: what is
+ * committed and what is desired are true of the device whoever asks, one that has them already ignores them, and
+ * one that was set back would hang without. With no connection up, whoever says hello is the device as it is now:
+ * one client's messages come in order, so nothing late follows the end of a newer connection.
+ */
+function isOutdated({ epoch, connection }: HelloMessage, row: DeviceRow): boolean {
+  return row.epoch === epoch && connection < row.connection && row.presence === 'connected';
 }
 
 /** The device's row after its hello. A device that is ahead (the hub was restored) raises the hub's own numbers. */

@@ -7,10 +7,24 @@ import { isOwned } from './instance.ts';
 interface AdmissionRequest {
   readonly verb: 'create' | 'update' | 'delete';
   readonly object: ResourceObject;
+  readonly orphan?: boolean;
 }
 
+/** KubeVirt's own group, and those under it. */
+const GROUP = /^([a-z.]+\.)?kubevirt\.io\//;
+
+/** Ignored, it would cost the disks that whoever asks for it wants to keep. */
+const ORPHANS_REFUSED: FieldCause = {
+  field: 'propagationPolicy',
+  reason: 'FieldValueNotSupported',
+  message:
+    "a machine's run and its disks are deleted with it, and can't be kept without it (kubectl: leave out " +
+    '--cascade=orphan); to keep the disks set spec.runStrategy to Halted instead',
+};
+
 /** Rules about machines that a schema can't say. */
-export function admitMachine({ verb, object }: AdmissionRequest): FieldCause[] {
+export function admitMachine({ verb, object, orphan }: AdmissionRequest): FieldCause[] {
+  if (orphan === true && GROUP.test(object.apiVersion)) return [ORPHANS_REFUSED];
   if (object.kind !== 'VirtualMachineInstance') return [];
   const instance = object as unknown as VirtualMachineInstance;
   if (isOwned(instance)) return verb === 'delete' ? [refuseOwnedDelete(instance)] : [];

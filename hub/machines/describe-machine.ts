@@ -1,6 +1,6 @@
 import { formatSeconds, formatTime } from '../../shared/base/time.ts';
 import { phaseOf } from '../../shared/model/machine-phase.ts';
-import type { MachineState, MachineStatus } from '../../shared/model/machine.ts';
+import type { MachineState } from '../../shared/model/machine.ts';
 import type { InstancePhase, InstanceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import type { RunStrategy, VirtualMachineStatus } from '../../shared/model/virtual-machine.ts';
 import type { DeviceRow, MachineRow } from '../ports.ts';
@@ -16,6 +16,8 @@ export interface Knowledge {
   readonly device: DeviceRow | undefined;
   /** Why it has no device, where it has none. */
   readonly waiting: string;
+  /** Why it is on another device than its nodeSelector says, where it is. */
+  readonly elsewhere: string | undefined;
   readonly nowMs: number;
 }
 
@@ -58,7 +60,7 @@ export function describeVirtualMachine(
     runStrategy,
     desiredGeneration: generation,
     ...(row?.status === undefined ? {} : { observedGeneration: row.status.generation }),
-    conditions: settleConditions([ready, ...describeOthers(row?.status)], before?.conditions, known.nowMs),
+    conditions: settleConditions([ready, ...describeOthers(known)], before?.conditions, known.nowMs),
   };
 }
 
@@ -79,11 +81,7 @@ export function describeInstance(known: Knowledge, before: InstanceStatus | unde
             ...transitions.filter((one) => one.phase !== phase),
             { phase, phaseTransitionTimestamp: formatSeconds(nowMs) },
           ],
-    conditions: settleConditions(
-      [describeReady(known), ...describeOthers(row?.status)],
-      before?.conditions,
-      nowMs,
-    ),
+    conditions: settleConditions([describeReady(known), ...describeOthers(known)], before?.conditions, nowMs),
   };
 }
 
@@ -146,12 +144,13 @@ function describeReady(known: Knowledge): ConditionDraft {
   };
 }
 
-function describeOthers(status: MachineStatus | undefined): ConditionDraft[] {
-  if (status === undefined) return [];
-  const { state, message, process, restartRequired, override } = status;
+function describeOthers({ row, elsewhere }: Knowledge): ConditionDraft[] {
   const drafts: ConditionDraft[] = [];
-  const add = (type: string, reason: string, text: string) =>
-    drafts.push({ type, status: 'True', reason, message: text });
+  const add = (type: string, reason: string, text: string, is: 'True' | 'False' = 'True') =>
+    drafts.push({ type, status: is, reason, message: text });
+  if (elsewhere !== undefined) add('PlacedAsAsked', 'PlacedElsewhere', elsewhere, 'False');
+  if (row?.status === undefined) return drafts;
+  const { state, message, process, restartRequired, override } = row.status;
   if (state === 'Paused') add('Paused', 'Paused', message);
   if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', 'the guest agent answers');
   if (restartRequired !== undefined) add('RestartRequired', 'RestartRequired', restartRequired);

@@ -14,7 +14,7 @@ export function compileEntry(
 ): DesiredMachine | RemovedMachine | undefined {
   const { uid, kind, namespace, name } = row;
   const identity = { uid, kind, namespace, name };
-  if (row.removing) return { ...identity, removed: true };
+  if (row.removing) return { ...identity, removed: true, ...graceOf(object) };
   if (object === undefined) return undefined;
   const generation = object.metadata.generation ?? 1;
   return object.kind === 'VirtualMachine'
@@ -27,4 +27,10 @@ export function compileEntry(
       }
     : // An instance of its own is one run: nothing starts it again.
       { ...identity, generation, runStrategy: 'Once', dataVolumes: [], spec: object.spec };
+}
+
+function graceOf(object: MachineObject | undefined): Pick<RemovedMachine, 'terminationGracePeriodSeconds'> {
+  const spec = object?.kind === 'VirtualMachine' ? object.spec.template.spec : object?.spec;
+  const { terminationGracePeriodSeconds } = spec ?? {};
+  return terminationGracePeriodSeconds === undefined ? {} : { terminationGracePeriodSeconds };
 }

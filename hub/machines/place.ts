@@ -13,9 +13,7 @@ export function placeMachine(
   selector: Readonly<Record<string, string>>,
   devices: readonly Candidate[],
 ): Placement {
-  const matches = devices.filter(({ labels }) =>
-    Object.entries(selector).every(([key, value]) => labels[key] === value),
-  );
+  const matches = devices.filter(({ labels }) => matchesSelector(selector, labels));
   const [match] = matches;
   if (match !== undefined && matches.length === 1) return { device: match.name };
   const wanted = Object.entries(selector)
@@ -26,4 +24,27 @@ export function placeMachine(
   return {
     waiting: `${matches.length} of ${devices.length} devices match ${selection}, and exactly one must${advice}`,
   };
+}
+
+/**
+ * Why a machine is not where its `nodeSelector`, or the devices' labels, now say; undefined where it is. That others
+ * match it as well is no matter to a machine that has its place.
+ */
+export function describeElsewhere(
+  selector: Readonly<Record<string, string>>,
+  device: string,
+  devices: readonly Candidate[],
+): string | undefined {
+  const matches = devices.filter(({ labels }) => matchesSelector(selector, labels));
+  if (matches.some(({ name }) => name === device)) return undefined;
+  const [match] = matches;
+  const matched = match !== undefined && matches.length === 1 ? match.name : `${matches.length} devices`;
+  return `the machine and its disks are on ${device}; its nodeSelector now matches ${matched}; it is not moved`;
+}
+
+export function matchesSelector(
+  selector: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }

@@ -11,3 +11,8 @@ export interface MachineKey {
 export function objectKey({ kind, namespace, name }: Omit<MachineKey, 'uid'>): ObjectKey {
   return { kind: `kubevirt.io/${kind}`, namespace, name };
 }
+
+/** The instance object that is of a VirtualMachine's run, or would be. */
+export function instanceKey({ namespace, name }: Pick<MachineKey, 'namespace' | 'name'>): ObjectKey {
+  return objectKey({ kind: 'VirtualMachineInstance', namespace, name });
+}

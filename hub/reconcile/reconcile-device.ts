@@ -2,16 +2,27 @@ import type { Device } from '../../shared/model/device.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { encodeDesired } from '../../shared/protocol/desired.ts';
 import { describeDevice } from '../devices/describe-device.ts';
-import { deviceKey } from '../devices/ensure-device.ts';
+import { deviceKey, ensureDevice } from '../devices/ensure-device.ts';
+import { heldMachines } from '../devices/held-machines.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { compileEntry } from '../machines/desired.ts';
+import type { Now } from '../machines/instance.ts';
 import type { DeviceRow, Tables } from '../ports.ts';
 import { objectKey } from './machine-key.ts';
 
-/** Makes the device's desired document anew and its object's status; the result is whether the document is new. */
-export async function reconcileDevice(tables: Tables, name: string, nowMs: number): Promise<boolean> {
+/**
+ * Makes the device's desired document anew and its object's status; the result is whether the document is new.
+ * A device whose object was deleted is forgotten, unless it is in use: then its object is made again.
+ */
+export async function reconcileDevice(tables: Tables, name: string, { nowMs, uuid }: Now): Promise<boolean> {
   const row = await tables.devices.get(name);
   if (row === undefined) return false;
+  const isDeleted = (await tables.objects.get(deviceKey(name))) === undefined;
+  if (isDeleted && row.presence !== 'connected' && (await heldMachines(tables, name)).length === 0) {
+    await tables.devices.remove(name);
+    return false;
+  }
+  await ensureDevice(tables.objects, name, { uid: uuid(), nowMs });
   const rows = await tables.machines.list(name);
   const entries = await Promise.all(
     rows.map(async (machine) => {

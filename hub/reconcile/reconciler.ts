@@ -1,16 +1,18 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
-import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
+import type { ObjectChange, Store } from '../ports.ts';
+import type { Listing } from './listings.ts';
+import { EVERYTHING, machinesOn, UNPLACED } from './listings.ts';
 import type { MachineKey } from './machine-key.ts';
+import { createMarks } from './marks.ts';
 import { reconcileDevice } from './reconcile-device.ts';
 import { reconcileMachine } from './reconcile-machine.ts';
-import type { ObjectChange, Store, Tables } from '../ports.ts';
 
-/** How long the loop rests after an item that failed, before it tries that again. */
-const RETRY_MS = 1_000;
+/** How often everything is looked at anew, whatever was marked: a mark that was missed costs no more than this. */
+const RELIST_EVERY_MS = 5 * 60_000;
 
 export interface Reconciler {
-  /** Looks at everything once, and from then on at what changes. */
+  /** Looks at everything once, from then on at what changes, and now and then at everything again. */
   start(): Promise<void>;
   /** A device's session changed, or it reported of its machines. */
   deviceChanged(name: string): void;
@@ -36,131 +38,110 @@ export function createReconciler({
   log,
   publishDesired,
 }: ReconcilerOptions): Reconciler {
-  const machines = new Map<string, MachineKey>();
-  const devices = new Set<string>();
-  let running: Promise<void> | undefined;
+  let isDraining = false;
+  let drained = Promise.resolve();
   let stopped = false;
-  let cancelRetry = () => {};
+  let turn = 0;
+  let cancelRelist = () => {};
   let stopListening = () => {};
 
+  const now = () => ({ nowMs: clock.now(), uuid: () => random.uuid() });
+  const common = { clock, log, due: wake };
+  const machines = createMarks<MachineKey>({
+    ...common,
+    keyOf: ({ uid }) => uid,
+    async take(key) {
+      const device = await store.transaction((tables) => reconcileMachine(tables, key, now()));
+      if (device !== undefined) devices.add(device);
+    },
+  });
+  const devices = createMarks<string>({
+    ...common,
+    keyOf: (name) => name,
+    async take(name) {
+      const isNew = await store.transaction((tables) => reconcileDevice(tables, name, now()));
+      if (isNew) publishDesired(name);
+    },
+  });
+  const listings = createMarks<Listing>({
+    ...common,
+    keyOf: ({ name }) => name,
+    async take({ list }) {
+      const found = await store.transaction(list);
+      for (const key of found.machines) machines.add(key);
+      for (const name of found.devices) devices.add(name);
+    },
+  });
+  const sorts = [machines, devices, listings];
+
   function wake(): void {
-    if (stopped || running !== undefined) return;
-    cancelRetry();
-    running = drain().finally(() => {
-      running = undefined;
-    });
+    if (stopped || isDraining) return;
+    isDraining = true;
+    drained = drain();
   }
 
   async function drain(): Promise<void> {
-    while (!stopped && machines.size + devices.size > 0) {
-      const [machine] = machines.values();
-      const [device] = devices;
-      const ok =
-        machine === undefined ? await attempt(device ?? '', takeDevice) : await attempt(machine, takeMachine);
-      if (!ok) {
-        cancelRetry = clock.after(RETRY_MS, wake);
-        return;
-      }
+    for (let work = next(); work !== undefined; work = next()) {
+      await work();
+      // The store answers without ever giving way: without this, nobody else would be served until all is done.
+      await new Promise((resolve) => setImmediate(resolve));
     }
+    // In one step with finding nothing left: a mark that came between the two would wake nobody.
+    isDraining = false;
   }
 
-  /** The result is whether it worked; what failed stays marked. */
-  async function attempt<T>(item: T, take: (item: T) => Promise<void>): Promise<boolean> {
-    try {
-      await take(item);
-      return true;
-    } catch (error) {
-      log.error({ item, error: messageOf(error) }, 'reconciling failed and will be tried again');
-      return false;
+  /** The sorts take turns, so that however much there is of one, the others go on. */
+  function next(): (() => Promise<void>) | undefined {
+    if (stopped) return undefined;
+    for (let tries = 0; tries < sorts.length; tries += 1) {
+      const work = sorts[turn]?.next();
+      turn = (turn + 1) % sorts.length;
+      if (work !== undefined) return work;
     }
+    return undefined;
   }
 
-  async function takeMachine(key: MachineKey): Promise<void> {
-    const now = { nowMs: clock.now(), uuid: () => random.uuid() };
-    machines.delete(key.uid);
-    try {
-      const device = await store.transaction((tables) => reconcileMachine(tables, key, now));
-      if (device !== undefined) devices.add(device);
-    } catch (error) {
-      machines.set(key.uid, key);
-      throw error;
-    }
-  }
-
-  async function takeDevice(name: string): Promise<void> {
-    devices.delete(name);
-    try {
-      const isNew = await store.transaction((tables) => reconcileDevice(tables, name, clock.now()));
-      if (isNew) publishDesired(name);
-    } catch (error) {
-      devices.add(name);
-      throw error;
-    }
-  }
-
-  function markChange({ key, object, previous }: ObjectChange): void {
+  function markChange({ type, key, object, previous }: ObjectChange): void {
     if (key.kind === 'holdfast.dev/Device') {
       const labels = canonicalJson(object.metadata.labels);
-      if (labels !== canonicalJson(previous?.metadata.labels)) mark(listUnplaced);
+      if (type === 'MODIFIED' && labels === canonicalJson(previous?.metadata.labels)) return;
+      listings.add(UNPLACED);
+      listings.add(machinesOn(key.name));
+      devices.add(key.name);
       return;
     }
     const { kind, metadata } = object;
     if (kind !== 'VirtualMachine' && kind !== 'VirtualMachineInstance') return;
     const owner = (metadata.ownerReferences ?? []).find(({ controller }) => controller === true);
-    const uid = owner?.uid ?? metadata.uid ?? '';
     const isOwned = owner?.kind === 'VirtualMachine';
-    machines.set(uid, {
+    machines.add({
       kind: isOwned ? 'VirtualMachine' : kind,
       namespace: key.namespace,
       name: key.name,
-      uid,
+      uid: (isOwned ? owner.uid : metadata.uid) ?? '',
     });
-    wake();
   }
 
-  /** Marks the machines that `list` finds. */
-  function mark(list: (tables: Tables) => Promise<readonly MachineKey[]>): void {
-    store
-      .transaction(list)
-      .then((keys) => {
-        for (const key of keys) machines.set(key.uid, key);
-        wake();
-      })
-      .catch((error: unknown) => log.error({ error: messageOf(error) }, 'marking machines failed'));
+  function relist(): void {
+    listings.add(EVERYTHING);
+    cancelRelist = clock.after(RELIST_EVERY_MS, relist);
   }
 
   return {
     async start() {
       stopListening = store.onChange(markChange);
-      await store.transaction(async (tables) => {
-        for (const { name } of await tables.devices.list()) devices.add(name);
-      });
-      mark(listUnplaced);
-      mark((tables) => tables.machines.list());
+      relist();
     },
     deviceChanged(name) {
       devices.add(name);
-      mark((tables) => tables.machines.list(name));
+      listings.add(machinesOn(name));
     },
     async stop() {
       stopped = true;
       stopListening();
-      cancelRetry();
-      await running;
+      cancelRelist();
+      await drained;
+      for (const sort of sorts) sort.clear();
     },
   };
-}
-
-async function listUnplaced({ objects, machines }: Tables): Promise<MachineKey[]> {
-  const placed = new Set((await machines.list()).map(({ uid }) => uid));
-  const kinds = ['VirtualMachine', 'VirtualMachineInstance'] as const;
-  const lists = await Promise.all(
-    kinds.map(async (kind) => {
-      const list = await objects.list(`kubevirt.io/${kind}`);
-      return list.map(({ metadata }): MachineKey => {
-        return { kind, namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' };
-      });
-    }),
-  );
-  return lists.flat().filter(({ uid }) => !placed.has(uid));
 }

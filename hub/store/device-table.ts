@@ -37,6 +37,10 @@ export function createDeviceTable(database: Database): DeviceTable {
         .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
         .execute();
     },
+
+    async remove(name) {
+      await database.deleteFrom('devices').where('name', '=', name).execute();
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
 import { instanceSpec } from './instance-spec.ts';
-import { fields, timestamp } from './schema.ts';
+import { dnsLabel, dnsSubdomain, fields, timestamp } from './schema.ts';
 import { interfaceStatus } from './virtual-machine-instance.ts';
 import { RUN_STRATEGIES } from './virtual-machine.ts';
 
@@ -12,8 +12,8 @@ export const machineUid = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-
 
 const identity = {
   uid: machineUid,
-  namespace: z.string(),
-  name: z.string(),
+  namespace: dnsLabel,
+  name: dnsSubdomain,
   kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
 };
 
@@ -32,7 +32,12 @@ export const desiredMachine = fields({
 export type DesiredMachine = z.infer<typeof desiredMachine>;
 
 /** A machine that was deleted: to be shut down, and its disks removed. Absence alone removes nothing. */
-export const removedMachine = fields({ ...identity, removed: z.literal(true) });
+export const removedMachine = fields({
+  ...identity,
+  removed: z.literal(true),
+  /** The guest's, where its description is still known. */
+  terminationGracePeriodSeconds: z.int().min(0).optional(),
+});
 export type RemovedMachine = z.infer<typeof removedMachine>;
 
 /** What a machine is doing, as its device sees it. */

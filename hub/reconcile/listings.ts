@@ -1,0 +1,51 @@
+import type { Tables } from '../ports.ts';
+import type { MachineKey } from './machine-key.ts';
+
+/** A way of finding what is to be looked at; two of one name find the same. */
+export interface Listing {
+  readonly name: string;
+  readonly list: (tables: Tables) => Promise<Found>;
+}
+
+interface Found {
+  readonly machines: readonly MachineKey[];
+  readonly devices: readonly string[];
+}
+
+export const EVERYTHING: Listing = {
+  name: 'everything',
+  async list(tables) {
+    const devices = await tables.devices.list();
+    return {
+      machines: [...(await listUnplaced(tables)), ...(await tables.machines.list())],
+      devices: devices.map(({ name }) => name),
+    };
+  },
+};
+
+/** Machines without a place, which any device's labels may change. */
+export const UNPLACED: Listing = {
+  name: 'unplaced machines',
+  list: async (tables) => ({ machines: await listUnplaced(tables), devices: [] }),
+};
+
+export function machinesOn(device: string): Listing {
+  return {
+    name: `machines on ${device}`,
+    list: async ({ machines }) => ({ machines: await machines.list(device), devices: [] }),
+  };
+}
+
+async function listUnplaced({ objects, machines }: Tables): Promise<MachineKey[]> {
+  const placed = new Set((await machines.list()).map(({ uid }) => uid));
+  const kinds = ['VirtualMachine', 'VirtualMachineInstance'] as const;
+  const lists = await Promise.all(
+    kinds.map(async (kind) => {
+      const list = await objects.list(`kubevirt.io/${kind}`);
+      return list.map(({ metadata }): MachineKey => {
+        return { kind, namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' };
+      });
+    }),
+  );
+  return lists.flat().filter(({ uid }) => !placed.has(uid));
+}

@@ -1,0 +1,78 @@
+import { messageOf } from '../../shared/base/errors.ts';
+import type { Clock, Log } from '../../shared/ports.ts';
+
+/** How long an item that failed waits before it is tried again; it doubles with each failure, up to the longest. */
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+
+/** Items of one sort that are to be looked at. */
+export interface Marks<T> {
+  /** Marks an item, once however often it is marked; one that waits after a failure is due at once. */
+  add(item: T): void;
+  /** The work on the item that was marked first, or undefined where none is due. */
+  next(): (() => Promise<void>) | undefined;
+  /** Forgets them all. */
+  clear(): void;
+}
+
+interface MarksOptions<T> {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keyOf: (item: T) => string;
+  readonly take: (item: T) => Promise<void>;
+  /** Called when an item has become due. */
+  readonly due: () => void;
+}
+
+/** An item that fails stays marked and waits on its own, so that it holds up no other. */
+export function createMarks<T>({ clock, log, keyOf, take, due }: MarksOptions<T>): Marks<T> {
+  const marked = new Map<string, T>();
+  const failures = new Map<string, number>();
+  const waits = new Map<string, () => void>();
+
+  function add(item: T): void {
+    const key = keyOf(item);
+    waits.get(key)?.();
+    waits.delete(key);
+    // The newest form of the item, in the place that it was first marked in.
+    marked.set(key, item);
+    due();
+  }
+
+  async function attempt(key: string, item: T): Promise<void> {
+    try {
+      await take(item);
+      failures.delete(key);
+    } catch (error) {
+      const count = (failures.get(key) ?? 0) + 1;
+      failures.set(key, count);
+      const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS);
+      log.error(
+        { item: key, retryMs, error: messageOf(error) },
+        'reconciling failed and will be tried again',
+      );
+      // Marked again meanwhile, it does not need the wait.
+      if (marked.has(key)) return;
+      waits.set(
+        key,
+        clock.after(retryMs, () => add(item)),
+      );
+    }
+  }
+
+  return {
+    add,
+    next() {
+      const [first] = marked;
+      if (first === undefined) return undefined;
+      const [key, item] = first;
+      marked.delete(key);
+      return () => attempt(key, item);
+    },
+    clear() {
+      for (const cancel of waits.values()) cancel();
+      waits.clear();
+      marked.clear();
+    },
+  };
+}
