@@ -2,9 +2,10 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { chmod, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../shared/base/assert.ts';
+import { syncPath } from '../../shared/host/files.ts';
 import type { ReadyImage } from '../ports.ts';
 import { HEADER_BYTES, inspectHeader } from './format.ts';
-import { openFolder, syncPath } from './folder.ts';
+import { openFolder } from './folder.ts';
 
 /** QEMU counts a disk in sectors, and takes a raw file's last one for whole. */
 const SECTOR_BYTES = 512;

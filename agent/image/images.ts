@@ -111,7 +111,7 @@ export function createImages({ dataDir, reserveBytes, clock, random, log }: Imag
       if (stop.signal.aborted) return;
       const code = error instanceof EffectError ? error.code : 'FetchFailed';
       track.attempts += 1;
-      track.failure = { code, message: messageOf(error), atMs: clock.now() };
+      track.failure = { code, message: messageOf(error), atMs: clock.monotonic() };
       const outcome = findBase(source) === undefined ? '' : ': the version that is here serves';
       log.warn({ url, code, error: messageOf(error) }, `fetching the image failed${outcome}`);
     }

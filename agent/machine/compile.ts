@@ -3,7 +3,7 @@ import type { DesiredMachine } from '../../shared/model/machine.ts';
 import type { CpuTopology } from './cpu.ts';
 import { compileCpu } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
-import { compileDisks } from './disk.ts';
+import { compileDisks, isKept } from './disk.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
@@ -63,6 +63,5 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function fingerprintDisk(disk: CompiledDisk): object {
-  const isKept = disk.content.from === 'image' || disk.content.from === 'blank';
-  return isKept ? { ...disk, content: 'kept' } : disk;
+  return isKept(disk) ? { ...disk, content: 'kept' } : disk;
 }

@@ -4,7 +4,7 @@ import type { DataVolumeTemplate } from '../../shared/model/data-volume.ts';
 import type { Disk } from '../../shared/model/domain.ts';
 import type { InstanceSpec } from '../../shared/model/instance-spec.ts';
 import type { Volume } from '../../shared/model/volume.ts';
-import { SEED_FILE, diskFile } from './files.ts';
+import { SEED_FILE, keptDiskFile, scratchDiskFile } from './files.ts';
 import { formatOptions } from './options.ts';
 import { pciSlot } from './pci.ts';
 
@@ -22,15 +22,20 @@ export function sourceKey({ url, sha256 }: ImageSource): string {
 
 export type DiskContent =
   /** An overlay over an image, made once, at least `minBytes` large. */
-  | { readonly from: 'image'; readonly source: ImageSource; readonly minBytes: number }
+  | {
+      readonly from: 'image';
+      readonly dataVolume: string;
+      readonly source: ImageSource;
+      readonly minBytes: number;
+    }
   /** A blank disk, made once. */
-  | { readonly from: 'blank'; readonly bytes: number }
+  | { readonly from: 'blank'; readonly dataVolume: string; readonly bytes: number }
   /** A blank disk, made anew at each start (`emptyDisk`). */
   | { readonly from: 'empty'; readonly bytes: number }
   /** `CompiledMachine.seed` as `seed.iso`, made anew at each start; always read-only. */
   | { readonly from: 'seed' };
 
-/** A disk: but for the seed, the file `disk-<name>.qcow2` in the machine's folder. */
+/** A disk: the file `diskFile` in the machine's folder. */
 export interface CompiledDisk {
   /** The volume's name. */
   readonly name: string;
@@ -93,10 +98,12 @@ function compileContent(volume: Volume, dataVolumes: readonly DataVolumeTemplate
   const { source, storage, pvc } = template.spec;
   const size = (storage ?? pvc)?.resources?.requests?.storage;
   const bytes = size === undefined ? 0 : quantityBytes(size);
-  if (source.http === undefined) return { from: 'blank', bytes };
+  const dataVolume = template.metadata.name;
+  if (source.http === undefined) return { from: 'blank', dataVolume, bytes };
   const { url, checksum } = source.http;
   const sha256 = checksum?.slice('sha256:'.length).toLowerCase();
-  return { from: 'image', source: { url, ...(sha256 === undefined ? {} : { sha256 }) }, minBytes: bytes };
+  const image = { url, ...(sha256 === undefined ? {} : { sha256 }) };
+  return { from: 'image', dataVolume, source: image, minBytes: bytes };
 }
 
 /** The q35 chipset's own SATA controller has this many ports; further disks get further controllers. */
@@ -140,9 +147,8 @@ export function diskArguments(disks: readonly CompiledDisk[], buffered: Readonly
 }
 
 function blockNode(node: string, disk: CompiledDisk, buffered: boolean): string {
-  const isSeed = disk.content.from === 'seed';
   return formatOptions(undefined, {
-    driver: isSeed ? 'raw' : 'qcow2',
+    driver: disk.content.from === 'seed' ? 'raw' : 'qcow2',
     // QEMU takes at most 31 characters, less than a volume's name may have.
     'node-name': node,
     'read-only': disk.readonly,
@@ -150,6 +156,29 @@ function blockNode(node: string, disk: CompiledDisk, buffered: boolean): string 
     'cache.no-flush': false,
     discard: disk.readonly ? undefined : 'unmap',
     'file.driver': 'file',
-    'file.filename': isSeed ? SEED_FILE : diskFile(disk.name),
+    'file.filename': diskFile(disk),
   });
+}
+
+/** The file of a disk in its machine's folder. */
+export function diskFile({ name, content }: CompiledDisk): string {
+  switch (content.from) {
+    case 'image':
+    case 'blank':
+      return keptDiskFile(content.dataVolume);
+    case 'empty':
+      return scratchDiskFile(name);
+    case 'seed':
+      return SEED_FILE;
+  }
+}
+
+/** The data volumes of the disks that are made once and then kept. */
+export function keptDisks({ disks }: { readonly disks: readonly CompiledDisk[] }): string[] {
+  return disks.flatMap(({ content }) => ('dataVolume' in content ? [content.dataVolume] : []));
+}
+
+/** Whether a disk is made once and then holds what the guest wrote. */
+export function isKept({ content }: CompiledDisk): boolean {
+  return content.from === 'image' || content.from === 'blank';
 }

@@ -8,8 +8,14 @@ export const CONSOLE_LOG = 'console.log';
 /** The only part of the folder that QEMU may make files in. */
 export const SOCKET_FOLDER = 'sockets';
 
-export function diskFile(volume: string): string {
-  return `disk-${volume}.qcow2`;
+/** A disk that is kept goes by its data volume, so that another one under the same volume is another disk. */
+export function keptDiskFile(dataVolume: string): string {
+  return `disk-${dataVolume}.qcow2`;
+}
+
+/** A disk that is made anew at each start has a name that no kept one can have. */
+export function scratchDiskFile(volume: string): string {
+  return `scratch-${volume}.qcow2`;
 }
 
 /** A run has sockets of its own: what is sent to one run late never reaches the next. */

@@ -1,10 +1,10 @@
-import { access, chmod, chown, open, realpath, rename } from 'node:fs/promises';
+import { access, chmod, chown, link, open, realpath, rename } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { EffectError } from '../../shared/base/errors.ts';
+import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
+import { syncPath } from '../../shared/host/files.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import type { CompiledDisk } from '../machine/disk.ts';
-import { sourceKey } from '../machine/disk.ts';
-import { SEED_FILE, diskFile } from '../machine/files.ts';
+import { diskFile, isKept, sourceKey } from '../machine/disk.ts';
 import type { ReadyImage, RunRecord } from '../ports.ts';
 import { opensDirectly } from './direct-io.ts';
 import { diskPath, withStaging } from './folder.ts';
@@ -21,7 +21,7 @@ export interface DiskFiles {
 /**
  * Makes the disks that a start needs and that don't exist. One that the last run had and that is gone is never made
  * again: the guest would find its data reset.
- * @throws EffectError DiskMissing, ImageMissing, DiskFull, ToolFailed
+ * @throws EffectError DiskMissing, DiskUnreadable, DiskInTheWay, ImageMissing, DiskFull, ToolFailed
  */
 export async function makeDisks(
   folder: string,
@@ -33,7 +33,7 @@ export async function makeDisks(
   const buffered = new Set<string>();
   const backing: string[] = [];
   for (const disk of machine.disks) {
-    const path = disk.content.from === 'seed' ? join(folder, SEED_FILE) : diskPath(folder, disk.name);
+    const path = diskPath(folder, disk);
     await makeMissing(folder, disk, images, account, before);
     const base = disk.content.from === 'image' ? await readBackingFile(path) : undefined;
     if (base !== undefined) await requireImage(base, disk.name);
@@ -53,24 +53,29 @@ async function makeMissing(
   before: RunRecord | undefined,
 ): Promise<void> {
   if (disk.content.from === 'seed') return;
-  const path = diskPath(folder, disk.name);
-  if (disk.content.from !== 'empty') {
+  const path = diskPath(folder, disk);
+  if (isKept(disk)) {
     if (await exists(path)) return;
     refuseReset(disk, path, before);
   }
   await makeDisk(folder, disk, images, account);
 }
 
+/** Only ENOENT is absence: a disk that can't be looked at may well be there. */
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    const message = `can't tell whether the disk ${path} is there: ${messageOf(error)}`;
+    throw new EffectError('DiskUnreadable', path, message, error);
+  }
 }
 
-function refuseReset({ name }: CompiledDisk, path: string, before: RunRecord | undefined): void {
-  if (before?.command.some((argument) => argument.includes(`=${diskFile(name)}`)) !== true) return;
-  const message = `the disk of volume ${name} was there at the last start and is gone: put ${path} back`;
+function refuseReset(disk: CompiledDisk, path: string, before: RunRecord | undefined): void {
+  if (before?.command.some((argument) => argument.includes(`=${diskFile(disk)}`)) !== true) return;
+  const message = `the disk of volume ${disk.name} was there at the last start and is gone: put ${path} back`;
   throw new EffectError('DiskMissing', path, message);
 }
 
@@ -81,7 +86,7 @@ async function requireImage(path: string, volume: string): Promise<void> {
   });
 }
 
-/** Made under another name, synced and renamed: whatever cuts this off leaves no disk, rather than a half one. */
+/** Made under another name, synced and put in place: whatever cuts this off leaves no disk, rather than a half one. */
 async function makeDisk(
   folder: string,
   disk: CompiledDisk,
@@ -89,7 +94,7 @@ async function makeDisk(
   account: Account | undefined,
 ): Promise<void> {
   await withStaging(folder, async (staging) => {
-    const path = join(staging, diskFile(disk.name));
+    const path = join(staging, diskFile(disk));
     await runTool('qemu-img', [
       'create',
       '-q',
@@ -100,8 +105,17 @@ async function makeDisk(
     await chmod(path, 0o600);
     if (account !== undefined) await chown(path, account.uid, account.gid);
     await syncPath(path);
-    await rename(path, diskPath(folder, disk.name));
+    await (isKept(disk) ? putInPlace : rename)(path, diskPath(folder, disk));
     await syncPath(folder);
+  });
+}
+
+/** A link, unlike a rename, is refused where something has the name: no disk is overwritten, whatever was seen. */
+async function putInPlace(path: string, place: string): Promise<void> {
+  await link(path, place).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    const message = `a new disk was to be ${place}, where there is something that can't be opened as one`;
+    throw new EffectError('DiskInTheWay', place, message, error);
   });
 }
 
@@ -125,15 +139,6 @@ async function contentArguments(
   const base = relative(folder, await realpath(image.path));
   const size = Math.max(content.minBytes, image.virtualBytes);
   return ['-u', '-b', base, '-F', image.format, path, String(size)];
-}
-
-async function syncPath(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** Where a qcow2 header (version 2 and later, QEMU's `docs/interop/qcow2.txt`) has offset and length of the name. */

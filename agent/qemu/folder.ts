@@ -2,8 +2,10 @@ import { closeSync, openSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../shared/base/assert.ts';
-import { EffectError } from '../../shared/base/errors.ts';
-import { CONSOLE_LOG, SOCKET_FOLDER, diskFile } from '../machine/files.ts';
+import { EffectError, codeOf } from '../../shared/base/errors.ts';
+import type { CompiledDisk } from '../machine/disk.ts';
+import { diskFile } from '../machine/disk.ts';
+import { CONSOLE_LOG, SOCKET_FOLDER } from '../machine/files.ts';
 import type { Account } from './launch.ts';
 import { LOCK_FILE, accountCommand } from './launch.ts';
 import { runTool } from './tool.ts';
@@ -12,8 +14,8 @@ import { runTool } from './tool.ts';
 export const QEMU_LOG = 'qemu.log';
 
 const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const VOLUME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const DISK = /^disk-([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\.qcow2$/;
+const DISK_FILE = /^(?:seed\.iso|(?:disk|scratch)-[a-z0-9][-.a-z0-9]*\.qcow2)$/;
+const KEPT_DISK = /^disk-([a-z0-9][-.a-z0-9]*)\.qcow2$/;
 /** Where files are made before they get their name; what a killed agent left of it is deleted. */
 const STAGING = '.staging-';
 /** A machine's folder on its way out. */
@@ -29,10 +31,11 @@ export function removingFolder(machinesFolder: string, uid: string): string {
   return `${join(machinesFolder, REMOVING)}${uid}`;
 }
 
-/** The file of a disk. A volume's name came over the link too. */
-export function diskPath(folder: string, volume: string): string {
-  assert(VOLUME.test(volume), `${JSON.stringify(volume)} is no volume's name`);
-  return join(folder, diskFile(volume));
+/** The path of a disk. The names in it came over the link too. */
+export function diskPath(folder: string, disk: CompiledDisk): string {
+  const file = diskFile(disk);
+  assert(DISK_FILE.test(file), `${JSON.stringify(file)} is no disk's file`);
+  return join(folder, file);
 }
 
 /** The uids of all machines that have a folder. */
@@ -41,10 +44,14 @@ export async function listMachines(machinesFolder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory() && UID.test(entry.name)).map(({ name }) => name);
 }
 
-/** The volumes whose disks exist. */
+/** The data volumes whose disks exist. */
 export async function listDisks(folder: string): Promise<string[]> {
-  const files = await readdir(folder).catch(() => []);
-  return files.flatMap((file) => DISK.exec(file)?.[1] ?? []);
+  // Any other failure must not pass for a folder without disks: they would be made anew.
+  const files = await readdir(folder).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return [];
+  });
+  return files.flatMap((file) => KEPT_DISK.exec(file)?.[1] ?? []);
 }
 
 /** Finishes removals that were cut off. */

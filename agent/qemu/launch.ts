@@ -1,3 +1,5 @@
+import { assert } from '../../shared/base/assert.ts';
+
 /** A user of the box and its main group. */
 export interface Account {
   readonly uid: number;
@@ -63,7 +65,11 @@ export function composeLocked(command: readonly string[]): Launch {
 /** QEMU with these arguments, as an unprivileged user where one is given, in the form that the gate reads. */
 export function formatWords(qemuArguments: readonly string[], account: Account | undefined): string {
   const prefix = account === undefined ? [] : accountCommand(account);
-  return [...prefix, 'qemu-system-x86_64', ...qemuArguments, LAST_WORD].map((word) => `${word}\0`).join('');
+  const words = [...prefix, 'qemu-system-x86_64', ...qemuArguments, LAST_WORD];
+  // The schema refuses it; past it, whoever writes a manifest would write arguments of QEMU.
+  for (const word of words)
+    assert(!word.includes('\0'), `a NUL would split the word ${JSON.stringify(word)}`);
+  return words.map((word) => `${word}\0`).join('');
 }
 
 function composeProgram([file = '', ...args]: readonly string[]): Launch {

@@ -1,21 +1,26 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { EffectError, codeOf } from '../../shared/base/errors.ts';
+import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
+import type { Log } from '../../shared/ports.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
-import type { ObservedMachine, RunRecord, StartRequest } from '../ports.ts';
+import type { ObservedMachine, StartRequest } from '../ports.ts';
 import { createAddressCache } from './addresses.ts';
+import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from './deadline.ts';
 import { asFailure } from './failure.ts';
 import { QEMU_LOG, listDisks } from './folder.ts';
 import type { Scope } from './launch.ts';
 import { composeGate, composeLocked } from './launch.ts';
+import type { Located } from './locate.ts';
+import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
 import { createMonitor } from './monitor.ts';
+import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
-import { findMachineProcess, readRecordedProcess, readRunNumber, readStartTicks } from './process.ts';
-import { readRecord, writeRecord } from './record.ts';
+import { findMachineProcess, readRunNumber, readStartTicks } from './process.ts';
+import { readRecord } from './record.ts';
 import type { OpenGate } from './spawn.ts';
 import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
@@ -24,6 +29,7 @@ import { runTool } from './tool.ts';
 
 /** One machine on this box. Its changes are made one after another; observing waits for none of them. */
 export interface LocalMachine {
+  /** Never rejects: what fails of it is the `problem` of what it says. */
   observe(): Promise<ObservedMachine>;
   start(
     request: StartRequest,
@@ -45,6 +51,7 @@ interface MachineOptions {
   readonly folder: string;
   readonly bootId: string;
   readonly clock: StartContext['clock'];
+  readonly log: Log;
   readonly onChange: () => void;
 }
 
@@ -65,18 +72,25 @@ const TELLING_EVENTS: ReadonlySet<string> = new Set([
 /** How long the lock may be held by a process that is not seen to be the machine's. */
 const SETTLE_MS = 5_000;
 const RETRY_MS = 50;
+/** Between two calls of `onChange`: a guest that resets in a loop must not keep the agent busy. */
+const CHANGE_SPACING_MS = 200;
 
-export function createMachine({ uid, folder, bootId, clock, onChange }: MachineOptions): LocalMachine {
+export function createMachine(options: MachineOptions): LocalMachine {
+  const { uid, folder, bootId, clock } = options;
+  const note = createNotes(options.log, { machine: uid });
+  let starting = false;
+  const findProcess = createLocator({ uid, folder, bootId, note, isStarting: () => starting });
+  const changes = coalesce(clock, CHANGE_SPACING_MS, options.onChange);
+  const tellChange = () => changes.tell();
   const console = createConsole(folder, clock);
-  const addresses = createAddressCache(folder, clock, onChange);
+  const addresses = createAddressCache(folder, clock, tellChange);
   const monitor = createMonitor({
     folder,
     clock,
     onEvent: (name) => {
-      if (name === undefined || TELLING_EVENTS.has(name)) onChange();
+      if (name === undefined || TELLING_EVENTS.has(name)) tellChange();
     },
   });
-  let starting = false;
   let lastChange: Promise<unknown> = Promise.resolve();
 
   const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -85,21 +99,8 @@ export function createMachine({ uid, folder, bootId, clock, onChange }: MachineO
     return result;
   };
 
-  /** The newest run and its process. A record that an agent did not live to complete is completed. */
-  const locate = async (): Promise<{ record?: RunRecord; process?: LiveProcess }> => {
-    const record = await readRecord(folder);
-    if (record?.pid !== undefined) {
-      const process = record.bootId === bootId ? await readRecordedProcess(record, folder) : undefined;
-      return { record, ...(process === undefined ? {} : { process }) };
-    }
-    const process = await findMachineProcess(folder, uid);
-    if (process === undefined) return record === undefined ? {} : { record };
-    if (record === undefined) return { process };
-    const { pid, startTicks } = process;
-    const completed = { ...record, run: readRunNumber(process) ?? record.run, pid, startTicks };
-    if (!starting) writeRecord(folder, completed);
-    return { record: completed, process };
-  };
+  /** For what is done to a process, which is found also where the record can't be read. */
+  const locate = async (): Promise<Located> => findProcess(await readRecord(folder).catch(() => undefined));
 
   const locateRunning = async (): Promise<{ process: LiveProcess; run: number }> => {
     const { record, process } = await locate();
@@ -138,13 +139,35 @@ export function createMachine({ uid, folder, bootId, clock, onChange }: MachineO
     } finally {
       starting = false;
     }
-    gate.ended.then(onChange, onChange);
+    gate.ended.then(tellChange, tellChange);
   };
 
   return {
     async observe() {
-      const [disks, { record, process }] = await Promise.all([listDisks(folder), locate(), trimLogs(folder)]);
-      const seen = { uid, disks, ...(record === undefined ? {} : { record }) };
+      const problems: string[] = [];
+      const attempt = async <T>(what: string, work: Promise<T>): Promise<T | undefined> =>
+        work.catch((error: unknown) => {
+          problems.push(`${what}: ${messageOf(error)}`);
+          return undefined;
+        });
+      const [disks = [], known] = await Promise.all([
+        attempt("the machine's disks can't be listed", listDisks(folder)),
+        attempt("the machine's last run is not known", readRecord(folder)),
+        trimLogs(folder).then(
+          () => note('cut its logs', undefined),
+          (error: unknown) => note('cut its logs', messageOf(error)),
+        ),
+      ]);
+      const located = await attempt("the machine's process can't be looked for", findProcess(known));
+      const { record, process } = located ?? { record: known };
+      const problem = problems.length === 0 ? undefined : problems.join('; ');
+      note('observe it', problem);
+      const seen = {
+        uid,
+        disks,
+        ...(record === undefined ? {} : { record }),
+        ...(problem === undefined ? {} : { problem }),
+      };
       if (process === undefined) return seen;
       const { pid } = process;
       const state = record === undefined ? undefined : await monitor.read(record.run);
@@ -196,6 +219,7 @@ export function createMachine({ uid, folder, bootId, clock, onChange }: MachineO
     },
 
     close() {
+      changes.close();
       console.close();
       monitor.close();
     },

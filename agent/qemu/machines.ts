@@ -55,6 +55,7 @@ export function createMachines(options: MachinesOptions): Machines {
       folder: machineFolder(root, uid),
       bootId,
       clock,
+      log,
       onChange: () => tell(uid),
     });
     machines.set(uid, machine);

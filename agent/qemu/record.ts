@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { codeOf } from '../../shared/base/errors.ts';
+import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import { fields } from '../../shared/model/schema.ts';
 import { forwardedPort } from '../../shared/model/virtual-machine-instance.ts';
 import { writeFileDurably } from '../../shared/host/files.ts';
@@ -24,17 +24,23 @@ const record = z.object({
   startTicks: z.int().min(0).exactOptional(),
 });
 
-/** The record of the newest run; undefined where there is none, or none that makes sense. */
+/**
+ * The record of the newest run; undefined where there is none. One that makes no sense is not none: it says which
+ * disks must be there, and a start without it could make one anew.
+ * @throws EffectError RecordUnreadable
+ */
 export async function readRecord(folder: string): Promise<RunRecord | undefined> {
-  const text = await readFile(join(folder, RECORD_FILE), 'utf8').catch((error: unknown) => {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    return undefined;
+  const path = join(folder, RECORD_FILE);
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new EffectError('RecordUnreadable', path, `can't read ${path}: ${messageOf(error)}`, error);
   });
   if (text === undefined) return undefined;
   try {
     return record.parse(JSON.parse(text));
-  } catch {
-    return undefined;
+  } catch (error) {
+    const message = `${path} holds no record of a run: put it back, or delete it once all disks are there`;
+    throw new EffectError('RecordUnreadable', path, message, error);
   }
 }
 

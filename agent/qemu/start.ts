@@ -5,7 +5,7 @@ import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import type { RunRecord, StartRequest } from '../ports.ts';
-import { sleep } from './deadline.ts';
+import { sleep, withDeadline } from './deadline.ts';
 import { makeDisks } from './disks.ts';
 import { checkReachable, prepareFolder } from './folder.ts';
 import type { HostPorts } from './host-ports.ts';
@@ -31,8 +31,10 @@ export interface StartContext {
 /** From the command's words to the monitor's greeting. */
 const DEADLINE_MS = 20_000;
 const RETRY_MS = 20;
+/** For a killed process to end; one that waits for a disk that does not answer (state D) can't until that does. */
+const END_DEADLINE_MS = 5_000;
 
-/** Carries out a start behind an open gate: files, record, QEMU, monitor. Whatever fails, no process is left. */
+/** Carries out a start behind an open gate: files, record, QEMU, monitor. Whatever fails, its process is killed. */
 export async function startBehindGate(
   context: StartContext,
   request: StartRequest,
@@ -47,7 +49,8 @@ export async function startBehindGate(
     await awaitMonitor(context, request, gate, monitor);
   } catch (error) {
     gate.kill();
-    await gate.ended;
+    // One that has not ended by then is found, and its lock keeps a second one out.
+    await withDeadline(context.clock, END_DEADLINE_MS, gate.ended, () => new Error('late')).catch(() => {});
     throw error;
   }
 }

@@ -81,11 +81,11 @@ export const label = (options: Options): Setting<string> => ({
   },
 });
 
-export const ipAddress = (options: Options): Setting<string> => ({
+export const ipv4Address = (options: Options): Setting<string> => ({
   placeholder: 'IP',
   ...options,
   parse: (text) => {
-    if (isIP(text) === 0) throw new Error('must be an IP address');
+    if (isIP(text) !== 4) throw new Error('must be an IPv4 address');
     return text;
   },
 });

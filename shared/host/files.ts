@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -20,6 +21,16 @@ export function writeFileDurably(path: string, text: string, mode = 0o600): void
     fsyncSync(folder);
   } finally {
     closeSync(folder);
+  }
+}
+
+/** Writes a file through to disk; of a folder, what was renamed or linked in it. */
+export async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -59,7 +59,8 @@ export const dataVolumeTemplate = fields(
   {
     apiVersion: z.string().optional(),
     kind: z.literal('DataVolume').optional(),
-    metadata: templateMeta.extend({ name: dnsSubdomain }),
+    /** It is part of a file's name on the box. */
+    metadata: templateMeta.extend({ name: dnsSubdomain.max(200) }),
     spec: fields(
       {
         source,

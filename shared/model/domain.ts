@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dnsLabel, fields, positiveQuantity, quantity } from './schema.ts';
+import { dnsLabel, fields, positiveQuantity, printable, quantity } from './schema.ts';
 
 /** KubeVirt's `DomainSpec`: the virtual hardware, as far as Holdfast runs it. */
 
@@ -125,17 +125,15 @@ const devices = fields(
 );
 
 const kernelBoot = fields({
-  kernelArgs: z.string().max(2047).optional(),
+  kernelArgs: printable.max(2047).optional(),
   container: fields(
     {
-      image: z
-        .string()
-        .regex(
-          /^file:\/\/\/[^?#]*$/,
-          'must be file:///FOLDER, a folder on the box: registries are not supported',
-        ),
-      kernelPath: z.string().min(1),
-      initrdPath: z.string().min(1).optional(),
+      image: printable.regex(
+        /^file:\/\/\/[^?#]*$/,
+        'must be file:///FOLDER, a folder on the box: registries are not supported',
+      ),
+      kernelPath: printable.min(1),
+      initrdPath: printable.min(1).optional(),
     },
     ['imagePullPolicy', 'imagePullSecret'],
   ),
@@ -144,7 +142,7 @@ const kernelBoot = fields({
 const firmware = fields(
   {
     uuid: z.guid().optional(),
-    serial: z.string().max(255).optional(),
+    serial: printable.max(255).optional(),
     bootloader: fields({ bios: fields({}, ['useSerial']).optional() }, ['efi']).optional(),
     kernelBoot: kernelBoot.optional(),
   },

@@ -21,10 +21,15 @@ export const dnsSubdomain = z
     'must be a DNS-1123 subdomain: lower case letters, digits, "-" and "."',
   );
 
+const QUANTITY_FORM = 'must be a quantity such as 512Mi, 2G or 1.5';
+
 /** A Kubernetes quantity of something that can't be negative, as text (`512Mi`) or as a bare number. */
 export const quantity = z
-  .union([z.string(), z.number()])
-  .refine((value) => (parseQuantity(String(value)) ?? -1) >= 0, 'must be a quantity such as 512Mi, 2G or 1.5')
+  .union([z.string(), z.number()], {
+    // A union's own words would name neither what is missing nor what is wrong.
+    error: ({ input }) => (input === undefined ? 'Invalid input: received undefined' : QUANTITY_FORM),
+  })
+  .refine((value) => (parseQuantity(String(value)) ?? -1) >= 0, QUANTITY_FORM)
   .transform(String);
 
 /** A quantity of which zero makes no sense (memory, a disk's size). */
@@ -36,6 +41,14 @@ export const positiveQuantity = quantity.refine(
 export const base64 = z
   .string()
   .regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, 'must be base64 text');
+
+/**
+ * One line of text that shows all it holds. Such text becomes words of command lines and logs, where a NUL would end
+ * one word and begin another, and a line break or an invisible character would hide what is there.
+ */
+export const printable = z
+  .string()
+  .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'must be printable text: no control characters, no line breaks');
 
 export const timestamp = z.iso.datetime({ offset: true });
 

@@ -41,7 +41,11 @@ function causesOf(issue: z.core.$ZodIssue): FieldCause[] {
         return { field: formatPath([...issue.path, key]), reason, message };
       });
     }
+    case 'invalid_key':
+      // Why the key is wrong is one level down.
+      return issue.issues.map(({ message }) => ({ field, reason: 'FieldValueInvalid', message }));
     case 'invalid_type':
+    case 'invalid_union':
       return issue.message.endsWith('received undefined')
         ? [{ field, reason: 'FieldValueRequired', message: 'is required' }]
         : [{ field, reason: 'FieldValueInvalid', message: issue.message.replace('Invalid input: ', '') }];

@@ -37,9 +37,13 @@ const spec = fields(
       );
     }
   }
+  const used = new Set<string>();
   for (const [index, { dataVolume }] of (value.template.spec.volumes ?? []).entries()) {
-    if (dataVolume === undefined || templates.includes(dataVolume.name)) continue;
+    if (dataVolume === undefined) continue;
     const path = ['template', 'spec', 'volumes', index, 'dataVolume', 'name'];
+    if (used.has(dataVolume.name)) refuse(path, `"${dataVolume.name}" is used twice`, 'FieldValueDuplicate');
+    used.add(dataVolume.name);
+    if (templates.includes(dataVolume.name)) continue;
     refuse(path, `no entry of spec.dataVolumeTemplates has the name "${dataVolume.name}"`);
   }
 });

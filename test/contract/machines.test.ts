@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, write
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createLogRecorder } from '../shared/log-recorder.ts';
 import {
   UID,
   blankMachine,
@@ -40,7 +41,7 @@ describe('a guest', () => {
     await heard.says(/holdfast-guest: ready hostname=pos/);
     const started = await observeOne(machines);
     expect(started.process).toMatchObject({ runState: 'running' });
-    expect(started.disks.toSorted()).toEqual(['root', 'scratch']);
+    expect(started.disks).toEqual(['pos-root']);
     const [port] = started.record?.ports ?? [];
     expect(port).toMatchObject({
       name: 'http',
@@ -80,7 +81,8 @@ describe('a guest', () => {
   test('keeps its disk and gets a fresh scratch disk at the next start', async () => {
     const machines = world.open();
     const folder = join(world.root, 'data/machines', UID);
-    const inodes = () => ['root', 'scratch'].map((name) => statSync(join(folder, `disk-${name}.qcow2`)).ino);
+    const inodes = () =>
+      ['disk-pos-root', 'scratch-scratch'].map((name) => statSync(join(folder, `${name}.qcow2`)).ino);
     await machines.start(requestOf(guestMachine()));
     const [root, scratch] = inodes();
     const { record } = await observeOne(machines);
@@ -186,9 +188,24 @@ describe('a start', () => {
     const machines = world.open();
     await machines.start(requestOf(blankMachine()));
     await killMachine(machines);
-    rmSync(join(world.root, 'data/machines', UID, 'disk-blank.qcow2'));
+    rmSync(join(world.root, 'data/machines', UID, 'disk-pos-blank.qcow2'));
     await expect(machines.start(requestOf(blankMachine(), 2))).rejects.toMatchObject({ code: 'DiskMissing' });
     expect(world.pids()).toEqual([]);
+  });
+
+  test('is refused where the record of the last run can not be read', async () => {
+    const machines = world.open('data', { log: createLogRecorder() });
+    await machines.start(requestOf(blankMachine()));
+    await killMachine(machines);
+    writeFileSync(join(world.root, 'data/machines', UID, 'record.json'), '');
+    // It would have said that this disk must be there.
+    rmSync(join(world.root, 'data/machines', UID, 'disk-pos-blank.qcow2'));
+    await expect(machines.start(requestOf(blankMachine(), 2))).rejects.toMatchObject({
+      code: 'RecordUnreadable',
+    });
+    expect((await observeOne(machines)).problem).toContain('record.json');
+    expect(world.pids()).toEqual([]);
+    await machines.remove(UID);
   });
 
   test.runIf(isRoot)('runs QEMU as another user, where that can read what it needs', async () => {
@@ -208,7 +225,13 @@ describe('a start', () => {
     const machines = world.open(`${'long-'.repeat(30)}/data`);
     await machines.start(requestOf(blankMachine()));
     expect((await observeOne(machines)).process?.runState).toBe('running');
-    (await machines.openConsole(UID)).destroy();
+    // Of two at once either may be the later one, which has it.
+    const opened = await Promise.all([machines.openConsole(UID), machines.openConsole(UID)]);
+    await until('one is told', () => opened.some(({ destroyed }) => destroyed));
+    const [taken] = opened.filter(({ destroyed }) => destroyed);
+    expect(taken?.errored).toMatchObject({ code: 'ConsoleTaken' });
+    expect(opened.filter(({ destroyed }) => destroyed)).toHaveLength(1);
+    for (const stream of opened) stream.destroy();
   });
 });
 
@@ -228,7 +251,7 @@ describe('a removal', () => {
   test('that was cut off is finished at the next start of the agent', async () => {
     const leftover = join(world.root, `data/machines/.removing-${UID}`);
     mkdirSync(leftover, { recursive: true });
-    writeFileSync(join(leftover, 'disk-blank.qcow2'), '');
+    writeFileSync(join(leftover, 'disk-pos-blank.qcow2'), '');
     expect(await world.open().observe()).toEqual([]);
     await until('the leftover is gone', () => !existsSync(leftover));
   });

@@ -10,7 +10,7 @@ const UID = '5f0c1a52-7d7b-4c57-9b0e-0d6f3a1c2e4b';
 function disk(name: string, change: Partial<CompiledDisk> = {}): CompiledDisk {
   return {
     name,
-    content: { from: 'blank', bytes: 1 },
+    content: { from: 'blank', dataVolume: name, bytes: 1 },
     bus: 'virtio',
     cdrom: false,
     readonly: false,

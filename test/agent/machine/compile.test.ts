@@ -75,6 +75,7 @@ describe('disks', () => {
         name: 'root',
         content: {
           from: 'image',
+          dataVolume: 'pos-root',
           source: { url: 'http://images.example/pos-root', sha256: SHA.toLowerCase() },
           minBytes: 10 * 2 ** 30,
         },
@@ -110,7 +111,7 @@ describe('disks', () => {
     const pvc = { resources: { requests: { storage: '5G' } } };
     const blank = { metadata: { name: 'pos-root' }, spec: { source: { blank: {} }, pvc } };
     const [root] = compile({ spec: { volumes: volumes.slice(1, 2) }, dataVolumes: [blank] }).disks;
-    expect(root?.content).toEqual({ from: 'blank', bytes: 5e9 });
+    expect(root?.content).toEqual({ from: 'blank', dataVolume: 'pos-root', bytes: 5e9 });
   });
 });
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { CompiledDisk } from '../../../agent/machine/disk.ts';
 import { diskPath, listDisks, listMachines, machineFolder } from '../../../agent/qemu/folder.ts';
 import { findKernelFiles } from '../../../agent/qemu/kernel-files.ts';
 
@@ -15,12 +16,23 @@ const UID = '5f0c1a52-7d7b-4c57-9b0e-0d6f3a1c2e4b';
 
 test('nothing but a UUID and a volume name becomes a path', () => {
   expect(machineFolder('/m', UID)).toBe(`/m/${UID}`);
-  expect(diskPath('/m', 'root-1')).toBe('/m/disk-root-1.qcow2');
-  for (const name of ['..', 'a/b', '', '-a', 'A', `${UID}\n`, 'x'.repeat(64)]) {
+  expect(diskPath('/m', blankDisk('root-1'))).toBe('/m/disk-root-1.qcow2');
+  for (const name of ['..', 'a/b', '', '-a', 'A', 'a\n']) {
     expect(() => machineFolder('/m', name)).toThrow('bug');
-    expect(() => diskPath('/m', name === `${UID}\n` ? 'a\n' : name)).toThrow('bug');
+    expect(() => diskPath('/m', blankDisk(name))).toThrow('bug');
   }
 });
+
+test('a disk that is made anew never has the file of one that is kept', () => {
+  const kept = blankDisk('data');
+  const scratch: CompiledDisk = { ...kept, content: { from: 'empty', bytes: 1 } };
+  expect(diskPath('/m', scratch)).not.toBe(diskPath('/m', kept));
+});
+
+function blankDisk(dataVolume: string): CompiledDisk {
+  const content = { from: 'blank', dataVolume, bytes: 1 } as const;
+  return { name: dataVolume, content, bus: 'virtio', cdrom: false, readonly: false, cache: 'none' };
+}
 
 test('what is no machine or disk is not listed', async () => {
   for (const name of [UID, `.removing-${UID}`, 'lost+found']) mkdirSync(join(folder, name));

@@ -31,6 +31,10 @@ test('QEMU gives up its rights after the lock and before its first instruction',
   expect(formatWords([], undefined).split('\0')[0]).toBe('qemu-system-x86_64');
 });
 
+test('a word that a NUL would split is never sent', () => {
+  expect(() => formatWords(['-smbios', 'serial=x\0-hda\0/etc/passwd'], undefined)).toThrow('bug');
+});
+
 describe('an open gate', () => {
   let folder: string;
   beforeEach(() => {
