@@ -10,6 +10,8 @@ import { createSession } from './sync/session.ts';
 
 /** How often the box's own figures are reported. */
 const FACTS_EVERY_MS = 60 * 60_000;
+/** How often an accelerator is looked for where none was found. */
+const PROBE_EVERY_MS = 60_000;
 
 export interface AgentPorts {
   readonly store: Store;
@@ -40,8 +42,9 @@ export interface Agent {
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
 export function createAgent({ device, version, bootId }: AgentOptions, ports: AgentPorts): Agent {
   const { store, machines, images, clock, random, log } = ports;
-  let box: Box = { bootId, acceleratorReason: 'which accelerator works is being found out' };
+  let box: Box = { bootId, probing: true, acceleratorReason: 'which accelerator works is being found out' };
   let cancelFacts = () => {};
+  let cancelProbe = () => {};
   let stopped = false;
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
@@ -59,9 +62,24 @@ export function createAgent({ device, version, bootId }: AgentOptions, ports: Ag
 
   async function findAccelerator(): Promise<void> {
     const { accelerator, reason } = await ports.accelerator.detect();
-    box = { bootId, acceleratorReason: reason, ...(accelerator === undefined ? {} : { accelerator }) };
+    box = { bootId, probing: false, acceleratorReason: reason, ...(accelerator && { accelerator }) };
     log.info({ accelerator, reason }, 'accelerator');
+  }
+
+  /** Finds the accelerator, and where there is none, looks again now and then: QEMU may be installed meanwhile. */
+  async function keepFindingAccelerator(): Promise<void> {
+    try {
+      await findAccelerator();
+    } catch (error) {
+      const acceleratorReason = `no accelerator was found: ${messageOf(error)}`;
+      box = { bootId, probing: false, acceleratorReason };
+      log.error({ error: messageOf(error) }, 'finding the accelerator failed');
+    }
+    if (stopped) return;
     loop.wake();
+    if (box.accelerator === undefined) {
+      cancelProbe = clock.after(PROBE_EVERY_MS, () => void keepFindingAccelerator());
+    }
   }
 
   async function reportFacts(): Promise<void> {
@@ -90,12 +108,7 @@ export function createAgent({ device, version, bootId }: AgentOptions, ports: Ag
       images.onChange(() => loop.wake());
       session.start();
       loop.wake();
-      findAccelerator()
-        .catch((error: unknown) => {
-          box = { bootId, acceleratorReason: `no accelerator was found: ${messageOf(error)}` };
-          log.error({ error: messageOf(error) }, 'finding the accelerator');
-        })
-        .finally(keepReportingFacts);
+      void keepFindingAccelerator().then(keepReportingFacts);
     },
     door: createLocalDoor({
       device,
@@ -104,12 +117,13 @@ export function createAgent({ device, version, bootId }: AgentOptions, ports: Ag
       machines,
       clock,
       session,
-      wake: () => loop.wake(),
+      loop,
       happening,
     }),
     async stop() {
       stopped = true;
       cancelFacts();
+      cancelProbe();
       await loop.stop();
       await session.stop();
       await images.close();

@@ -5,7 +5,7 @@ import {
   choice,
   folder,
   integer,
-  ipAddress,
+  ipv4Address,
   label,
 } from '../shared/config/settings.ts';
 
@@ -18,7 +18,7 @@ export const AGENT_SETTINGS = {
     prose: 'what runs guests: auto tries KVM out, once per boot of the box',
     fallback: 'auto',
   }),
-  forwardAddress: ipAddress({
+  forwardAddress: ipv4Address({
     prose: "the box's address that guests' ports are forwarded from",
     fallback: '127.0.0.1',
   }),

@@ -4,24 +4,28 @@ import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
 import { planMachine } from './plan/plan-machine.ts';
-import type { Action, Box, PlannedEvent } from './plan/plan.ts';
-import { readWanted } from './plan/read-wanted.ts';
+import type { Action, Box, MachinePlan, PlannedEvent } from './plan/plan.ts';
+import { identityOf, readWanted } from './plan/read-wanted.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
 import type { Happening, MachineRow, ObservedMachine } from './ports.ts';
 
 /** A tick comes at least this often, so that a change that nothing announced is seen all the same. */
 const TICK_EVERY_MS = 10_000;
-/** The soonest a plan may ask to be looked at again. */
-const SHORTEST_WAIT_MS = 50;
-/** How many actions one tick carries out; the next follows at once. */
-const MOST_ACTIONS = 8;
-/** How long the loop rests after a tick that failed, e.g. because the disk is full. */
+/** And at most this often, whatever a guest does to announce changes. */
+const TICK_PAUSE_MS = 50;
+/** How many machines are acted on at once. */
+const MOST_AT_ONCE = 8;
+/** How long a machine rests after an action that failed, and the loop after a tick that did (a full disk). */
 const REST_AFTER_FAILURE_MS = 2_000;
+/** How long a stopping agent waits for actions under way; a start that is cut off is taken up by the next agent. */
+const STOP_DEADLINE_MS = 5_000;
 
 export interface Loop {
   /** Asks for a tick soon. */
   wake(): void;
-  /** Resolves when the tick under way is over; none follows. */
+  /** Whether there has been a tick: what is stored of the machines is of now, and not of an earlier agent. */
+  hasTicked(): boolean;
+  /** Resolves when what is under way is over, or has had its time; no tick follows. */
   stop(): Promise<void>;
 }
 
@@ -33,27 +37,35 @@ interface LoopOptions {
   readonly reported: () => void;
 }
 
-/** A tick observes everything, plans once, stores that with its reports, and carries out a bounded batch. */
+/**
+ * A tick observes everything, plans each machine once and stores that with its reports. The actions of a machine are
+ * then carried out beside the loop, and it is not planned again before they are done: one that takes long holds up
+ * no other.
+ */
 export function createLoop({ ports, box, happening, reported }: LoopOptions): Loop {
   const { store, machines, images, clock, random, log } = ports;
+  /** What is being done for each machine that is acted on. */
+  const busy = new Map<string, Promise<void>>();
   let cancelTimer = () => {};
   let running: Promise<void> | undefined;
-  let wokenWhileRunning = false;
+  let woken = false;
   let stopped = false;
+  let ticked = false;
 
   function wake(): void {
-    if (stopped) return;
-    if (running !== undefined) {
-      wokenWhileRunning = true;
-      return;
-    }
+    if (stopped || woken) return;
+    woken = true;
+    if (running === undefined) scheduleTick(0);
+  }
+
+  function scheduleTick(waitMs: number): void {
     cancelTimer();
-    wokenWhileRunning = false;
-    running = runTick().then((waitMs) => {
-      running = undefined;
-      if (stopped) return;
-      if (wokenWhileRunning) wake();
-      else cancelTimer = clock.after(waitMs, wake);
+    cancelTimer = clock.after(waitMs, () => {
+      woken = false;
+      running = runTick().then((nextMs) => {
+        running = undefined;
+        if (!stopped) scheduleTick(woken ? TICK_PAUSE_MS : Math.max(nextMs, TICK_PAUSE_MS));
+      });
     });
   }
 
@@ -68,77 +80,107 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
   }
 
   async function tick(): Promise<number> {
+    // What is seen of a machine that is being acted on may be of before or after: it is not planned with that.
+    const unsettled = new Set(busy.keys());
     const observed = new Map((await machines.observe()).map((machine) => [machine.uid, machine]));
-    const nowMs = clock.now();
-    const { actions, wakeAtMs } = store.transaction(() => planAll(observed, nowMs));
+    const plans = store.transaction(() => {
+      const rows = store.machines().filter(({ uid }) => !unsettled.has(uid));
+      const chosen: { uid: string; plan: MachinePlan }[] = [];
+      let free = MOST_AT_ONCE - busy.size;
+      for (const row of rows) {
+        const plan = tryPlan(row, observed.get(row.uid));
+        // What can't be done now is not noted as done: it is planned again when there is room.
+        if (plan === undefined || (plan.actions.length > 0 && free === 0)) continue;
+        if (plan.actions.length > 0) free -= 1;
+        storePlan(row, plan);
+        chosen.push({ uid: row.uid, plan });
+      }
+      return chosen;
+    });
+    ticked = true;
     reported();
-    const batch = actions.slice(0, MOST_ACTIONS);
-    const done = await Promise.all(batch.map((action) => attempt(action)));
-    if (actions.length > batch.length) return 0;
-    // What the other actions lead to announces itself; a start or a removal is looked at as soon as it is made.
-    if (batch.some(({ kind }) => kind === 'start' || kind === 'remove')) {
-      return done.includes(false) ? REST_AFTER_FAILURE_MS : 0;
-    }
-    return Math.max(SHORTEST_WAIT_MS, Math.min(wakeAtMs - clock.now(), TICK_EVERY_MS));
+    for (const { uid, plan } of plans) if (plan.actions.length > 0) act(uid, plan.actions);
+    const wakeAtMs = Math.min(...plans.map(({ plan }) => plan.wakeAtMs ?? Infinity));
+    return Math.min(wakeAtMs - clock.monotonic(), TICK_EVERY_MS);
   }
 
-  /** Plans every machine and stores what follows; to be called in a transaction. */
-  function planAll(observed: ReadonlyMap<string, ObservedMachine>, nowMs: number) {
-    const actions: Action[] = [];
-    let wakeAtMs = Infinity;
-    for (const row of store.machines()) {
+  /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
+  function tryPlan(row: MachineRow, machine: ObservedMachine | undefined): MachinePlan | undefined {
+    try {
       const wanted = readWanted(row.desired);
-      if (wanted === undefined) continue;
-      const machine = observed.get(row.uid);
-      const plan = planMachine({
+      if (wanted === undefined) return undefined;
+      return planMachine({
         wanted,
         memory: row.memory,
         ...(machine === undefined ? {} : { observed: machine }),
         imageStatus: (source) => images.observe(source),
         box: box(),
-        nowMs,
+        nowMs: clock.monotonic(),
+        wallMs: clock.now(),
         jitter: random.fraction(),
       });
-      const identity = wanted.kind === 'refused' ? wanted.identity : wanted.desired;
-      queueEvents(identity, plan.events);
-      if (plan.statusChanged) {
-        store.putStatus(`machine/${row.uid}`, { kind: 'machine', status: plan.status }, happening());
-      }
-      if (plan.status.state === 'Removed') store.deleteMachine(row.uid);
-      else if (canonicalJson(plan.memory) !== canonicalJson(row.memory))
-        store.putMachine({ ...row, memory: plan.memory });
-      actions.push(...plan.actions);
-      wakeAtMs = Math.min(wakeAtMs, plan.wakeAtMs ?? Infinity);
+    } catch (error) {
+      log.error({ machine: row.uid, error: messageOf(error) }, 'a machine could not be planned');
+      return undefined;
     }
-    return { actions, wakeAtMs };
   }
 
-  /** Carries out an action; the result is whether that worked. */
-  async function attempt(action: Action): Promise<boolean> {
+  /** To be called in a transaction: what changed and the reports of it belong together. */
+  function storePlan(row: MachineRow, { status, statusChanged, memory, events }: MachinePlan): void {
+    queueEvents(status, events);
+    if (statusChanged) store.putStatus(`machine/${row.uid}`, { kind: 'machine', status }, happening());
+    if (status.state === 'Removed') store.deleteMachine(row.uid);
+    else if (canonicalJson(memory) !== canonicalJson(row.memory)) store.putMachine({ ...row, memory });
+  }
+
+  function act(uid: string, actions: readonly Action[]): void {
+    const work = Promise.all(actions.map((action) => attempt(uid, action))).then((done) => {
+      const settle = () => {
+        busy.delete(uid);
+        wake();
+      };
+      if (done.includes(false) && !stopped) clock.after(REST_AFTER_FAILURE_MS, settle);
+      else settle();
+    });
+    busy.set(uid, work);
+  }
+
+  /** Carries out an action; the result is whether to go on at once. */
+  async function attempt(uid: string, action: Action): Promise<boolean> {
     try {
       await carryOut(action, machines, images);
-      log.debug({ action: action.kind, subject: subjectOf(action) }, 'done');
+      log.debug({ action: action.kind, machine: uid }, 'done');
       return true;
     } catch (error) {
-      log.warn(
-        { action: action.kind, subject: subjectOf(action), error: messageOf(error) },
-        'an action failed',
-      );
-      if (action.kind === 'start') noteFailedStart(action.machine.uid, error);
-      return false;
+      log.warn({ action: action.kind, machine: uid, error: messageOf(error) }, 'an action failed');
+      // Its backoff is planned.
+      return action.kind === 'start' && noteFailedStart(uid, error);
     }
   }
 
-  function noteFailedStart(uid: string, error: unknown): void {
-    store.transaction(() => {
-      const row = store.machines().find((machine) => machine.uid === uid);
-      const wanted = row === undefined ? undefined : readWanted(row.desired);
-      if (row === undefined || wanted === undefined) return;
-      const code = codeOf(error) ?? 'StartFailed';
-      const settled = settleFailedStart(row.memory, code, messageOf(error), clock.now(), random.fraction());
-      store.putMachine({ ...row, memory: settled.memory } satisfies MachineRow);
-      queueEvents(wanted.kind === 'refused' ? wanted.identity : wanted.desired, settled.events);
-    });
+  /** The result is whether that could be stored. */
+  function noteFailedStart(uid: string, error: unknown): boolean {
+    try {
+      store.transaction(() => {
+        const row = store.machines().find((machine) => machine.uid === uid);
+        const wanted = row === undefined ? undefined : readWanted(row.desired);
+        if (row === undefined || wanted === undefined) return;
+        const code = codeOf(error) ?? 'StartFailed';
+        const settled = settleFailedStart(
+          row.memory,
+          code,
+          messageOf(error),
+          clock.monotonic(),
+          random.fraction(),
+        );
+        store.putMachine({ ...row, memory: settled.memory });
+        queueEvents(identityOf(wanted), settled.events);
+      });
+      return true;
+    } catch (failure) {
+      log.error({ machine: uid, error: messageOf(failure) }, 'a failed start could not be noted');
+      return false;
+    }
   }
 
   function queueEvents(
@@ -153,15 +195,13 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
 
   return {
     wake,
+    hasTicked: () => ticked,
     async stop() {
       stopped = true;
       cancelTimer();
       await running;
+      const late = new Promise<void>((resolve) => clock.after(STOP_DEADLINE_MS, resolve));
+      if (busy.size > 0) await Promise.race([Promise.all(busy.values()), late]);
     },
   };
-}
-
-function subjectOf(action: Action): string {
-  if (action.kind === 'fetch-image') return action.source.url;
-  return action.kind === 'start' ? action.machine.uid : action.uid;
 }

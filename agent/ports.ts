@@ -52,8 +52,10 @@ export interface ObservedMachine {
       readonly ips: readonly string[];
     }[];
   };
-  /** Disks that exist, by volume name. */
+  /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
+  /** What could not be observed, where something could not: then nothing is done with the machine. */
+  readonly problem?: string;
 }
 
 export interface StartRequest {
@@ -107,6 +109,7 @@ export type ImageStatus =
       readonly state: 'failed';
       readonly code: string;
       readonly message: string;
+      /** By the monotonic clock. */
       readonly atMs: number;
       readonly attempts: number;
     };

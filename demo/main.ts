@@ -27,8 +27,8 @@ export async function runDemo(flags: Readonly<Record<string, string | undefined>
     say,
     signal,
   };
-  endLeftover(run.hub.pidFile, dataDir);
-  endLeftover(run.agent.pidFile, dataDir);
+  endLeftover(run.hub.pidFile, join(dataDir, 'hub'));
+  endLeftover(run.agent.pidFile, join(dataDir, DEVICE));
   try {
     const port = await startAll(run);
     process.stdout.write(compileGuide({ dataDir, port, hub: run.hub, agent: run.agent }));
@@ -64,6 +64,6 @@ function endLeftover(pidFile: string, dataDir: string): void {
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, 'utf8'));
   const commandFile = `/proc/${pid}/cmdline`;
-  if (!existsSync(commandFile) || !readFileSync(commandFile, 'utf8').includes(dataDir)) return;
+  if (!existsSync(commandFile) || !readFileSync(commandFile, 'utf8').split('\0').includes(dataDir)) return;
   process.kill(pid, 'SIGKILL');
 }

@@ -7,6 +7,7 @@ import type { Connection, Link } from '../ports.ts';
 /** How long connecting and subscribing, and one publish, may take. */
 const CONNECT_DEADLINE_MS = 15_000;
 const PUBLISH_DEADLINE_MS = 30_000;
+const CLOSE_DEADLINE_MS = 5_000;
 
 /**
  * The link over MQTT 3.1.1: clean sessions, QoS 1, nothing retained. The client library never reconnects by
@@ -39,7 +40,7 @@ export function createMqttLink(url: string, device: string, keepaliveSeconds: nu
           becomeReady(client, device, () => lastError),
         );
       } catch (error) {
-        await client.endAsync(true);
+        await end(client, true);
         throw error;
       }
       client.on('close', () => lost(lastError));
@@ -67,14 +68,22 @@ function connectionOf(client: mqtt.MqttClient, device: string, gone: Uint8Array)
     },
     async close(polite) {
       client.removeAllListeners('close');
+      let said = false;
       try {
         // A clean DISCONNECT makes the broker drop the will, so its text is published instead.
-        if (polite && client.connected) await this.publish('gone', gone);
+        if (polite && client.connected)
+          await deadline(CLOSE_DEADLINE_MS, 'the goodbye', this.publish('gone', gone));
+        said = true;
       } finally {
-        await client.endAsync(!polite);
+        await end(client, !polite || !said);
       }
     },
   };
+}
+
+/** Ends the client; one that waits for a broker that is frozen is cut off. */
+async function end(client: mqtt.MqttClient, force: boolean): Promise<void> {
+  await deadline(CLOSE_DEADLINE_MS, 'closing', client.endAsync(force)).catch(() => client.stream.destroy());
 }
 
 /** @throws Error once `limitMs` have passed without `work` being done */

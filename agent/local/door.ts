@@ -4,9 +4,10 @@ import { formatTime } from '../../shared/base/time.ts';
 import { phaseOf } from '../../shared/model/machine-phase.ts';
 import type { MachineIdentity, MachineStatus } from '../../shared/model/machine.ts';
 import type { Clock } from '../../shared/ports.ts';
+import type { Loop } from '../loop.ts';
 import type { OrderVerb } from '../plan/order.ts';
 import { applyOrder } from '../plan/order.ts';
-import { readWanted } from '../plan/read-wanted.ts';
+import { identityOf, readWanted } from '../plan/read-wanted.ts';
 import type { Happening, MachineRow, Machines, Store } from '../ports.ts';
 import type { Session } from '../sync/session.ts';
 
@@ -54,15 +55,15 @@ interface DoorOptions {
   readonly clock: Clock;
   readonly session: Pick<Session, 'link'>;
   readonly happening: () => Happening;
-  readonly wake: () => void;
+  readonly loop: Pick<Loop, 'wake' | 'hasTicked'>;
 }
 
 export function createLocalDoor(options: DoorOptions): LocalDoor {
-  const { device, version, store, machines, clock, session, happening, wake } = options;
+  const { device, version, store, machines, clock, session, happening, loop } = options;
 
   function find(machine: string): { row: MachineRow; identity: MachineIdentity } {
     const matches = store.machines().flatMap((row) => {
-      const identity = identityOf(row);
+      const identity = identify(row);
       if (identity === undefined) return [];
       const names = [identity.name, `${identity.namespace}/${identity.name}`, identity.uid];
       return names.includes(machine) ? [{ row, identity }] : [];
@@ -88,7 +89,7 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         link: { state: link.up ? 'up' : 'down', since: formatTime(link.sinceMs) },
         outbox: { pending: store.pendingReports() },
         desired: { generation: store.desired()?.generation ?? 0 },
-        machines: store.machines().flatMap((row) => describe(row)),
+        machines: store.machines().flatMap((row) => describe(row, loop.hasTicked())),
       };
     },
     order(verb, machine, reason) {
@@ -110,36 +111,27 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         const event = { kind: 'event', type: 'Normal', reason: 'LocalOrder', message } as const;
         store.appendEvent({ ...event, machine: { uid, namespace, name, kind } }, happening());
       });
-      wake();
+      loop.wake();
     },
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),
   };
 }
 
-function identityOf({ desired }: MachineRow): MachineIdentity | undefined {
+function identify({ desired }: MachineRow): MachineIdentity | undefined {
   const wanted = readWanted(desired);
-  if (wanted === undefined) return undefined;
-  return wanted.kind === 'refused' ? wanted.identity : wanted.desired;
+  return wanted === undefined ? undefined : identityOf(wanted);
 }
 
-function describe(row: MachineRow): LocalMachine[] {
-  const identity = identityOf(row);
+function describe(row: MachineRow, isCurrent: boolean): LocalMachine[] {
+  const identity = identify(row);
   if (identity === undefined) return [];
   const { namespace, name, uid } = identity;
   const { reported } = row.memory;
-  if (reported === undefined) {
-    return [
-      {
-        namespace,
-        name,
-        uid,
-        phase: 'Pending',
-        state: 'Pending',
-        message: 'not looked at yet',
-        since: '',
-        ports: [],
-      },
-    ];
+  // What an earlier agent saw may long have changed.
+  if (reported === undefined || !isCurrent) {
+    const state = reported === undefined ? 'Pending' : 'Unknown';
+    const message = 'not looked at yet';
+    return [{ namespace, name, uid, phase: state, state, message, since: '', ports: [] }];
   }
   const { state, message, since, process, interfaces, override } = reported;
   const ports = interfaces.flatMap((one) => one.ports ?? []);

@@ -36,10 +36,11 @@ export async function serveLocalDoor(path: string, door: LocalDoor, log: Log): P
   });
   const consoles = new Set<Duplex>();
   server.on('upgrade', (request, socket) => {
-    const machine = new URL(request.url ?? '/', 'http://box').searchParams.get('machine') ?? '';
     consoles.add(socket);
     socket.on('close', () => consoles.delete(socket));
-    joinConsole(door, machine, socket).catch((error: unknown) => {
+    // Who hangs up before there is a console is no error of ours, and unheard it would end the agent.
+    socket.on('error', () => socket.destroy());
+    joinConsole(door, request.url ?? '', socket).catch((error: unknown) => {
       const message = JSON.stringify({ error: messageOf(error) });
       socket.end(
         `HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n${message}`,
@@ -82,7 +83,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
   }
 }
 
-async function joinConsole(door: LocalDoor, machine: string, socket: Duplex): Promise<void> {
+async function joinConsole(door: LocalDoor, url: string, socket: Duplex): Promise<void> {
+  const machine = new URLSearchParams(url.split('?')[1]).get('machine') ?? '';
   const serial = await door.openConsole(machine);
   socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: console\r\nConnection: Upgrade\r\n\r\n');
   serial.pipe(socket).pipe(serial);

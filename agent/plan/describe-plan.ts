@@ -5,6 +5,7 @@ import type { InterfaceStatus } from '../../shared/model/virtual-machine-instanc
 import type { ObservedMachine } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
+import { identityOf } from './read-wanted.ts';
 import type { Settled } from './settle-run.ts';
 
 /** Puts a draft as the status that is reported, with the events that the change of it makes. */
@@ -37,17 +38,17 @@ function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus |
   return events;
 }
 
-function describeStatus({ wanted, observed, memory, nowMs }: Situation, draft: Draft): MachineStatus {
+function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: Draft): MachineStatus {
   const { reported } = memory;
   const { state, reason, message } = draft;
   const { override } = draft.memory;
   const restartRequired = explainRestart(wanted, observed);
   return {
-    ...identityOf(wanted, reported),
+    ...subjectOf(wanted, reported),
     state,
     reason,
     message,
-    since: reported?.state === state ? reported.since : formatTime(nowMs),
+    since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
     ...describeProcess(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
@@ -57,15 +58,14 @@ function describeStatus({ wanted, observed, memory, nowMs }: Situation, draft: D
   };
 }
 
-function identityOf(wanted: Wanted, reported: MachineStatus | undefined) {
-  const { uid, namespace, name, kind } = wanted.kind === 'refused' ? wanted.identity : wanted.desired;
+function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {
   const generation =
     wanted.kind === 'machine'
       ? wanted.desired.generation
       : wanted.kind === 'refused'
         ? wanted.generation
         : (reported?.generation ?? 0);
-  return { uid, namespace, name, kind, generation };
+  return { ...identityOf(wanted), generation };
 }
 
 function describeProcess(

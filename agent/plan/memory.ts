@@ -4,6 +4,8 @@ import type { RunStrategy } from '../../shared/model/virtual-machine.ts';
 /** How a run ended: by the guest's own shutdown, by a failure, or by our stopping it. */
 export type RunEnd = 'shutdown' | 'failed' | 'stopped';
 
+/** Times are by the box's monotonic clock, in milliseconds, within the boot that `MachineMemory.bootId` names. */
+
 /** One start of a machine. It is remembered before it is made, so that a start is never made twice. */
 export interface RunMemory {
   /** From 1, rising. */
@@ -22,7 +24,10 @@ export interface StopMemory {
   readonly cancelled: boolean;
 }
 
-/** An order given on the box. It holds until the opposite order, or until the hub changes the run strategy. */
+/**
+ * An order given on the box. It holds until the opposite order, or until the hub changes the run strategy. Its time
+ * is for people, so it is by the wall clock.
+ */
 export interface Override {
   readonly verb: 'start' | 'stop';
   readonly atMs: number;
@@ -32,6 +37,12 @@ export interface Override {
 /** What the planner remembers of a machine between ticks; stored, so that it outlives the agent. */
 export interface MachineMemory {
   readonly run?: RunMemory;
+  /** The boot of the box that the times are of. */
+  readonly bootId?: string;
+  /** Disks that are kept and have been seen: one that is gone is not made anew. */
+  readonly disks?: readonly string[];
+  /** Images whose server was asked whether they have changed, by `sourceKey`. */
+  readonly askedImages?: readonly string[];
   /** Runs in a row that ended too soon, and when the next may begin. */
   readonly failures: number;
   readonly nextStartAtMs?: number;

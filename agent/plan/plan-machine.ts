@@ -1,12 +1,15 @@
+import type { RemovedMachine } from '../../shared/model/machine.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
+import { keptDisks } from '../machine/disk.ts';
 import type { ObservedMachine } from '../ports.ts';
 import { describePlan } from './describe-plan.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { forget } from './memory.ts';
 import type { Draft, MachinePlan, Situation, Wanted } from './plan.ts';
+import { identityOf } from './read-wanted.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
-import { settleRun } from './settle-run.ts';
+import { enterBoot, settleRun } from './settle-run.ts';
 import type { Want } from './want.ts';
 import { applyRunStrategy, decideWant, outcomeOf } from './want.ts';
 
@@ -23,9 +26,14 @@ type Ended = NonNullable<RunMemory['ended']>;
 
 /** What to do about one machine now: pure, so that the same situation always gives the same plan. */
 export function planMachine(situation: Situation): MachinePlan {
-  const { wanted } = situation;
+  const { wanted, observed, box } = situation;
   const strategy = wanted.kind === 'machine' ? wanted.desired.runStrategy : undefined;
-  const memory = strategy === undefined ? situation.memory : applyRunStrategy(situation.memory, strategy);
+  const current = noteDisks(enterBoot(situation.memory, box.bootId), wanted, observed);
+  const memory = strategy === undefined ? current : applyRunStrategy(current, strategy);
+  if (observed?.problem !== undefined) {
+    const draft = { ...waiting(memory, 'Unknown', 'NotObserved', observed.problem), warning: true };
+    return describePlan(situation, { memory, events: [] }, draft);
+  }
   const settled = settleRun({ ...situation, memory });
   return describePlan(situation, settled, draftPlan(situation, settled.memory));
 }
@@ -40,20 +48,55 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
     case 'removed':
       return process === undefined
         ? planRemoval(memory, wanted.desired.uid, observed !== undefined)
-        : stopProcess(situation, memory, process, DEFAULT_GRACE_MS, 'Removing', 'the machine was deleted');
+        : stopProcess(
+            situation,
+            memory,
+            process,
+            graceOf(wanted.desired),
+            'Removing',
+            'the machine was deleted',
+          );
     case 'refused':
-      // Promise 1: a running machine is not stopped because its newer description can't be read.
-      return process === undefined
-        ? { ...waiting(memory, 'Refused', 'NotSupported', wanted.problem), warning: true }
-        : {
-            ...planRunning(situation, memory, process),
-            reason: 'NotSupported',
-            message: wanted.problem,
-            warning: true,
-          };
+      return planRefused(situation, memory, wanted.problem);
     case 'machine':
       return planWanted(situation, memory, wanted);
   }
+}
+
+/** Promise 1: a running machine is not stopped because its newer description can't be read; only an order stops it. */
+function planRefused(situation: Situation, before: MachineMemory, problem: string): Draft {
+  const process = situation.observed?.process;
+  // There is nothing that it could be started as again.
+  const memory = forget(before, 'restarting');
+  const want = decideWant(memory, 'Manual');
+  const refused = { reason: 'NotSupported', message: problem, warning: true };
+  if (memory.override?.verb === 'stop') {
+    return process === undefined
+      ? planAbsent(memory, want)
+      : stopProcess(situation, memory, process, DEFAULT_GRACE_MS, 'Stopping', want.why);
+  }
+  if (process === undefined) return { ...waiting(memory, 'Refused', 'NotSupported', problem), warning: true };
+  return { ...planRunning(situation, memory, process), ...refused };
+}
+
+/** Remembers which of the disks that are made once have been there. */
+function noteDisks(
+  memory: MachineMemory,
+  wanted: Wanted,
+  observed: ObservedMachine | undefined,
+): MachineMemory {
+  if (wanted.kind !== 'machine' || observed === undefined) return memory;
+  const known = memory.disks ?? [];
+  const kept = keptDisks(wanted.compiled).filter(
+    (name) => observed.disks.includes(name) && !known.includes(name),
+  );
+  return kept.length === 0 ? memory : { ...memory, disks: [...known, ...kept] };
+}
+
+function graceOf({ terminationGracePeriodSeconds }: RemovedMachine): number {
+  return terminationGracePeriodSeconds === undefined
+    ? DEFAULT_GRACE_MS
+    : terminationGracePeriodSeconds * 1000;
 }
 
 function planWanted(
@@ -70,7 +113,8 @@ function planWanted(
   }
   const want = decideWant(memory, desired.runStrategy);
   if (!want.run) return stopProcess(situation, memory, process, compiled.gracePeriodMs, 'Stopping', want.why);
-  return planRunning(situation, cancelStop(memory), process, compiled);
+  const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
+  return planRunning(situation, going, process, compiled);
 }
 
 /** The guest is over; QEMU, which stayed so that this could be seen, is let go, and killed where it won't. */
@@ -94,7 +138,7 @@ function stopProcess(
   state: 'Stopping' | 'Removing',
   why: string,
 ): Draft {
-  const uid = wanted.kind === 'refused' ? wanted.identity.uid : wanted.desired.uid;
+  const { uid } = identityOf(wanted);
   // A stop that was called off and is wanted again starts over: the guest may have come up meanwhile.
   const before = memory.stop?.cancelled === true ? undefined : memory.stop;
   const { stop, actions, wakeAtMs } = planStop(uid, before, graceMs, process.runState !== undefined, nowMs);
@@ -158,10 +202,15 @@ function planRunning(
   }
 }
 
-/** The button may have been pressed already: remembered, so that a guest going down now is our doing. */
-function cancelStop(memory: MachineMemory): MachineMemory {
+/**
+ * The button may have been pressed already: remembered for as long as a guest may take over it, so that one going
+ * down meanwhile is our doing.
+ */
+function cancelStop(memory: MachineMemory, graceMs: number, nowMs: number): MachineMemory {
   const { stop } = memory;
-  return stop === undefined || stop.cancelled ? memory : { ...memory, stop: { ...stop, cancelled: true } };
+  if (stop === undefined) return memory;
+  if (nowMs - stop.sinceMs > graceMs) return forget(memory, 'stop');
+  return stop.cancelled ? memory : { ...memory, stop: { ...stop, cancelled: true } };
 }
 
 function waiting(memory: MachineMemory, state: Draft['state'], reason: string, message: string): Draft {

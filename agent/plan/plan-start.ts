@@ -1,8 +1,9 @@
 import { restartDelayMs } from '../../shared/base/backoff.ts';
 import { formatBytes } from '../../shared/base/quantity.ts';
-import { formatTime } from '../../shared/base/time.ts';
+import { formatSeconds } from '../../shared/base/time.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import { sourceKey } from '../machine/compile.ts';
+import { keptDisks } from '../machine/disk.ts';
 import type { ImageStatus, ReadyImage } from '../ports.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import type { Action, Draft, Situation } from './plan.ts';
@@ -13,25 +14,36 @@ const PROGRESS_STEP = 5;
 /** The next step of starting a machine that has no process: wait, fetch its images, or start. */
 export function planStart(situation: Situation, memory: MachineMemory, compiled: CompiledMachine): Draft {
   const { box, nowMs, observed } = situation;
-  if (memory.nextStartAtMs !== undefined && nowMs < memory.nextStartAtMs)
-    return waitForBackoff(memory, memory.nextStartAtMs);
+  const none = { memory, actions: [] };
+  if (memory.nextStartAtMs !== undefined && nowMs < memory.nextStartAtMs) {
+    return waitForBackoff(situation, memory, memory.nextStartAtMs);
+  }
+  const missing = keptDisks(compiled).find(
+    (name) => memory.disks?.includes(name) === true && observed?.disks.includes(name) !== true,
+  );
+  if (missing !== undefined) {
+    const message = `the disk of data volume ${missing} was there and is gone (is its file system mounted?): it is not made anew`;
+    return { ...none, state: 'Refused', reason: 'DiskMissing', message, warning: true };
+  }
   if (box.accelerator === undefined) {
-    return {
-      memory,
-      actions: [],
-      state: 'Refused',
-      reason: 'NoAccelerator',
-      message: box.acceleratorReason,
-      warning: true,
-    };
+    const message = box.acceleratorReason;
+    return box.probing
+      ? { ...none, state: 'Starting', reason: 'FindingAccelerator', message }
+      : { ...none, state: 'Refused', reason: 'NoAccelerator', message, warning: true };
   }
   const images = new Map<string, ReadyImage>();
   for (const disk of compiled.disks) {
-    if (disk.content.from !== 'image' || observed?.disks.includes(disk.name) === true) continue;
-    const { source } = disk.content;
+    if (disk.content.from !== 'image') continue;
+    const { source, dataVolume } = disk.content;
+    if (observed?.disks.includes(dataVolume) === true) continue;
     const status = situation.imageStatus(source);
     if (status.state !== 'ready') return provision(situation, memory, source, status);
-    images.set(sourceKey(source), status);
+    const key = sourceKey(source);
+    // Without a checksum a kept image may be an old one: its server is asked once before a disk is made from it.
+    if (source.sha256 === undefined && memory.askedImages?.includes(key) !== true) {
+      return provision(situation, memory, source, { state: 'absent' });
+    }
+    images.set(key, status);
   }
   const run = nextRun(memory, observed?.record?.run);
   return {
@@ -43,14 +55,14 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
   };
 }
 
-function waitForBackoff(memory: MachineMemory, untilMs: number): Draft {
+function waitForBackoff({ nowMs, wallMs }: Situation, memory: MachineMemory, untilMs: number): Draft {
   const detail = memory.run?.ended?.detail ?? 'the last run failed';
   return {
     memory,
     actions: [],
     state: 'BackOff',
     reason: 'BackOff',
-    message: `${detail}; the next try is at ${formatTime(untilMs)}`,
+    message: `${detail}; the next try is at ${formatSeconds(wallMs + untilMs - nowMs)}`,
     warning: true,
     wakeAtMs: untilMs,
   };
@@ -64,9 +76,16 @@ function provision(
 ): Draft {
   const draft = { memory, state: 'Provisioning' as const };
   const fetch: Action = { kind: 'fetch-image', source };
+  const asked = { ...memory, askedImages: [...(memory.askedImages ?? []), sourceKey(source)] };
   switch (status.state) {
     case 'absent':
-      return { ...draft, actions: [fetch], reason: 'FetchingImage', message: `fetching ${source.url}` };
+      return {
+        ...draft,
+        memory: asked,
+        actions: [fetch],
+        reason: 'FetchingImage',
+        message: `fetching ${source.url}`,
+      };
     case 'fetching':
       return {
         ...draft,

@@ -13,7 +13,9 @@ import type { MachineMemory } from './memory.ts';
 
 export interface Box {
   readonly bootId: string;
-  /** Undefined while it is being found out, or where none works; the reason says which. */
+  /** Whether what works is still being found out. */
+  readonly probing: boolean;
+  /** Undefined where none works, or while that is being found out. */
   readonly accelerator?: Accelerator;
   readonly acceleratorReason: string;
 }
@@ -36,12 +38,15 @@ export interface Situation {
   readonly observed?: ObservedMachine;
   readonly imageStatus: (source: ImageSource) => ImageStatus;
   readonly box: Box;
+  /** By the monotonic clock: what the wall clock says may jump by years when the network is back. */
   readonly nowMs: number;
+  /** The time of day, for people. */
+  readonly wallMs: number;
   /** A fraction in [0, 1) to spread restarts by. */
   readonly jitter: number;
 }
 
-/** One effect; each kind is carried out by the file of its name in `act/`. */
+/** One effect, carried out by `act/`. */
 export type Action =
   | { readonly kind: 'fetch-image'; readonly source: ImageSource }
   | {
@@ -73,7 +78,7 @@ export interface Draft {
   readonly message: string;
   /** Whether an operator should be told when the reason first appears. */
   readonly warning?: boolean;
-  /** When to look again though nothing happened. */
+  /** When to look again though nothing happened, by the monotonic clock. */
   readonly wakeAtMs?: number;
 }
 

@@ -1,3 +1,5 @@
+import { messageOf } from '../../shared/base/errors.ts';
+import type { DesiredMachine, MachineIdentity } from '../../shared/model/machine.ts';
 import { desiredMachine, machineIdentity, removedMachine } from '../../shared/model/machine.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
 import type { Wanted } from './plan.ts';
@@ -16,8 +18,23 @@ export function readWanted(entry: unknown): Wanted | undefined {
     return removed.ok ? { kind: 'removed', desired: removed.value } : undefined;
   }
   const desired = validate(desiredMachine, entry);
-  if (desired.ok) return { kind: 'machine', desired: desired.value, compiled: compileMachine(desired.value) };
+  if (desired.ok) return compile(identity.value, desired.value);
   const generation =
     'generation' in entry && Number.isInteger(entry.generation) ? Number(entry.generation) : 0;
   return { kind: 'refused', identity: identity.value, generation, problem: formatCauses(desired.causes) };
+}
+
+/** A description that passed its schema and yet can't be compiled came from a hub that knows more than this agent. */
+function compile(identity: MachineIdentity, desired: DesiredMachine): Wanted {
+  try {
+    return { kind: 'machine', desired, compiled: compileMachine(desired) };
+  } catch (error) {
+    return { kind: 'refused', identity, generation: desired.generation, problem: messageOf(error) };
+  }
+}
+
+/** Which machine an entry is about. */
+export function identityOf(wanted: Wanted): MachineIdentity {
+  const { uid, namespace, name, kind } = wanted.kind === 'refused' ? wanted.identity : wanted.desired;
+  return { uid, namespace, name, kind };
 }

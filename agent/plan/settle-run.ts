@@ -24,6 +24,15 @@ export interface Settled {
   readonly events: readonly PlannedEvent[];
 }
 
+/** What is remembered, with the times of an earlier boot taken out: they say nothing in this one. */
+export function enterBoot(memory: MachineMemory, bootId: string): MachineMemory {
+  if (memory.bootId === bootId) return memory;
+  const { run, ...rest } = forget(memory, 'nextStartAtMs', 'stop', 'resumedAtMs');
+  // That the guest ran still counts, even if for how long is no longer known.
+  const past = run?.runningSinceMs === undefined ? run : { ...run, runningSinceMs: 0 };
+  return { ...rest, ...(past === undefined ? {} : { run: past }), bootId };
+}
+
 /** Brings what is remembered of the newest run up to what is observed of it. */
 export function settleRun({ memory: before, observed, box, nowMs, jitter }: Situation): Settled {
   const memory = adoptRecord(before, observed?.record?.run);
@@ -36,9 +45,12 @@ export function settleRun({ memory: before, observed, box, nowMs, jitter }: Situ
     // Without a pid in the record the start was cut off before QEMU was seen: it is made again.
     const seen = run.runningSinceMs !== undefined || (launched && observed?.record?.pid !== undefined);
     if (!seen) return { memory, events: [] };
-    const rebooted = observed?.record !== undefined && observed.record.bootId !== box.bootId;
-    const detail = rebooted ? 'the box went down' : 'QEMU ended unexpectedly';
-    return endRun(memory, 'failed', detail, nowMs, jitter);
+    if (observed?.record === undefined || observed.record.bootId === box.bootId) {
+      return endRun(memory, 'failed', 'QEMU ended unexpectedly', nowMs, jitter);
+    }
+    // The box going down says nothing of the machine: it does not have to wait for its next start.
+    const ended = endRun(memory, 'failed', 'the box went down', nowMs, jitter);
+    return { memory: { ...forget(ended.memory, 'nextStartAtMs'), failures: 0 }, events: ended.events };
   }
 
   const end = ENDED_STATES.get(process.runState ?? '');

@@ -1,23 +1,74 @@
+import { closeSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
-import { EffectError } from '../../shared/base/errors.ts';
+import { codeOf, EffectError } from '../../shared/base/errors.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { MachineMemory } from '../plan/memory.ts';
 import type { Store } from '../ports.ts';
+import type { Ballast } from './ballast.ts';
+import { createBallast } from './ballast.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { createOutbox } from './outbox.ts';
 
 /**
- * The agent's store in one SQLite file. WAL with full sync: what a transaction wrote is there after a power cut.
+ * The agent's store in one SQLite file. WAL with full sync: what a transaction wrote is there after a power cut. Where
+ * the disk is full, its `ballast` beside it is given up for it.
  * @throws EffectError `StoreTooNew` where a newer agent has written the file
  */
 export function createStore(path: string, random: Random): Store {
-  const database = new Database(path);
-  database.pragma('journal_mode = WAL');
-  database.pragma('synchronous = FULL');
-  database.pragma('busy_timeout = 5000');
-  migrate(database, path);
-  database.prepare('INSERT OR IGNORE INTO identity VALUES (1, ?, 0, 1, 0, 0, 0, NULL)').run(random.uuid());
+  const ballast = createBallast(join(dirname(path), 'ballast'));
+  const database = withRoom(ballast, () => openDatabase(path, random));
+  ballast.hold();
+  const store = createTables(database);
+  const guarded = Object.entries(store).map(([name, call]: [string, (...given: never[]) => unknown]) => {
+    const guard = (...given: never[]) =>
+      // A transaction is made again as a whole, so within one nothing is.
+      database.inTransaction ? call(...given) : withRoom(ballast, () => call(...given));
+    return [name, guard];
+  });
+  return {
+    ...(Object.fromEntries(guarded) as Store),
+    acknowledge(sequence) {
+      withRoom(ballast, () => store.acknowledge(sequence));
+      ballast.hold();
+    },
+  };
+}
 
+/** Runs `work`, and once more with the ballast given up where the disk was full. */
+function withRoom<T>(ballast: Ballast, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const code = codeOf(error) ?? '';
+    const isFull = code === 'ENOSPC' || code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR');
+    if (!isFull || !ballast.release()) throw error;
+    return work();
+  }
+}
+
+function openDatabase(path: string, random: Random): Database.Database {
+  // Made before SQLite would make it, so that only its owner can read it; the files beside it take its mode.
+  closeSync(openSync(path, 'a', 0o600));
+  const database = new Database(path);
+  try {
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('busy_timeout = 5000');
+    migrate(database, path);
+    database
+      .prepare(
+        'INSERT INTO identity SELECT 1, ?, 0, 1, 0, 0, 0, NULL WHERE NOT EXISTS (SELECT 1 FROM identity)',
+      )
+      .run(random.uuid());
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function createTables(database: Database.Database): Store {
   const statements = {
     epoch: database.prepare<[], string>('SELECT epoch FROM identity').pluck(),
     connect: database
@@ -41,7 +92,8 @@ export function createStore(path: string, random: Random): Store {
   return {
     transaction: (work) => database.transaction(work).immediate(),
     epoch: () => statements.epoch.get() ?? '',
-    nextConnection: () => statements.connect.get() ?? 0,
+    // In a transaction, whose end says so if it could not be written: a statement that returns a row does not.
+    nextConnection: () => database.transaction(() => statements.connect.get() ?? 0).immediate(),
     link() {
       const { up = 0, sinceMs = null } = statements.link.get() ?? {};
       return sinceMs === null ? undefined : { up: up === 1, sinceMs };
@@ -69,6 +121,7 @@ function migrate(database: Database.Database, path: string): void {
     const message = `${path} was written by a newer agent (store version ${version}, known up to ${MIGRATIONS.length})`;
     throw new EffectError('StoreTooNew', path, message);
   }
+  if (version === MIGRATIONS.length) return;
   database.transaction(() => {
     for (const step of MIGRATIONS.slice(version)) database.exec(step);
     database.pragma(`user_version = ${MIGRATIONS.length}`);

@@ -7,14 +7,18 @@ export interface Outbox {
   next(): ReportMessage | undefined;
   /** The hub has committed everything up to `sequence`. */
   acknowledge(sequence: number): void;
+  /** Whether everything that was sent is acknowledged. */
+  settled(): boolean;
 }
 
 /** The way out of reports on one connection: one message in flight, the next when the hub has committed it. */
 export function createOutbox(store: Store): Outbox {
   let sentUpTo = store.acknowledged();
+  const settled = () => store.acknowledged() >= sentUpTo;
   return {
+    settled,
     next() {
-      if (store.acknowledged() < sentUpTo) return undefined;
+      if (!settled()) return undefined;
       const reports = store.reportsAfter(sentUpTo, LARGEST_PAYLOAD_BYTES - 1024);
       const last = reports.at(-1);
       if (last === undefined) return undefined;

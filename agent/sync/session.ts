@@ -131,9 +131,10 @@ export function createSession({
       case 'ack': {
         const ack = decodeMessage(ackMessage, payload);
         if (!ack.ok || ack.value.epoch !== store.epoch()) return;
-        cancelDeadline();
         attempts = 0;
         current?.outbox.acknowledge(ack.value.sequence);
+        // An answer to something else leaves the deadline of what is still on its way.
+        if (current?.outbox.settled() === true) cancelDeadline();
         noteLink(true);
         send();
         return;
@@ -202,7 +203,12 @@ export function createSession({
       cancelDeadline();
       cancelCompare();
       noteLink(false);
-      await current?.connection.close(true);
+      try {
+        await current?.connection.close(true);
+      } catch (error) {
+        // A link that is dead takes no goodbye, and the rest of the agent is still to be stopped.
+        log.debug({ error: messageOf(error) }, 'closing');
+      }
     },
   };
 }

@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOLDFAST, runHoldfast } from '../tools/holdfast.ts';
 import { waitFor } from '../tools/wait-for.ts';
@@ -44,7 +47,7 @@ describe('two boxes on one machine', () => {
     const [first] = world.qemus('edge-1');
     const stopped = await vm('edge-1', 'stop', 'pos-edge-1', '--reason', 'cleaning the till');
     expect(stopped).toMatchObject({ code: 0 });
-    expect(stopped.stdout).toContain('Stopping: stopped on the box: cleaning the till');
+    expect(stopped.stdout).toContain('Stopped: stopped on the box: cleaning the till');
     expect(world.qemus('edge-1')).toEqual([]);
     expect((await vm('edge-1', 'start', 'pos-edge-1')).stdout).toContain('Running');
     expect(await world.guest(ports['edge-1'] ?? 0)).toMatchObject({ boots: 2 });
@@ -87,6 +90,20 @@ describe('two boxes on one machine', () => {
     } finally {
       child.kill();
     }
+  });
+
+  test('a console client that hangs up before there is a console does the agent no harm', async () => {
+    const path = join(world.agentDir('edge-1'), 'agent.sock');
+    for (let round = 0; round < 20; round += 1) {
+      const socket = connect(path);
+      await once(socket, 'connect');
+      socket.write(
+        'GET /console?machine=nobody HTTP/1.1\r\nHost: box\r\nConnection: Upgrade\r\nUpgrade: console\r\n\r\n',
+      );
+      socket.destroy();
+    }
+    expect((await world.status('edge-1')).device).toBe('edge-1');
+    expect(world.service('edge-1')?.exitCode()).toBeNull();
   });
 
   test('a grace period that a guest ignores ends with the end of its machine', async () => {

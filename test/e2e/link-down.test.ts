@@ -114,4 +114,16 @@ describe('a box without its hub', () => {
       );
     });
   });
+
+  test('ends when it is told to, though its hub is frozen in the middle of a word', async () => {
+    process.kill(world.service('hub')?.pid ?? 0, 'SIGSTOP');
+    try {
+      await runHoldfast(['vm', 'stop', 'video', '--no-wait', '--data-dir', world.agentDir('edge-1')]);
+      await waitFor('something that is owed', async () => (await world.status('edge-1')).outbox.pending > 0);
+      await world.end('edge-1');
+      expect(world.service('edge-1')?.exitCode()).toBe(0);
+    } finally {
+      process.kill(world.service('hub')?.pid ?? 0, 'SIGCONT');
+    }
+  });
 });

@@ -1,15 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RUN_STRATEGIES } from '../../../shared/model/virtual-machine.ts';
-import { createScenario, desiredMachine, UID } from './scenario.ts';
-
-const IMAGE_URL = 'http://images.example/pos.qcow2';
-
-function withImage() {
-  const desired = desiredMachine('Always');
-  const dataVolumes = [{ metadata: { name: 'root' }, spec: { source: { http: { url: IMAGE_URL } } } }];
-  const volumes = [{ name: 'disk', dataVolume: { name: 'root' } }];
-  return { ...desired, dataVolumes, spec: { ...desired.spec, volumes } };
-}
+import { createScenario, desiredMachine, imageMachine } from './scenario.ts';
 
 describe('run strategies', () => {
   test.each([
@@ -73,6 +64,42 @@ describe('a box that was without power', () => {
     scenario.loseProcess();
     scenario.settle();
     expect(scenario.count('start')).toBe(starts);
+  });
+
+  test('a box that comes up with its clock a year off starts what waited for its next try', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.failStarts('no memory');
+    scenario.tick();
+    scenario.pass(60);
+    scenario.failStarts(undefined);
+    scenario.reboot();
+    scenario.settle();
+    expect(scenario.state).toBe('Running');
+  });
+
+  test('going down with the box does not count as a failure of the machine', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    for (let outage = 0; outage < 5; outage += 1) {
+      scenario.settle();
+      expect(scenario.state).toBe('Running');
+      scenario.reboot();
+    }
+    scenario.settle();
+    expect(scenario.state).toBe('Running');
+    expect(scenario.memory.failures).toBe(0);
+  });
+
+  test('a disk that was there and is gone is not made anew', () => {
+    const scenario = createScenario(imageMachine());
+    scenario.tick();
+    scenario.setImage({ state: 'ready', path: '/base', sha256: 'ab', format: 'qcow2', virtualBytes: 1 });
+    scenario.settle();
+    expect(scenario.state).toBe('Running');
+    scenario.reboot();
+    scenario.loseFolder();
+    scenario.pass(60);
+    expect(scenario.status).toMatchObject({ state: 'Refused', reason: 'DiskMissing' });
+    expect(scenario.count('start')).toBe(1);
   });
 
   test('a start that was cut off before QEMU was seen is made again with the same number', () => {
@@ -150,12 +177,34 @@ describe('stopping', () => {
     scenario.want(desiredMachine('Halted', { generation: 2 }));
     scenario.tick();
     scenario.want(desiredMachine('RerunOnFailure', { generation: 3 }));
-    scenario.pass(60);
+    scenario.pass(20);
     expect(scenario.actions).toEqual(['start', 'power-button']);
     scenario.guest('shutdown');
     scenario.pass(3);
     expect(scenario.state).toBe('Running');
     expect(scenario.count('start')).toBe(2);
+  });
+
+  test('a stop that was called off long ago has nothing to do with the guest shutting down', () => {
+    const scenario = createScenario(desiredMachine('RerunOnFailure'));
+    scenario.settle();
+    scenario.want(desiredMachine('Halted', { generation: 2 }));
+    scenario.tick();
+    scenario.want(desiredMachine('RerunOnFailure', { generation: 3 }));
+    scenario.pass(60);
+    scenario.guest('shutdown');
+    scenario.pass(3);
+    expect(scenario.state).toBe('Succeeded');
+  });
+
+  test('a clock that is set forward during a stop takes nothing off the grace period', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.want(desiredMachine('Halted', { generation: 2 }));
+    scenario.tick();
+    scenario.setClock(3_600_000);
+    scenario.pass(5);
+    expect(scenario.actions).toEqual(['start', 'power-button']);
   });
 });
 
@@ -180,6 +229,30 @@ describe('what never happens', () => {
     expect(scenario.actions).toEqual(['start']);
   });
 
+  test('a machine that can not be read is stopped by an order on the box', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.want({ ...desiredMachine('Always', { generation: 2 }), fromTheFuture: true });
+    scenario.order('restart');
+    scenario.pass(5);
+    expect(scenario.actions).toEqual(['start']);
+    scenario.order('stop');
+    scenario.tick();
+    scenario.guest('shutdown');
+    scenario.settle();
+    expect(scenario.state).toBe('Stopped');
+  });
+
+  test('a machine that could not be observed is Unknown, and nothing is done with it', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.loseProcess();
+    scenario.observe({ problem: 'its record can not be read' });
+    scenario.pass(60);
+    expect(scenario.status).toMatchObject({ state: 'Unknown', message: 'its record can not be read' });
+    expect(scenario.actions).toEqual(['start']);
+  });
+
   test('a machine that can not be read and does not run is Refused with the field', () => {
     const desired = desiredMachine('Always');
     const scenario = createScenario({ ...desired, spec: { ...desired.spec, domain: { devices: {} } } });
@@ -187,180 +260,5 @@ describe('what never happens', () => {
     expect(scenario.state).toBe('Refused');
     expect(scenario.status?.message).toContain('spec.domain.memory.guest');
     expect(scenario.actions).toEqual([]);
-  });
-});
-
-describe('failures', () => {
-  test('starts that fail are spaced out by 10 n² seconds, at most 300', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.failStarts('no memory');
-    const startsAfter = (seconds: number) => {
-      scenario.pass(seconds);
-      return scenario.count('start');
-    };
-    scenario.tick();
-    expect(scenario.count('start')).toBe(1);
-    expect(startsAfter(9)).toBe(1);
-    expect(startsAfter(1)).toBe(2);
-    expect(startsAfter(39)).toBe(2);
-    expect(startsAfter(1)).toBe(3);
-    expect(scenario.state).toBe('Starting');
-    scenario.tick();
-    expect(scenario.state).toBe('BackOff');
-    expect(scenario.status?.message).toContain('no memory');
-    scenario.pass(3_000);
-    const before = scenario.count('start');
-    expect(startsAfter(300)).toBe(before + 1);
-  });
-
-  test('a start that failed is tried again under Once and is counted as a run only when the guest ran', () => {
-    const scenario = createScenario(desiredMachine('Once'));
-    scenario.failStarts('port in use');
-    scenario.tick();
-    scenario.failStarts(undefined);
-    scenario.pass(12);
-    expect(scenario.state).toBe('Running');
-    expect(scenario.status?.process?.pid).toBe(4711);
-  });
-
-  test('a guest that crashes soon after each start is held back, and a good run clears that', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    for (let crash = 0; crash < 3; crash += 1) {
-      scenario.guest('guest-panicked');
-      scenario.tick();
-      scenario.tick();
-      if (crash < 2) scenario.settle();
-    }
-    expect(scenario.state).toBe('BackOff');
-    scenario.pass(15);
-    expect(scenario.state).toBe('Running');
-    scenario.pass(301);
-    scenario.guest('guest-panicked');
-    scenario.pass(3);
-    expect(scenario.state).toBe('Running');
-    expect(scenario.memory.failures).toBe(0);
-  });
-
-  test('an I/O error pauses the machine, and it is let go on until that works', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    scenario.guest('io-error');
-    scenario.pass(21);
-    expect(scenario.state).toBe('Paused');
-    expect(scenario.count('resume')).toBe(3);
-    expect(scenario.events.filter((reason) => reason === 'IOError')).toHaveLength(1);
-    scenario.guest('running');
-    scenario.tick();
-    expect(scenario.state).toBe('Running');
-  });
-});
-
-describe('images', () => {
-  test('are fetched before the first start, told in steps, and not asked for once the disk exists', () => {
-    const scenario = createScenario(withImage());
-    scenario.tick();
-    expect(scenario.actions).toEqual(['fetch-image']);
-    scenario.setImage({ state: 'fetching', bytes: 37, totalBytes: 100 });
-    expect(scenario.tick().status.message).toBe(`fetching ${IMAGE_URL}: 35 % of 100 B`);
-    scenario.setImage({ state: 'fetching', bytes: 39, totalBytes: 100 });
-    expect(scenario.tick().statusChanged).toBe(false);
-    scenario.setImage({ state: 'ready', path: '/base', sha256: 'ab', format: 'qcow2', virtualBytes: 1 });
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-    scenario.setImage({ state: 'absent' });
-    scenario.guest('shutdown');
-    scenario.pass(3);
-    expect(scenario.state).toBe('Running');
-    expect(scenario.count('fetch-image')).toBe(1);
-  });
-
-  test('a failed fetch says why and is tried again after a while', () => {
-    const scenario = createScenario(withImage());
-    scenario.tick();
-    const atMs = Date.parse('2026-03-01T08:00:00Z');
-    scenario.setImage({
-      state: 'failed',
-      code: 'ChecksumMismatch',
-      message: 'wrong hash',
-      atMs,
-      attempts: 1,
-    });
-    scenario.pass(5);
-    expect(scenario.status).toMatchObject({ state: 'Provisioning', reason: 'ChecksumMismatch' });
-    expect(scenario.events).toEqual(['ChecksumMismatch']);
-    expect(scenario.count('fetch-image')).toBe(1);
-    scenario.pass(6);
-    expect(scenario.count('fetch-image')).toBe(2);
-  });
-});
-
-describe('removal and orders on the box', () => {
-  const removed = { uid: UID, namespace: 'default', name: 'pos', kind: 'VirtualMachine', removed: true };
-
-  test('a deleted machine is shut down first, then its disks go', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    scenario.want(removed);
-    scenario.tick();
-    expect(scenario.state).toBe('Removing');
-    expect(scenario.count('remove')).toBe(0);
-    scenario.guest('shutdown');
-    scenario.settle();
-    expect(scenario.actions).toEqual(['start', 'power-button', 'quit', 'remove']);
-    expect(scenario.state).toBe('Removed');
-  });
-
-  test('a stop on the box holds against Always until it is taken back there', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    scenario.order('stop');
-    scenario.tick();
-    scenario.guest('shutdown');
-    scenario.pass(100);
-    expect(scenario.status).toMatchObject({ state: 'Stopped', reason: 'StoppedOnBox' });
-    expect(scenario.status?.override).toMatchObject({ verb: 'stop', reason: 'a test' });
-    scenario.order('start');
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-    expect(scenario.status?.override).toBeUndefined();
-  });
-
-  test('a stop on the box ends when the hub changes the run strategy', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    scenario.order('stop');
-    scenario.tick();
-    scenario.guest('shutdown');
-    scenario.settle();
-    scenario.want(desiredMachine('RerunOnFailure', { generation: 2 }));
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-  });
-
-  test('a restart on the box shuts the guest down and starts it again', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    scenario.order('restart');
-    scenario.tick();
-    expect(scenario.state).toBe('Stopping');
-    scenario.guest('shutdown');
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-    expect(scenario.actions).toEqual(['start', 'power-button', 'quit', 'start']);
-  });
-
-  test('a change that needs a restart is told, and made at the next start', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    const desired = desiredMachine('Always', { generation: 2 });
-    const domain = { ...desired.spec.domain, memory: { guest: '256Mi' } };
-    scenario.want({ ...desired, spec: { ...desired.spec, domain } });
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-    expect(scenario.status?.restartRequired).toBeDefined();
-    scenario.guest('shutdown');
-    scenario.settle();
-    expect(scenario.status?.restartRequired).toBeUndefined();
   });
 });

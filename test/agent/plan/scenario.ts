@@ -1,5 +1,6 @@
 import type { DesiredMachine } from '../../../shared/model/machine.ts';
 import type { RunStrategy } from '../../../shared/model/virtual-machine.ts';
+import { keptDisks } from '../../../agent/machine/disk.ts';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import type { OrderVerb } from '../../../agent/plan/order.ts';
@@ -11,6 +12,8 @@ import { settleFailedStart } from '../../../agent/plan/settle-run.ts';
 import type { ImageStatus, ObservedMachine, RunRecord } from '../../../agent/ports.ts';
 
 export const UID = '0b9e6c1c-53a5-4d30-9d3e-1f6f0b1c2d3e';
+/** How long the box has been up when a scenario starts, and what the time of day is then. */
+export const UPTIME_MS = 3_600_000;
 const START_MS = Date.parse('2026-03-01T08:00:00Z');
 
 export function desiredMachine(
@@ -34,6 +37,16 @@ export function desiredMachine(
   };
 }
 
+export const IMAGE_URL = 'http://images.example/pos.qcow2';
+
+/** A machine whose disk is made from an image without a checksum. */
+export function imageMachine(): DesiredMachine {
+  const desired = desiredMachine('Always');
+  const dataVolumes = [{ metadata: { name: 'root' }, spec: { source: { http: { url: IMAGE_URL } } } }];
+  const volumes = [{ name: 'disk', dataVolume: { name: 'root' } }];
+  return { ...desired, dataVolumes, spec: { ...desired.spec, volumes } };
+}
+
 /**
  * One machine and a box that does what the planner says: starts make a process, quit and kill end it. What the
  * guest does is told to it. The planner is the real one; only the world is described.
@@ -41,12 +54,13 @@ export function desiredMachine(
 export function createScenario(desired: unknown) {
   let wanted = desired;
   let memory: MachineMemory = EMPTY_MEMORY;
-  let nowMs = START_MS;
+  let nowMs = UPTIME_MS;
   let observed: ObservedMachine | undefined;
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
   let cutOff = false;
-  const box: Box = { bootId: 'boot-1', accelerator: 'tcg', acceleratorReason: 'asked for' };
+  let box: Box = { bootId: 'boot-1', probing: false, accelerator: 'tcg', acceleratorReason: 'asked for' };
+  let wallOffsetMs = START_MS - UPTIME_MS;
   const actions: Action['kind'][] = [];
   const events: string[] = [];
   let plan: MachinePlan | undefined;
@@ -76,7 +90,7 @@ export function createScenario(desired: unknown) {
           startTicks: 1,
         };
         const process = { pid: 4711, runState: 'running', guestAgent: false, addresses: [] };
-        observed = { uid, record, process, disks: action.machine.disks.map((disk) => disk.name) };
+        observed = { uid, record, process, disks: keptDisks(action.machine) };
         return;
       }
       case 'quit':
@@ -116,7 +130,15 @@ export function createScenario(desired: unknown) {
     tick() {
       const entry = readWanted(wanted);
       if (entry === undefined) throw new Error('the scenario needs an entry with an identity');
-      const situation = { wanted: entry, memory, imageStatus: () => image, box, nowMs, jitter: 0 };
+      const situation = {
+        wanted: entry,
+        memory,
+        imageStatus: () => image,
+        box,
+        nowMs,
+        wallMs: nowMs + wallOffsetMs,
+        jitter: 0,
+      };
       plan = planMachine(observed === undefined ? situation : { ...situation, observed });
       memory = plan.memory;
       events.push(...plan.events.map(({ reason }) => reason));
@@ -150,6 +172,30 @@ export function createScenario(desired: unknown) {
       observed = { ...observed, process: runState === undefined ? process : { ...process, runState } };
     },
     loseProcess: endProcess,
+    /** The box goes down with all that runs, and is up again with its clock a year off. */
+    reboot() {
+      endProcess();
+      box = { ...box, bootId: `${box.bootId}+` };
+      nowMs = 10_000;
+      wallOffsetMs -= 365 * 86_400_000;
+    },
+    /** The time of day jumps; the monotonic clock does not. */
+    setClock(byMs: number) {
+      wallOffsetMs += byMs;
+    },
+    setBox({
+      accelerator,
+      ...change
+    }: Omit<Partial<Box>, 'accelerator'> & { accelerator?: 'tcg' | undefined }) {
+      const { accelerator: _old, ...rest } = box;
+      box = { ...rest, ...change, ...(accelerator && { accelerator }) };
+    },
+    observe(change: Partial<ObservedMachine>) {
+      if (observed !== undefined) observed = { ...observed, ...change };
+    },
+    loseFolder() {
+      observed = undefined;
+    },
     setImage(status: ImageStatus) {
       image = status;
     },

@@ -1,0 +1,204 @@
+import { describe, expect, test } from 'vitest';
+import { createScenario, desiredMachine, IMAGE_URL, imageMachine, UID, UPTIME_MS } from './scenario.ts';
+
+describe('failures', () => {
+  test('while the accelerator is being found out a machine is starting, without an alarm; without one it is Refused', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.setBox({ probing: true, acceleratorReason: 'trying KVM' });
+    scenario.tick();
+    expect(scenario.status).toMatchObject({ state: 'Starting', message: 'trying KVM' });
+    expect(scenario.events).toEqual([]);
+    scenario.setBox({ probing: false, acceleratorReason: 'QEMU is missing' });
+    scenario.tick();
+    expect(scenario.status).toMatchObject({
+      state: 'Refused',
+      reason: 'NoAccelerator',
+      message: 'QEMU is missing',
+    });
+    expect(scenario.events).toEqual(['NoAccelerator']);
+  });
+
+  test('starts that fail are spaced out by 10 n² seconds, at most 300', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.failStarts('no memory');
+    const startsAfter = (seconds: number) => {
+      scenario.pass(seconds);
+      return scenario.count('start');
+    };
+    scenario.tick();
+    expect(scenario.count('start')).toBe(1);
+    expect(startsAfter(9)).toBe(1);
+    expect(startsAfter(1)).toBe(2);
+    expect(startsAfter(39)).toBe(2);
+    expect(startsAfter(1)).toBe(3);
+    expect(scenario.state).toBe('Starting');
+    scenario.tick();
+    expect(scenario.state).toBe('BackOff');
+    expect(scenario.status?.message).toContain('no memory');
+    scenario.pass(3_000);
+    const before = scenario.count('start');
+    expect(startsAfter(300)).toBe(before + 1);
+  });
+
+  test('a start that failed is tried again under Once and is counted as a run only when the guest ran', () => {
+    const scenario = createScenario(desiredMachine('Once'));
+    scenario.failStarts('port in use');
+    scenario.tick();
+    scenario.failStarts(undefined);
+    scenario.pass(12);
+    expect(scenario.state).toBe('Running');
+    expect(scenario.status?.process?.pid).toBe(4711);
+  });
+
+  test('a guest that crashes soon after each start is held back, and a good run clears that', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    for (let crash = 0; crash < 3; crash += 1) {
+      scenario.guest('guest-panicked');
+      scenario.tick();
+      scenario.tick();
+      if (crash < 2) scenario.settle();
+    }
+    expect(scenario.state).toBe('BackOff');
+    scenario.pass(15);
+    expect(scenario.state).toBe('Running');
+    scenario.pass(301);
+    scenario.guest('guest-panicked');
+    scenario.pass(3);
+    expect(scenario.state).toBe('Running');
+    expect(scenario.memory.failures).toBe(0);
+  });
+
+  test('an I/O error pauses the machine, and it is let go on until that works', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.guest('io-error');
+    scenario.pass(21);
+    expect(scenario.state).toBe('Paused');
+    expect(scenario.count('resume')).toBe(3);
+    expect(scenario.events.filter((reason) => reason === 'IOError')).toHaveLength(1);
+    scenario.guest('running');
+    scenario.tick();
+    expect(scenario.state).toBe('Running');
+  });
+});
+
+describe('images', () => {
+  test('are fetched before the first start, told in steps, and not asked for once the disk exists', () => {
+    const scenario = createScenario(imageMachine());
+    scenario.tick();
+    expect(scenario.actions).toEqual(['fetch-image']);
+    scenario.setImage({ state: 'fetching', bytes: 37, totalBytes: 100 });
+    expect(scenario.tick().status.message).toBe(`fetching ${IMAGE_URL}: 35 % of 100 B`);
+    scenario.setImage({ state: 'fetching', bytes: 39, totalBytes: 100 });
+    expect(scenario.tick().statusChanged).toBe(false);
+    scenario.setImage({ state: 'ready', path: '/base', sha256: 'ab', format: 'qcow2', virtualBytes: 1 });
+    scenario.settle();
+    expect(scenario.state).toBe('Running');
+    scenario.setImage({ state: 'absent' });
+    scenario.guest('shutdown');
+    scenario.pass(3);
+    expect(scenario.state).toBe('Running');
+    expect(scenario.count('fetch-image')).toBe(1);
+  });
+
+  test('a failed fetch says why and is tried again after a while', () => {
+    const scenario = createScenario(imageMachine());
+    scenario.tick();
+    const atMs = UPTIME_MS;
+    scenario.setImage({
+      state: 'failed',
+      code: 'ChecksumMismatch',
+      message: 'wrong hash',
+      atMs,
+      attempts: 1,
+    });
+    scenario.pass(5);
+    expect(scenario.status).toMatchObject({ state: 'Provisioning', reason: 'ChecksumMismatch' });
+    expect(scenario.events).toEqual(['ChecksumMismatch']);
+    expect(scenario.count('fetch-image')).toBe(1);
+    scenario.pass(6);
+    expect(scenario.count('fetch-image')).toBe(2);
+  });
+});
+
+describe('removal and orders on the box', () => {
+  const removed = { uid: UID, namespace: 'default', name: 'pos', kind: 'VirtualMachine', removed: true };
+
+  test('a deleted machine has its own grace period', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.want({ ...removed, terminationGracePeriodSeconds: 300 });
+    scenario.pass(200);
+    expect(scenario.count('quit')).toBe(0);
+    scenario.want({ ...removed, terminationGracePeriodSeconds: 0 });
+    scenario.tick();
+    expect(scenario.actions.at(-1)).toBe('kill');
+  });
+
+  test('a deleted machine is shut down first, then its disks go', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.want(removed);
+    scenario.tick();
+    expect(scenario.state).toBe('Removing');
+    expect(scenario.count('remove')).toBe(0);
+    scenario.guest('shutdown');
+    scenario.settle();
+    expect(scenario.actions).toEqual(['start', 'power-button', 'quit', 'remove']);
+    expect(scenario.state).toBe('Removed');
+  });
+
+  test('a stop on the box holds against Always until it is taken back there', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.order('stop');
+    scenario.tick();
+    scenario.guest('shutdown');
+    scenario.pass(100);
+    expect(scenario.status).toMatchObject({ state: 'Stopped', reason: 'StoppedOnBox' });
+    expect(scenario.status?.override).toMatchObject({ verb: 'stop', reason: 'a test' });
+    scenario.order('start');
+    scenario.settle();
+    expect(scenario.state).toBe('Running');
+    expect(scenario.status?.override).toBeUndefined();
+  });
+
+  test('a stop on the box ends when the hub changes the run strategy', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.order('stop');
+    scenario.tick();
+    scenario.guest('shutdown');
+    scenario.settle();
+    scenario.want(desiredMachine('RerunOnFailure', { generation: 2 }));
+    scenario.settle();
+    expect(scenario.state).toBe('Running');
+  });
+
+  test('a restart on the box shuts the guest down and starts it again', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.order('restart');
+    scenario.tick();
+    expect(scenario.state).toBe('Stopping');
+    scenario.guest('shutdown');
+    scenario.settle();
+    expect(scenario.state).toBe('Running');
+    expect(scenario.actions).toEqual(['start', 'power-button', 'quit', 'start']);
+  });
+
+  test('a change that needs a restart is told, and made at the next start', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    const desired = desiredMachine('Always', { generation: 2 });
+    const domain = { ...desired.spec.domain, memory: { guest: '256Mi' } };
+    scenario.want({ ...desired, spec: { ...desired.spec, domain } });
+    scenario.settle();
+    expect(scenario.state).toBe('Running');
+    expect(scenario.status?.restartRequired).toBeDefined();
+    scenario.guest('shutdown');
+    scenario.settle();
+    expect(scenario.status?.restartRequired).toBeUndefined();
+  });
+});
