@@ -35,6 +35,7 @@ export interface Hub {
 export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, ports: HubPorts): Hub {
   const { store, broker, clock, random, log } = ports;
   let cancelPrune = () => {};
+  let stopped = false;
   const reconciler = createReconciler({
     store,
     clock,
@@ -77,12 +78,14 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
       const { address: apiAddress } = await api.listen(apiListen);
       await reconciler.start();
       const { address: mqtt } = await broker.start((device, channel, payload) => {
-        sessions.receive(device, channel, payload);
+        // The wills that our own stop sets off say nothing of the devices.
+        if (!stopped) sessions.receive(device, channel, payload);
       });
       keepPruning();
       return { api: apiAddress, mqtt };
     },
     async stop() {
+      stopped = true;
       cancelPrune();
       await api.close();
       await broker.stop();

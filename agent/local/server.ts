@@ -73,13 +73,22 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
   if (route === 'GET /status') {
     send(response, 200, door.status());
   } else if (route === 'POST /orders') {
-    const parsed = validate(order, JSON.parse(await readBody(request)));
+    const parsed = validate(order, parseJson(await readBody(request)));
     if (!parsed.ok) return send(response, 400, { error: formatCauses(parsed.causes) });
     const { verb, machine, reason } = parsed.value;
     door.order(verb, machine, reason);
     send(response, 202, {});
   } else {
     send(response, 404, { error: `there is no ${route} here` });
+  }
+}
+
+/** Undefined where it is no JSON, which no schema takes. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
   }
 }
 

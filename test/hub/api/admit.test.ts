@@ -7,7 +7,7 @@ import { MERGE, VMS, machine, startApi } from './start-api.ts';
 let api: TestApi;
 const admissions: Admission[] = [];
 /** Refuses what is labelled so. */
-function admit(admission: Admission): readonly FieldCause[] {
+async function admit(admission: Admission): Promise<readonly FieldCause[]> {
   admissions.push(admission);
   if (admission.object.metadata.labels?.['refuse'] !== admission.verb) return [];
   return [{ field: 'spec.template', reason: 'FieldValueForbidden', message: 'not here' }];

@@ -1,0 +1,257 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { LocalClient } from '../../../agent/local/client.ts';
+import { SOCKET_NAME, createLocalClient } from '../../../agent/local/client.ts';
+import { createLocalDoor } from '../../../agent/local/door.ts';
+import type { LocalServer } from '../../../agent/local/server.ts';
+import { serveLocalDoor } from '../../../agent/local/server.ts';
+import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
+import type { MachineMemory } from '../../../agent/plan/memory.ts';
+import type { Store } from '../../../agent/ports.ts';
+import { createMachines } from '../../../agent/qemu/machines.ts';
+import { createStore } from '../../../agent/store/store.ts';
+import { createClock } from '../../../shared/host/clock.ts';
+import { createRandom } from '../../../shared/host/random.ts';
+import type { MachineStatus } from '../../../shared/model/machine.ts';
+import { HAPPENING, event } from '../../contract/agent-store.ts';
+import type { LogRecorder } from '../../shared/log-recorder.ts';
+import { createLogRecorder } from '../../shared/log-recorder.ts';
+import { UID, desiredMachine } from '../plan/scenario.ts';
+
+/** What a technician on the box asks, through the real socket, of a real store. */
+
+const OTHER_UID = '1c0f7d2d-64b6-4e41-8e4f-207a1c2d3e4f';
+
+let root: string;
+let dataDir: string;
+let store: Store;
+let server: LocalServer;
+let client: LocalClient;
+let log: LogRecorder;
+let woken: number;
+let closeMachines: () => Promise<void>;
+
+async function open(folder: string): Promise<void> {
+  dataDir = folder;
+  mkdirSync(dataDir, { recursive: true });
+  log = createLogRecorder();
+  woken = 0;
+  const clock = createClock();
+  store = createStore(join(dataDir, 'agent.db'), createRandom());
+  const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir };
+  const machines = createMachines({ ...places, bootId: HAPPENING.bootId, clock, log });
+  closeMachines = () => machines.close();
+  const door = createLocalDoor({
+    device: 'edge-1',
+    version: '1.2.3',
+    store,
+    machines,
+    clock,
+    session: { link: () => ({ up: false, sinceMs: HAPPENING.atMs }) },
+    happening: () => HAPPENING,
+    loop: { wake: () => (woken += 1), hasTicked: () => true },
+  });
+  server = await serveLocalDoor(join(dataDir, SOCKET_NAME), door, log);
+  client = createLocalClient(dataDir);
+}
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), 'holdfast-door-'));
+  await open(join(root, 'box'));
+});
+afterEach(async () => {
+  await server.close();
+  await closeMachines();
+  store.close();
+  rmSync(root, { recursive: true });
+});
+
+const reported: MachineStatus = {
+  uid: UID,
+  namespace: 'default',
+  name: 'pos',
+  kind: 'VirtualMachine',
+  generation: 1,
+  state: 'Running',
+  reason: 'Running',
+  message: 'the guest runs',
+  since: '2026-03-01T08:00:00.000Z',
+  process: { pid: 4711, startedAt: '2026-03-01T08:00:00Z', accelerator: 'tcg', guestAgent: false },
+  interfaces: [
+    {
+      name: 'default',
+      ports: [{ port: 80, protocol: 'TCP', hostPort: 30_080, hostAddress: '127.0.0.1' }],
+    },
+  ],
+};
+
+function put(change: object = {}, memory: Partial<MachineMemory> = {}): void {
+  const desired = desiredMachine('Halted', change);
+  store.putMachine({ uid: desired.uid, desired, memory: { ...EMPTY_MEMORY, ...memory } });
+}
+
+/** A request that the client would not make. */
+async function ask(method: string, path: string, body = '') {
+  const call = request({ socketPath: join(dataDir, SOCKET_NAME), method, path });
+  call.end(body);
+  return new Promise<{ code: number | undefined; body: string }>((resolve, reject) => {
+    call.on('error', reject);
+    call.on('response', (response) => {
+      text(response).then((answer) => resolve({ code: response.statusCode, body: answer }), reject);
+    });
+  });
+}
+
+describe('the status of a box', () => {
+  test('says how the link is since when, what waits to be sent, and every machine', async () => {
+    put({}, { reported });
+    put({ uid: OTHER_UID, name: 'video' });
+    store.putMachine({ uid: 'c', desired: 'unreadable', memory: EMPTY_MEMORY });
+    store.appendEvent(event('waits'), HAPPENING);
+    store.saveDesired(7, 'hash', '{}');
+    expect(await client.status()).toEqual({
+      device: 'edge-1',
+      version: '1.2.3',
+      link: { state: 'down', since: '2026-03-01T08:00:00.250Z' },
+      outbox: { pending: 1 },
+      desired: { generation: 7 },
+      machines: [
+        {
+          namespace: 'default',
+          name: 'pos',
+          uid: UID,
+          phase: 'Running',
+          pid: 4711,
+          state: 'Running',
+          message: 'the guest runs',
+          since: '2026-03-01T08:00:00.000Z',
+          ports: [{ port: 80, protocol: 'TCP', host: '127.0.0.1:30080' }],
+        },
+        expect.objectContaining({ uid: OTHER_UID, name: 'video', state: 'Pending', ports: [] }),
+      ],
+    });
+  });
+
+  test('says Stopped of a machine that has no run, and of what holds against the hub', async () => {
+    const override = { verb: 'stop', at: '2026-03-01T08:00:00.000Z', reason: 'repairs' } as const;
+    const { process: _none, ...stopped } = reported;
+    put({}, { reported: { ...stopped, state: 'Stopped', override } });
+    expect((await client.status()).machines).toMatchObject([{ phase: 'Stopped', override }]);
+    expect((await client.status()).machines[0]).not.toHaveProperty('pid');
+  });
+});
+
+describe('an order', () => {
+  test.each(['pos', 'default/pos', UID])(
+    'to %s is stored and reported with its reason, and acted on',
+    async (name) => {
+      put();
+      await client.order('start', name, 'the till is needed');
+      expect(store.machines()[0]?.memory.override).toMatchObject({
+        verb: 'start',
+        reason: 'the till is needed',
+      });
+      expect(store.reportsAfter(0, 2 ** 20).map(({ body }) => body)).toMatchObject([
+        {
+          kind: 'event',
+          reason: 'LocalOrder',
+          message: 'start was ordered on the box: the till is needed',
+          machine: { uid: UID, namespace: 'default', name: 'pos' },
+        },
+      ]);
+      expect(woken).toBe(1);
+    },
+  );
+
+  test('to a machine that is not there says so, and leaves nothing behind', async () => {
+    put();
+    await expect(client.order('start', 'till', '')).rejects.toThrow('there is no machine "till" on edge-1');
+    expect([store.pendingReports(), woken]).toEqual([0, 0]);
+  });
+
+  test('to a name that two machines have asks for the namespace', async () => {
+    put();
+    put({ uid: OTHER_UID, namespace: 'shop' });
+    await expect(client.order('stop', 'pos', '')).rejects.toThrow(
+      '"pos" may be any of default/pos, shop/pos: give the namespace too',
+    );
+    await client.order('stop', 'shop/pos', '');
+    expect(store.pendingReports()).toBe(1);
+  });
+
+  test('to restart what does not run says to start it', async () => {
+    put();
+    await expect(client.order('restart', 'pos', '')).rejects.toThrow(/does not run.*start it instead/);
+    put({}, { reported });
+    await client.order('restart', 'pos', '');
+    expect(store.machines()[0]?.memory.restarting).toBe(true);
+  });
+
+  test.each([
+    ['{"verb":"explode","machine":"pos","reason":""}', /verb/],
+    ['{"verb":"start","machine":"","reason":""}', /machine/],
+    ['{"verb":"start","machine":"pos","reason":"","more":1}', /more: unknown field/],
+    ['null', /expected object/],
+  ])('that says %s is refused with what is wrong with it', async (body, why) => {
+    put();
+    const answer = await ask('POST', '/orders', body);
+    expect(answer.code).toBe(400);
+    expect(answer.body).toMatch(why);
+    expect(store.pendingReports()).toBe(0);
+  });
+
+  test.each([
+    ['is not JSON', '{'],
+    ['is too large', JSON.stringify({ verb: 'start', machine: 'pos', reason: 'x'.repeat(20_000) })],
+  ])('that %s is refused, and the agent goes on', async (_, body) => {
+    put();
+    expect((await ask('POST', '/orders', body)).code).toBeGreaterThanOrEqual(400);
+    expect(store.pendingReports()).toBe(0);
+    expect((await client.status()).device).toBe('edge-1');
+  });
+});
+
+test.each([
+  ['GET', '/'],
+  ['GET', '/orders'],
+  ['POST', '/status'],
+  ['GET', '/../status'],
+])('there is no %s %s', async (method, path) => {
+  expect((await ask(method, path)).code).toBe(404);
+});
+
+test('a console of a machine that is not there is refused with a sentence', async () => {
+  await expect(client.openConsole('till')).rejects.toThrow('there is no machine "till" on edge-1');
+  put();
+  await expect(client.openConsole('pos')).rejects.toThrow(/\w+ \w+/);
+});
+
+describe('the socket', () => {
+  test('is for the owner of the agent alone, and goes with it', async () => {
+    expect(statSync(join(dataDir, SOCKET_NAME)).mode & 0o077).toBe(0);
+    await server.close();
+    expect(readdirSync(dataDir)).not.toContain(SOCKET_NAME);
+    await expect(client.status()).rejects.toThrow(`no agent runs with ${dataDir}`);
+  });
+
+  test('may lie deeper than a socket address can say', async () => {
+    await server.close();
+    await closeMachines();
+    store.close();
+    await open(join(root, 'a'.repeat(120), 'box'));
+    expect((await client.status()).device).toBe('edge-1');
+  });
+
+  test('left behind by an agent that was killed is taken over', async () => {
+    await server.close();
+    await closeMachines();
+    store.close();
+    writeFileSync(join(dataDir, SOCKET_NAME), '');
+    await open(dataDir);
+    expect((await client.status()).device).toBe('edge-1');
+  });
+});

@@ -1,0 +1,143 @@
+import { createHub } from '../../hub/hub.ts';
+import type { Broker, Store } from '../../hub/ports.ts';
+import { createStore } from '../../hub/store/store.ts';
+import { createRandom } from '../../shared/host/random.ts';
+import type { ResourceObject } from '../../shared/model/kind.ts';
+import type { MachineState, MachineStatus } from '../../shared/model/machine.ts';
+import type { ObjectMeta } from '../../shared/model/metadata.ts';
+import type { DesiredDocument } from '../../shared/protocol/desired.ts';
+import { createDesiredAssembler, parseDesired } from '../../shared/protocol/desired.ts';
+import type { HelloMessage } from '../../shared/protocol/messages.ts';
+import { decodeMessage, desiredMessage, encodeMessage } from '../../shared/protocol/messages.ts';
+import type { DeviceChannel, HubChannel } from '../../shared/protocol/topics.ts';
+import { createLogRecorder } from '../shared/log-recorder.ts';
+import type { LogRecorder } from '../shared/log-recorder.ts';
+import { createManualClock } from '../shared/manual-clock.ts';
+import type { ManualClock } from '../shared/manual-clock.ts';
+
+/** As much of what the API answers with as these tests look at. */
+export interface HubBody extends ResourceObject {
+  readonly metadata: ObjectMeta;
+  readonly status?: {
+    readonly printableStatus?: string;
+    readonly phase?: string;
+    readonly facts?: object;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
+  };
+  readonly reason: string;
+  readonly message: string;
+  readonly items: readonly HubBody[];
+}
+
+export interface Sent {
+  readonly device: string;
+  readonly channel: HubChannel;
+  readonly payload: Uint8Array;
+}
+
+export interface TestHub {
+  readonly store: Store;
+  readonly clock: ManualClock;
+  readonly log: LogRecorder;
+  /** What was published to devices. */
+  readonly sent: Sent[];
+  call(method: string, path: string, body?: unknown): Promise<{ code: number; body: HubBody }>;
+  say(device: string, channel: DeviceChannel, message: object): void;
+  stop(): Promise<void>;
+}
+
+/** The whole hub over a real store, with a broker that tests speak through and a clock that they move. */
+export async function startHub(): Promise<TestHub> {
+  const store = await createStore(':memory:');
+  const clock = createManualClock();
+  const log = createLogRecorder();
+  const sent: Sent[] = [];
+  let receive: Parameters<Broker['start']>[0] = () => {};
+  const broker: Broker = {
+    async start(listener) {
+      receive = listener;
+      return { address: 'none' };
+    },
+    async publish(device, channel, payload) {
+      sent.push({ device, channel, payload });
+    },
+    async stop() {},
+  };
+  const hub = createHub(
+    { version: '0.1.0', apiListen: { host: '127.0.0.1', port: 0 }, eventRetentionMs: 3_600_000 },
+    { store, broker, clock, random: createRandom(), log },
+  );
+  const { api } = await hub.start();
+  return {
+    store,
+    clock,
+    log,
+    sent,
+    async call(method, path, body) {
+      const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+      const response = await fetch(`http://${api}${path}`, {
+        method,
+        headers: { 'content-type': type },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      return { code: response.status, body: (await response.json()) as HubBody };
+    },
+    say: (device, channel, message) => receive(device, channel, encodeMessage(message)),
+    stop: () => hub.stop(),
+  };
+}
+
+export const DEVICES = '/apis/holdfast.dev/v1alpha1/devices';
+export const VMIS = '/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances';
+export const EPOCH = '11111111-1111-4111-8111-111111111111';
+
+export function hello(given: Partial<HelloMessage> = {}): HelloMessage {
+  return {
+    protocol: { min: 1, max: 1 },
+    agentVersion: '0.1.0',
+    epoch: EPOCH,
+    connection: 1,
+    generation: 0,
+    hash: '',
+    acknowledged: 0,
+    ...given,
+  };
+}
+
+/** One report, in a message of its own. */
+export function report(sequence: number, body: object, happenedAt = '2026-03-01T08:00:00Z') {
+  return { epoch: EPOCH, reports: [{ sequence, happenedAt, monotonicMs: 0, bootId: 'boot', body }] };
+}
+
+export function statusOf(uid: string, name: string, state: MachineState): MachineStatus {
+  return {
+    uid,
+    namespace: 'default',
+    name,
+    kind: 'VirtualMachine',
+    generation: 1,
+    state,
+    reason: state,
+    message: `it is ${state}`,
+    since: '2026-03-01T08:00:00Z',
+    interfaces: [],
+  };
+}
+
+/** The newest desired document that was sent to a device. */
+export function desiredOf(sent: readonly Sent[], device: string): DesiredDocument | undefined {
+  const assembler = createDesiredAssembler();
+  let newest: DesiredDocument | undefined;
+  for (const { channel, payload } of sent.filter((one) => one.device === device)) {
+    const message = channel === 'desired' ? decodeMessage(desiredMessage, payload) : undefined;
+    const text = message?.ok === true ? assembler.add(message.value) : undefined;
+    const document = text?.ok === true ? parseDesired(text.value) : undefined;
+    if (document?.ok === true) newest = document.value;
+  }
+  return newest;
+}
