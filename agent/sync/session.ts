@@ -65,13 +65,17 @@ export function createSession({
   function noteLink(isUp: boolean): void {
     if (up.up === isUp) return;
     up = { up: isUp, sinceMs: clock.now() };
+    storeLink();
+    log.info({ up: isUp }, isUp ? 'link up' : 'link down');
+  }
+
+  function storeLink(): void {
     try {
       store.saveLink(up);
     } catch (error) {
       // Only the time until an agent's next start is lost with it.
       log.warn({ error: messageOf(error) }, 'the state of the link could not be stored');
     }
-    log.info({ up: isUp }, isUp ? 'link up' : 'link down');
   }
 
   async function connect(): Promise<void> {
@@ -190,7 +194,7 @@ export function createSession({
   return {
     start() {
       // Up when the agent last ran says nothing of now: since this start, it is down.
-      if (store.link() === undefined) store.saveLink(up);
+      if (store.link() === undefined) storeLink();
       noteLink(false);
       void connect();
     },
