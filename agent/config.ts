@@ -28,7 +28,7 @@ export const AGENT_SETTINGS = {
   }),
   qemuUser: {
     placeholder: 'USER',
-    prose: 'the user that runs QEMU where the agent is root; empty for root itself',
+    prose: 'the user that runs QEMU where the agent is root and it gets to dataDir; empty for root itself',
     fallback: 'holdfast-qemu',
     parse: (text: string) => text,
   },

@@ -10,6 +10,7 @@ import { messageOf } from '../shared/base/errors.ts';
 import type { Log } from '../shared/ports.ts';
 import { VERSION } from '../shared/version.ts';
 import { createAgent } from './agent.ts';
+import type { AgentConfig } from './config.ts';
 import { AGENT_SETTINGS } from './config.ts';
 import { createAcceleratorProbe } from './facts/accelerator-probe.ts';
 import { createFacts } from './facts/facts.ts';
@@ -18,7 +19,7 @@ import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
 import { createMachines } from './qemu/machines.ts';
-import { findAccount } from './qemu/folder.ts';
+import { checkPassage, findAccount } from './qemu/folder.ts';
 import { createStore } from './store/store.ts';
 
 /** Runs the agent until SIGTERM or SIGINT, which it leaves its machines running at. */
@@ -31,7 +32,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   mkdirSync(dataDir, { recursive: true, mode: 0o711 });
   const unlock = await lockFolder(dataDir);
 
-  const user = await chooseUser(config.qemuUser, log);
+  const user = await chooseUser(config, log);
   const { forwardAddress, localImages } = config;
   const agent = createAgent(
     { device, version: VERSION, bootId },
@@ -61,11 +62,11 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   log.info({}, 'agent stopped; its machines go on');
 }
 
-/** Whom QEMU runs as; only root can give it a user of its own. */
-async function chooseUser(user: string, log: Log): Promise<{ user?: string }> {
+/** Whom QEMU runs as: only root can give it a user of its own, and only one that gets to its files. */
+async function chooseUser({ qemuUser: user, dataDir }: AgentConfig, log: Log): Promise<{ user?: string }> {
   if (process.getuid?.() !== 0 || user === '') return {};
   try {
-    await findAccount(user);
+    await checkPassage(await findAccount(user), dataDir);
     return { user };
   } catch (error) {
     log.warn({ user, error: messageOf(error) }, 'qemuUser can not be used: QEMU runs as root');

@@ -35,6 +35,8 @@ export async function makeDisks(
   for (const disk of machine.disks) {
     const path = diskPath(folder, disk);
     await makeMissing(folder, disk, images, account, before);
+    // Also where an earlier agent ran QEMU as someone else.
+    if (account !== undefined) await chown(path, account.uid, account.gid);
     const base = disk.content.from === 'image' ? await readBackingFile(path) : undefined;
     if (base !== undefined) await requireImage(base, disk.name);
     const files = base === undefined ? [path] : [path, base];

@@ -102,6 +102,18 @@ export async function findAccount(user: string): Promise<Account> {
 }
 
 /**
+ * Checks that QEMU's user gets to `folder`.
+ * @throws EffectError NotReachable
+ */
+export async function checkPassage(account: Account, folder: string): Promise<void> {
+  const [file = '', ...args] = [...accountCommand(account), 'test', '-x', folder];
+  await runTool(file, args).catch((error: unknown) => {
+    const message = `user ${account.uid} can't get to ${folder}: it needs "x" on it and on every folder above`;
+    throw new EffectError('NotReachable', folder, message, error);
+  });
+}
+
+/**
  * Checks that QEMU's user can read `paths`, before QEMU fails of it in words that name neither.
  * @throws EffectError NotReachable
  */

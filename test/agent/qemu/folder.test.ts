@@ -1,9 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CompiledDisk } from '../../../agent/machine/disk.ts';
-import { diskPath, listDisks, listMachines, machineFolder } from '../../../agent/qemu/folder.ts';
+import {
+  checkPassage,
+  diskPath,
+  listDisks,
+  listMachines,
+  machineFolder,
+} from '../../../agent/qemu/folder.ts';
 import { findKernelFiles } from '../../../agent/qemu/kernel-files.ts';
 
 let folder: string;
@@ -33,6 +39,19 @@ function blankDisk(dataVolume: string): CompiledDisk {
   const content = { from: 'blank', dataVolume, bytes: 1 } as const;
   return { name: dataVolume, content, bus: 'virtio', cdrom: false, readonly: false, cache: 'none' };
 }
+
+test.skipIf(process.getuid?.() !== 0)(
+  "a folder that QEMU's user does not get to is told, with the way out",
+  async () => {
+    const nobody = { uid: 65534, gid: 65534 };
+    await expect(checkPassage(nobody, folder)).rejects.toMatchObject({
+      code: 'NotReachable',
+      message: expect.stringContaining('it needs "x"'),
+    });
+    chmodSync(folder, 0o711);
+    await checkPassage(nobody, folder);
+  },
+);
 
 test('what is no machine or disk is not listed', async () => {
   for (const name of [UID, `.removing-${UID}`, 'lost+found']) mkdirSync(join(folder, name));
