@@ -200,8 +200,10 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
       stopped = true;
       cancelTimer();
       await running;
-      const late = new Promise<void>((resolve) => clock.after(STOP_DEADLINE_MS, resolve));
-      if (busy.size > 0) await Promise.race([Promise.all(busy.values()), late]);
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const cancelLate = clock.after(STOP_DEADLINE_MS, resolve);
+      await Promise.race([Promise.all(busy.values()), late]);
+      cancelLate();
     },
   };
 }
