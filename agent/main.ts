@@ -40,7 +40,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       store: createStore(join(dataDir, 'agent.db'), random),
       machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
       images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
-      link: createMqttLink(config.hub, device, config.keepalive),
+      link: createMqttLink(config.hub, device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
       accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),
       clock,

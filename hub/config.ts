@@ -1,4 +1,3 @@
-import type { ConfigOf } from '../shared/config/settings.ts';
 import { LOG_LEVELS, choice, folder, integer, loopbackAddress } from '../shared/config/settings.ts';
 
 /** Every setting of the hub: flags, `HOLDFAST_*` variables, keys of the config file and `--help` come from here. */
@@ -18,4 +17,3 @@ export const HUB_SETTINGS = {
   eventRetentionHours: integer(1, 24 * 365, { prose: 'hours that events are kept', fallback: '168' }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };
-export type HubConfig = ConfigOf<typeof HUB_SETTINGS>;

@@ -1,5 +1,7 @@
 import mqtt from 'mqtt';
+import { withDeadline } from '../../shared/base/deadline.ts';
 import { messageOf } from '../../shared/base/errors.ts';
+import type { Clock } from '../../shared/ports.ts';
 import { HUB_CHANNELS, parseTopic, topicOf } from '../../shared/protocol/topics.ts';
 import type { HubChannel } from '../../shared/protocol/topics.ts';
 import type { Connection, Link } from '../ports.ts';
@@ -13,7 +15,7 @@ const CLOSE_DEADLINE_MS = 5_000;
  * The link over MQTT 3.1.1: clean sessions, QoS 1, nothing retained. The client library never reconnects by
  * itself (it can latch, MQTT.js#2015 and zigbee2mqtt#33150): a lost connection is thrown away for a new one.
  */
-export function createMqttLink(url: string, device: string, keepaliveSeconds: number): Link {
+export function createMqttLink(url: string, device: string, keepaliveSeconds: number, clock: Clock): Link {
   return {
     async connect({ gone, receive, lost }) {
       const client = mqtt.connect(url, {
@@ -35,16 +37,17 @@ export function createMqttLink(url: string, device: string, keepaliveSeconds: nu
       client.on('error', (error) => (lastError = messageOf(error)));
       try {
         await deadline(
+          clock,
           CONNECT_DEADLINE_MS,
           'connecting to the broker',
           becomeReady(client, device, () => lastError),
         );
       } catch (error) {
-        await end(client, true);
+        await end(client, clock, true);
         throw error;
       }
       client.on('close', () => lost(lastError));
-      return connectionOf(client, device, gone);
+      return connectionOf(client, clock, device, gone);
     },
   };
 }
@@ -60,11 +63,11 @@ async function becomeReady(client: mqtt.MqttClient, device: string, reason: () =
   );
 }
 
-function connectionOf(client: mqtt.MqttClient, device: string, gone: Uint8Array): Connection {
+function connectionOf(client: mqtt.MqttClient, clock: Clock, device: string, gone: Uint8Array): Connection {
   return {
     async publish(channel, payload) {
       const published = client.publishAsync(topicOf(device, channel), Buffer.from(payload), { qos: 1 });
-      await deadline(PUBLISH_DEADLINE_MS, 'publishing', published);
+      await deadline(clock, PUBLISH_DEADLINE_MS, 'publishing', published);
     },
     async close(polite) {
       client.removeAllListeners('close');
@@ -72,29 +75,23 @@ function connectionOf(client: mqtt.MqttClient, device: string, gone: Uint8Array)
       try {
         // A clean DISCONNECT makes the broker drop the will, so its text is published instead.
         if (polite && client.connected)
-          await deadline(CLOSE_DEADLINE_MS, 'the goodbye', this.publish('gone', gone));
+          await deadline(clock, CLOSE_DEADLINE_MS, 'the goodbye', this.publish('gone', gone));
         said = true;
       } finally {
-        await end(client, !polite || !said);
+        await end(client, clock, !polite || !said);
       }
     },
   };
 }
 
 /** Ends the client; one that waits for a broker that is frozen is cut off. */
-async function end(client: mqtt.MqttClient, force: boolean): Promise<void> {
-  await deadline(CLOSE_DEADLINE_MS, 'closing', client.endAsync(force)).catch(() => client.stream.destroy());
+async function end(client: mqtt.MqttClient, clock: Clock, force: boolean): Promise<void> {
+  await deadline(clock, CLOSE_DEADLINE_MS, 'closing', client.endAsync(force)).catch(() =>
+    client.stream.destroy(),
+  );
 }
 
 /** @throws Error once `limitMs` have passed without `work` being done */
-async function deadline<T>(limitMs: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${limitMs / 1000} s`)), limitMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+async function deadline<T>(clock: Clock, limitMs: number, what: string, work: Promise<T>): Promise<T> {
+  return withDeadline(clock, limitMs, work, () => new Error(`${what} took longer than ${limitMs / 1000} s`));
 }

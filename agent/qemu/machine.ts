@@ -8,7 +8,7 @@ import type { ObservedMachine, StartRequest } from '../ports.ts';
 import { createAddressCache } from './addresses.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
-import { sleep } from './deadline.ts';
+import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { QEMU_LOG, listDisks } from './folder.ts';
 import type { Scope } from './launch.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../../shared/base/deadline.ts';
 import { createLineSplitter } from './lines.ts';
 import { connectSocket } from './socket.ts';
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { createConnection } from 'node:net';
 import { withSocketPath } from '../../shared/host/unix-socket.ts';
 import type { Clock } from '../../shared/ports.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../../shared/base/deadline.ts';
 
 /**
  * Connects to a Unix socket, however long its path. Rejects with the system's error, e.g. ECONNREFUSED, or with

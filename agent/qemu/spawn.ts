@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { assert } from '../../shared/base/assert.ts';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../../shared/base/deadline.ts';
 import { failureOf } from './failure.ts';
 import { QEMU_LOG } from './folder.ts';
 import type { Launch } from './launch.ts';

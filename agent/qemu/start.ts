@@ -5,7 +5,7 @@ import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import type { RunRecord, StartRequest } from '../ports.ts';
-import { sleep, withDeadline } from './deadline.ts';
+import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import { makeDisks } from './disks.ts';
 import { checkReachable, prepareFolder } from './folder.ts';
 import type { HostPorts } from './host-ports.ts';

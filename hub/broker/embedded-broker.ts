@@ -4,6 +4,7 @@ import type { AedesPublishPacket, Client } from 'aedes';
 import { Aedes } from 'aedes';
 import { formatAddress } from '../../shared/base/address.ts';
 import type { Address } from '../../shared/config/settings.ts';
+import { dnsLabel } from '../../shared/model/schema.ts';
 import type { Log } from '../../shared/ports.ts';
 import {
   DEVICE_CHANNELS,
@@ -20,7 +21,6 @@ const LISTEN_BACKLOG = 4096;
 const DRAIN_TIMEOUT_MS = 2_000;
 const CONCURRENCY = 5_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-const DEVICE_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /**
  * The MQTT broker inside the hub (aedes). A client is a device by its client id; it publishes on its own device
@@ -39,7 +39,7 @@ export function createEmbeddedBroker({ host, port }: Address, log: Log): Broker 
         connectTimeout: CONNECT_TIMEOUT_MS,
         maxClientsIdLength: 63,
         maxTopicLevels: 5,
-        authenticate: (client, _user, _password, done) => done(null, DEVICE_NAME.test(client.id)),
+        authenticate: (client, _user, _password, done) => done(null, dnsLabel.safeParse(client.id).success),
         authorizePublish: (client, packet, done) => {
           const allowed = client === null || (!packet.retain && isOwn(packet.topic, client, DEVICE_CHANNELS));
           done(allowed ? null : new Error(`${client.id} may not publish on ${packet.topic}`));

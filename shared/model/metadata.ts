@@ -23,7 +23,6 @@ export const ownerReference = fields({
   controller: z.boolean().optional(),
   blockOwnerDeletion: z.boolean().optional(),
 });
-export type OwnerReference = z.infer<typeof ownerReference>;
 
 export const objectMeta = fields({
   name: dnsSubdomain,

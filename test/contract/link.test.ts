@@ -1,3 +1,4 @@
+import { createClock } from '../../shared/host/clock.ts';
 import { describe } from 'vitest';
 import { createMqttLink } from '../../agent/link/mqtt-link.ts';
 import { createEmbeddedBroker } from '../../hub/broker/embedded-broker.ts';
@@ -15,7 +16,7 @@ describe('the MQTT link over the embedded broker', () => {
     const proxy = await startProxy(address);
     let closing: Promise<void> | undefined;
     return {
-      link: createMqttLink(`mqtt://${proxy.address}`, 'edge-1', 60),
+      link: createMqttLink(`mqtt://${proxy.address}`, 'edge-1', 60, createClock()),
       heard,
       send: (channel, text) => broker.publish('edge-1', channel, Buffer.from(text)),
       cut: () => proxy.cut(),

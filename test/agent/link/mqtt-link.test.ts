@@ -1,3 +1,4 @@
+import { createClock } from '../../../shared/host/clock.ts';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -44,7 +45,9 @@ test('the last will of an agent that was killed arrives', async () => {
 });
 
 test('publishing over a link that went dead ends, and so does saying goodbye', async () => {
-  const connection = await createMqttLink(`mqtt://${proxy.address}`, 'edge-1', 240).connect(options);
+  const connection = await createMqttLink(`mqtt://${proxy.address}`, 'edge-1', 240, createClock()).connect(
+    options,
+  );
   proxy.freeze();
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const published = expect(connection.publish('report', Buffer.from('lost'))).rejects.toThrow(
@@ -66,7 +69,7 @@ test('a broker that accepts and says nothing is given up', async () => {
   const accepted = once(silent, 'connection');
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const { port } = silent.address() as AddressInfo;
-  const connecting = createMqttLink(`mqtt://127.0.0.1:${port}`, 'edge-1', 60).connect(options);
+  const connecting = createMqttLink(`mqtt://127.0.0.1:${port}`, 'edge-1', 60, createClock()).connect(options);
   const refused = expect(connecting).rejects.toThrow();
   await accepted;
   const closed = once(sockets[0] ?? silent, 'close');

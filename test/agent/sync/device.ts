@@ -1,3 +1,4 @@
+import { createClock } from '../../../shared/host/clock.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +39,7 @@ export function createDevice() {
     start(url: string) {
       const happening = () => HAPPENING;
       const inbox = createInbox({ device: 'edge-1', store, log, happening, stored: () => {} });
-      const link = createMqttLink(url, 'edge-1', 240);
+      const link = createMqttLink(url, 'edge-1', 240, createClock());
       session = createSession({ agentVersion: '1.2.3', store, link, inbox, clock, random, log });
       session.start();
     },

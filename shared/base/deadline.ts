@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/ports.ts';
+import type { Clock } from '../ports.ts';
 
 /** The outcome of `work`, or, where that takes longer than `delayMs`, what `late` says: its error is thrown. */
 export async function withDeadline<T>(
