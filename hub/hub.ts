@@ -3,7 +3,8 @@ import type { Address } from '../shared/config/settings.ts';
 import { KINDS } from '../shared/model/kinds.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import { admitWrite } from './admit.ts';
-import { createApi } from './api/api.ts';
+import type { Api } from './api/api.ts';
+import type { ApiOptions } from './api/context.ts';
 import { createSessions } from './devices/sessions.ts';
 import type { Broker, Store } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
@@ -14,6 +15,8 @@ const PRUNE_EVERY_MS = 10 * 60_000;
 export interface HubPorts {
   readonly store: Store;
   readonly broker: Broker;
+  /** Makes the API's server. */
+  readonly serveApi: (options: ApiOptions) => Api;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -51,7 +54,7 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
     log,
     changed: (device) => reconciler.deviceChanged(device),
   });
-  const api = createApi({ store, kinds: KINDS, clock, random, log, version, admit: admitWrite });
+  const api = ports.serveApi({ store, kinds: KINDS, clock, random, log, version, admit: admitWrite });
 
   function keepPruning(): void {
     cancelPrune = clock.after(PRUNE_EVERY_MS, () => {

@@ -7,6 +7,7 @@ import { lockFolder } from '../shared/host/lock.ts';
 import { createLog } from '../shared/host/log.ts';
 import { createRandom } from '../shared/host/random.ts';
 import { VERSION } from '../shared/version.ts';
+import { createApi } from './api/api.ts';
 import { compileKubeconfig } from './api/kubeconfig.ts';
 import { createEmbeddedBroker } from './broker/embedded-broker.ts';
 import { HUB_SETTINGS } from './config.ts';
@@ -25,6 +26,7 @@ export async function runHub(flags: Readonly<Record<string, string | undefined>>
     {
       store: await createStore(join(dataDir, 'hub.db')),
       broker: createEmbeddedBroker(mqttListen, log),
+      serveApi: createApi,
       clock: createClock(),
       random: createRandom(),
       log,

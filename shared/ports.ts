@@ -7,6 +7,8 @@ export interface Clock {
   monotonic(): number;
   /** Calls `run` once after `delayMs`; the result cancels it. */
   after(delayMs: number, run: () => void): () => void;
+  /** Resolves once all else that is due has had its turn. */
+  turn(): Promise<void>;
 }
 
 export interface Random {

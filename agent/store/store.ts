@@ -55,17 +55,27 @@ function openDatabase(path: string, random: Random): Database.Database {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('busy_timeout = 5000');
-    migrate(database, path);
-    database
-      .prepare(
-        'INSERT INTO identity SELECT 1, ?, 0, 1, 0, 0, 0, NULL WHERE NOT EXISTS (SELECT 1 FROM identity)',
-      )
-      .run(random.uuid());
+    prepareDatabase(database, path, random);
     return database;
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/** The store in a SQLite database that is open, which it closes with itself; `name` is for errors. */
+export function createStoreIn(database: Database.Database, name: string, random: Random): Store {
+  prepareDatabase(database, name, random);
+  return createTables(database);
+}
+
+function prepareDatabase(database: Database.Database, name: string, random: Random): void {
+  migrate(database, name);
+  database
+    .prepare(
+      'INSERT INTO identity SELECT 1, ?, 0, 1, 0, 0, 0, NULL WHERE NOT EXISTS (SELECT 1 FROM identity)',
+    )
+    .run(random.uuid());
 }
 
 function createTables(database: Database.Database): Store {

@@ -84,7 +84,7 @@ export function createReconciler({
     for (let work = next(); work !== undefined; work = next()) {
       await work();
       // The store answers without ever giving way: without this, nobody else would be served until all is done.
-      await new Promise((resolve) => setImmediate(resolve));
+      await clock.turn();
     }
     // In one step with finding nothing left: a mark that came between the two would wake nobody.
     isDraining = false;

@@ -20,16 +20,21 @@ export async function createStore(path: string): Promise<Store> {
   // Made before SQLite would make it, so that only its owner can read it; the files beside it take its mode.
   if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
   const file = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
-  const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: file }) });
   try {
     file.pragma('journal_mode = WAL');
     file.pragma('synchronous = FULL');
-    file.pragma('foreign_keys = ON');
-    await migrate(database, path);
+    return await createStoreIn(file, path);
   } catch (error) {
     file.close();
     throw error;
   }
+}
+
+/** The store in a SQLite database that is open, which it closes with itself; `name` is for errors. */
+export async function createStoreIn(file: Sqlite.Database, name: string): Promise<Store> {
+  const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: file }) });
+  file.pragma('foreign_keys = ON');
+  await migrate(database, name);
 
   const listeners = new Set<(change: ObjectChange) => void>();
   let last: Promise<unknown> = Promise.resolve();

@@ -10,5 +10,9 @@ export function createClock(): Clock {
       const timer = setTimeout(run, delayMs);
       return () => clearTimeout(timer);
     },
+    turn: () =>
+      new Promise((resolve) => {
+        setImmediate(resolve);
+      }),
   };
 }

@@ -46,6 +46,15 @@ export function testClock(open: () => ClockWorld): void {
     expect(ran[0]).toBeGreaterThanOrEqual(before + 9);
   });
 
+  test('gives what is due its turn first', async () => {
+    const { clock } = open();
+    const order: string[] = [];
+    const turned = clock.turn().then(() => order.push('turned'));
+    await Promise.resolve().then(() => order.push('was due'));
+    await turned;
+    expect(order).toEqual(['was due', 'turned']);
+  });
+
   test('tells how much time passed by both of its hands', async () => {
     const { clock, pass } = open();
     const [wall, monotonic] = [clock.now(), clock.monotonic()];

@@ -1,3 +1,4 @@
+import { createApi } from '../../hub/api/api.ts';
 import { createHub } from '../../hub/hub.ts';
 import type { Broker, Store } from '../../hub/ports.ts';
 import { createStore } from '../../hub/store/store.ts';
@@ -70,7 +71,7 @@ export async function startHub(): Promise<TestHub> {
   };
   const hub = createHub(
     { version: '0.1.0', apiListen: { host: '127.0.0.1', port: 0 }, eventRetentionMs: 3_600_000 },
-    { store, broker, clock, random: createRandom(), log },
+    { store, broker, serveApi: createApi, clock, random: createRandom(), log },
   );
   const { api } = await hub.start();
   return {

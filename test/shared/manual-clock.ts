@@ -34,6 +34,10 @@ export function createManualClock(startMs = Date.parse('2026-03-01T08:00:00Z')):
       }
       passedMs = untilMs;
     },
+    turn: () =>
+      new Promise((resolve) => {
+        setImmediate(resolve);
+      }),
     waiting: () => byTime().map(({ atMs }) => atMs - passedMs),
   };
 }

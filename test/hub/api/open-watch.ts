@@ -22,6 +22,7 @@ export function createTimers(): Timers {
       timers.add(timer);
       return () => timers.delete(timer);
     },
+    turn: () => Promise.resolve(),
   };
   return {
     clock,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect } from 'vitest';
+import { createApi } from '../../../hub/api/api.ts';
 import { createEmbeddedBroker } from '../../../hub/broker/embedded-broker.ts';
 import type { Hub } from '../../../hub/hub.ts';
 import { createHub } from '../../../hub/hub.ts';
@@ -40,7 +41,7 @@ export async function startHub() {
   async function open(): Promise<void> {
     store = await createStore(path);
     const broker = createEmbeddedBroker({ host: '127.0.0.1', port: 0 }, log);
-    const ports = { store, broker, clock: createClock(), random: createRandom(), log };
+    const ports = { store, broker, serveApi: createApi, clock: createClock(), random: createRandom(), log };
     const options = {
       version: '0.1.0',
       apiListen: { host: '127.0.0.1', port: 0 },
