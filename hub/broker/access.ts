@@ -1,7 +1,9 @@
 import { TLSSocket } from 'node:tls';
-import type { AedesOptions, AuthenticateError, Client } from 'aedes';
+import type { AedesOptions, AuthenticateError, Client, Connection } from 'aedes';
 import { dnsLabel } from '../../shared/model/schema.ts';
 import { DEVICE_CHANNELS, HUB_CHANNELS, parseTopic } from '../../shared/protocol/topics.ts';
+
+type Access = Pick<AedesOptions, 'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>;
 
 const IDENTIFIER_REJECTED = 2;
 const NOT_AUTHORIZED = 5;
@@ -11,29 +13,30 @@ const EXACTLY = { wildcards: false };
  * What the embedded broker lets a client do. It is a device by its client id, and over TLS by its certificate too; it
  * publishes on its own device channels and subscribes to its own hub channels, nothing else. Nothing is retained, and
  * nothing is kept for a client that is away: what the broker would keep has no bound (aedes#1087).
+ * @param admit called with the connection of a client that is let in, before the client is told
  */
-export const ACCESS: Pick<
-  AedesOptions,
-  'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'
-> = {
-  preConnect: (_client, { will, username, password }, done) => {
-    // Both let pass by aedes, against MQTT-3.1.2-14 and MQTT-3.1.2-22.
-    const malformed = (will?.qos ?? 0) > 2 || (password !== undefined && username === undefined);
-    done(malformed ? new Error('a malformed CONNECT') : null, !malformed);
-  },
-  authenticate: (client, _user, _password, done) => {
-    const problem = judgeClient(client);
-    done(problem ?? null, problem === undefined);
-  },
-  authorizePublish: (client, packet, done) => {
-    const allowed =
-      client === null || (!packet.retain && packet.qos < 2 && isOwn(packet.topic, client, DEVICE_CHANNELS));
-    done(allowed ? null : new Error(`${client.id} may not publish on ${packet.topic}`));
-  },
-  authorizeSubscribe: (client, subscription, done) => {
-    done(null, isOwn(subscription.topic, client, HUB_CHANNELS) ? subscription : null);
-  },
-};
+export function createAccess(admit: (connection: Connection) => void): Access {
+  return {
+    preConnect: (_client, { will, username, password }, done) => {
+      // Both let pass by aedes, against MQTT-3.1.2-14 and MQTT-3.1.2-22.
+      const malformed = (will?.qos ?? 0) > 2 || (password !== undefined && username === undefined);
+      done(malformed ? new Error('a malformed CONNECT') : null, !malformed);
+    },
+    authenticate: (client, _user, _password, done) => {
+      const problem = judgeClient(client);
+      if (problem === undefined) admit(client.conn);
+      done(problem ?? null, problem === undefined);
+    },
+    authorizePublish: (client, packet, done) => {
+      const allowed =
+        client === null || (!packet.retain && packet.qos < 2 && isOwn(packet.topic, client, DEVICE_CHANNELS));
+      done(allowed ? null : new Error(`${client.id} may not publish on ${packet.topic}`));
+    },
+    authorizeSubscribe: (client, subscription, done) => {
+      done(null, isOwn(subscription.topic, client, HUB_CHANNELS) ? subscription : null);
+    },
+  };
+}
 
 function judgeClient(client: Client): AuthenticateError | undefined {
   const { id, clean, conn } = client;

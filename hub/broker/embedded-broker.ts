@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
-import type { AedesPublishPacket } from 'aedes';
+import type { AedesPublishPacket, Connection } from 'aedes';
 import { Aedes } from 'aedes';
 import type { Address } from '../../shared/config/settings.ts';
 import { createClock } from '../../shared/host/clock.ts';
 import type { Log } from '../../shared/ports.ts';
 import { DEVICE_CHANNELS, parseTopic, subscriptionOf } from '../../shared/protocol/topics.ts';
 import type { Broker } from '../ports.ts';
-import { ACCESS } from './access.ts';
+import { createAccess } from './access.ts';
 import type { Guard } from './guard.ts';
 import { createGuard } from './guard.ts';
 import type { BrokerTls, Listener } from './listener.ts';
@@ -28,10 +28,18 @@ export function createEmbeddedBroker(address: Address, log: Log, tls?: BrokerTls
   const guards = new WeakMap<object, Guard>();
   let aedes: Aedes | undefined;
   let listener: Listener | undefined;
-  const outlet = createOutlet((packet, done) => {
-    if (aedes === undefined) done(new Error('the broker has not been started'));
-    else aedes.publish(packet, done);
-  });
+  const outlet = createOutlet(
+    (topic, payload) =>
+      new Promise((resolve, reject) => {
+        if (aedes === undefined) return reject(new Error('the broker has not been started'));
+        // QoS 1 always: with two at once from inside the process aedes loses messages (aedes#994).
+        const packet = { cmd: 'publish', topic, qos: 1, dup: false, retain: false } as const;
+        aedes.publish({ ...packet, payload: Buffer.from(payload) }, (error) => {
+          if (error) reject(error);
+          else resolve();
+        });
+      }),
+  );
 
   function take(broker: Aedes, socket: Socket): void {
     const refuse = (problem: string) => log.debug({ from: socket.remoteAddress, problem }, 'MQTT connection');
@@ -39,10 +47,15 @@ export function createEmbeddedBroker(address: Address, log: Log, tls?: BrokerTls
     broker.handle(socket);
   }
 
+  function admit(connection: Connection): void {
+    guards.get(connection)?.accept();
+    listener?.admit(connection as Socket);
+  }
+
   return {
-    async start(receive) {
+    async start(receive, watch) {
       const broker = await Aedes.createBroker({
-        ...ACCESS,
+        ...createAccess(admit),
         concurrency: 0,
         drainTimeout: DRAIN_TIMEOUT_MS,
         connectTimeout: CONNECT_TIMEOUT_MS,
@@ -57,10 +70,6 @@ export function createEmbeddedBroker(address: Address, log: Log, tls?: BrokerTls
       broker.on('connectionError', (_client, error) =>
         log.debug({ error: error.message }, 'MQTT connection'),
       );
-      broker.on('clientReady', ({ conn }) => {
-        guards.get(conn)?.accept();
-        listener?.admit(conn as Socket);
-      });
       for (const channel of DEVICE_CHANNELS) {
         const deliver = (packet: AedesPublishPacket, done: () => void) => {
           const device = parseTopic(packet.topic)?.device;
@@ -73,7 +82,9 @@ export function createEmbeddedBroker(address: Address, log: Log, tls?: BrokerTls
         });
       }
       listener = createListener(tls, (socket) => take(broker, socket));
-      return { address: await listener.listen(address) };
+      const listening = await listener.listen(address);
+      watch?.ready();
+      return { address: listening };
     },
 
     publish: (device, channel, payload) => outlet.publish(device, channel, payload),

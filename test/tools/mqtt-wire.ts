@@ -23,7 +23,7 @@ export function packet(first: number, ...parts: readonly Part[]): Buffer {
   return Buffer.concat([Buffer.from([first]), remainingLength(body.length), body]);
 }
 
-function remainingLength(value: number): Buffer {
+export function remainingLength(value: number): Buffer {
   const digits = [];
   let rest = value;
   do {

@@ -172,6 +172,17 @@ describe('a device goes on after', () => {
     socket.destroy();
   });
 
+  test('its largest message right after CONNACK', async () => {
+    for (let round = 0; round < 50; round += 1) {
+      const client = connectRaw(address, connectPacket('edge-1'));
+      client.socket.once('data', () => {
+        client.socket.write(publishPacket(OWN, Buffer.alloc(LARGEST_PAYLOAD_BYTES)));
+        client.socket.write(packet(PINGREQ));
+      });
+      await expect.poll(() => client.received().subarray(-2), { interval: 1 }).toEqual(PINGRESP);
+    }
+  });
+
   test('bytes that come one by one', async () => {
     const { socket, received } = await connectAs('edge-1');
     socket.setNoDelay(true);
