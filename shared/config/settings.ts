@@ -37,6 +37,12 @@ export const folder = (options: Options): Setting<string> => ({
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export const text = (placeholder: string, options: Options): Setting<string> => ({
+  placeholder,
+  ...options,
+  parse: (given) => given,
+});
+
 /** A file that something is read from; '' where there is none. */
 export const file = (options: Options): Setting<string> => ({
   placeholder: 'FILE',

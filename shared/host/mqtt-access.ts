@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { ConfigError } from '../config/load.ts';
 import type { MqttAccess } from './mqtt-client.ts';
 
 /** Where things are read from; '' where there is none. */
@@ -10,8 +11,11 @@ interface MqttFiles {
   readonly key: string;
 }
 
-/** @throws Error with the name of a file that can't be read */
+/** @throws Error with the name of a file that can't be read; ConfigError for a certificate without its key */
 export function readMqttAccess(url: string, files: MqttFiles): MqttAccess {
+  if ((files.certificate === '') !== (files.key === '')) {
+    throw new ConfigError(`a certificate and its key for ${url} must be given together`);
+  }
   const read = (path: string) => (path === '' ? undefined : readFileSync(path, 'utf8'));
   const [password, ca, cert, key] = [
     read(files.passwordFile)?.trimEnd(),
