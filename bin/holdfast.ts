@@ -52,12 +52,14 @@ addDataDir(vm.command('list').description('the machines and what they do'))
 
 const ORDERS = {
   start: 'start a machine, whatever its run strategy says',
-  stop: 'shut a machine down and keep it down until it is started here or the hub changes its run strategy',
+  stop: 'shut a machine down and keep it down until it is started here or the hub releases it',
   restart: 'shut a machine down and start it again, with the changes that wait for that',
 } as const;
 for (const verb of ['start', 'stop', 'restart'] as const) {
+  const why = new Option('--reason <TEXT>', 'why, for the hub to know');
+  // A stop holds against the hub: whoever looks at it there has to be able to tell why.
   addDataDir(vm.command(`${verb} <[namespace/]name>`).description(ORDERS[verb]))
-    .option('--reason <TEXT>', 'why, for the hub to know', 'no reason was given')
+    .addOption(verb === 'stop' ? why.makeOptionMandatory() : why.default('no reason was given'))
     .option('--no-wait', 'return at once')
     .action(async (name: string, { reason, wait, ...flags }: { reason: string; wait: boolean } & Flags) => {
       await (await import('../agent/local/main.ts')).orderMachine(flags, verb, name, reason, wait);
