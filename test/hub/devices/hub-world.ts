@@ -94,6 +94,8 @@ export async function startHub() {
     instance: (name: string) =>
       call<VirtualMachineInstance>('GET', `${KUBEVIRT}/virtualmachineinstances/${name}`),
     device: (name: string) => call<Device>('GET', `/apis/holdfast.dev/v1alpha1/devices/${name}`),
+    patchDevice: (name: string, patch: object) =>
+      call('PATCH', `/apis/holdfast.dev/v1alpha1/devices/${name}`, patch),
     relabel: (name: string, labels: Record<string, string>) =>
       call('PATCH', `/apis/holdfast.dev/v1alpha1/devices/${name}`, { metadata: { labels } }),
     /** The device's condition of a type, as `status: message`. */
