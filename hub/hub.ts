@@ -63,7 +63,16 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
     },
   });
   const projector = createEventProjector({ store, clock, log });
-  const api = ports.serveApi({ store, kinds: KINDS, clock, random, log, version, admit: admitWrite });
+  const api = ports.serveApi({
+    store,
+    kinds: KINDS,
+    clock,
+    random,
+    log,
+    version,
+    askDevice: (device, body, options) => sessions.ask(device, body, options),
+    admit: admitWrite,
+  });
 
   function keepPruning(): void {
     cancelPrune = clock.after(PRUNE_EVERY_MS, () => {

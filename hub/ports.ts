@@ -186,6 +186,8 @@ export type StoredTimelineEntry = TimelineEntry & { readonly id: number };
 
 export interface TimelineRange {
   readonly device: string;
+  /** What is of one machine only. */
+  readonly machine?: { readonly namespace: string; readonly name: string };
   /** When it happened, both included. */
   readonly fromMs: number;
   readonly untilMs: number;

@@ -45,7 +45,11 @@ test('says that it is well and what it is', async () => {
 test('lists groups, versions and resources', async () => {
   expect((await api.call('GET', '/api')).body).toMatchObject({ versions: ['v1'] });
   const { body } = await api.call<{ groups: Group[] }>('GET', '/apis');
-  expect(body.groups.map(({ name }) => name)).toEqual(['holdfast.dev', 'kubevirt.io']);
+  expect(body.groups.map(({ name }) => name)).toEqual([
+    'holdfast.dev',
+    'kubevirt.io',
+    'subresources.kubevirt.io',
+  ]);
   const group = await api.call<Group>('GET', '/apis/kubevirt.io/');
   expect(group.body.preferredVersion.version).toBe('v1');
   const { body: list } = await api.call<{ resources: Group[] }>('GET', '/apis/kubevirt.io/v1alpha3');
@@ -64,7 +68,11 @@ test('tells everything in one document where it is asked to', async () => {
   expect(headers.get('content-type')).toBe(
     'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
   );
-  expect(body.items.map(({ metadata }) => metadata.name)).toEqual(['holdfast.dev', 'kubevirt.io']);
+  expect(body.items.map(({ metadata }) => metadata.name)).toEqual([
+    'holdfast.dev',
+    'kubevirt.io',
+    'subresources.kubevirt.io',
+  ]);
   const vm = body.items[1]?.versions[0]?.resources.find(({ resource }) => resource === 'virtualmachines');
   expect(vm).toMatchObject({ scope: 'Namespaced', shortNames: ['vm', 'vms'], categories: ['all'] });
   const core = await discover('/api');
