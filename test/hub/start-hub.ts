@@ -47,7 +47,12 @@ export interface TestHub {
   readonly log: LogRecorder;
   /** What was published to devices. */
   readonly sent: Sent[];
-  call(method: string, path: string, body?: unknown): Promise<{ code: number; body: HubBody }>;
+  call<Body = HubBody>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ code: number; body: Body }>;
   say(device: string, channel: DeviceChannel, message: object): void;
   stop(): Promise<void>;
 }
@@ -79,14 +84,14 @@ export async function startHub(): Promise<TestHub> {
     clock,
     log,
     sent,
-    async call(method, path, body) {
+    async call<Body>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
       const response = await fetch(`http://${api}${path}`, {
         method,
-        headers: { 'content-type': type },
+        headers: { 'content-type': type, ...headers },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
-      return { code: response.status, body: (await response.json()) as HubBody };
+      return { code: response.status, body: (await response.json()) as Body };
     },
     say: (device, channel, message) => receive(device, channel, encodeMessage(message)),
     stop: () => hub.stop(),
