@@ -15,5 +15,9 @@ export const HUB_SETTINGS = {
     fallback: '127.0.0.1:1883',
   }),
   eventRetentionHours: integer(1, 24 * 365, { prose: 'hours that events are kept', fallback: '168' }),
+  timelineRetentionHours: integer(1, 24 * 3650, {
+    prose: "hours that devices' histories are kept",
+    fallback: '720',
+  }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };

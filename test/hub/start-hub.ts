@@ -75,7 +75,12 @@ export async function startHub(): Promise<TestHub> {
     async stop() {},
   };
   const hub = createHub(
-    { version: '0.1.0', apiListen: { host: '127.0.0.1', port: 0 }, eventRetentionMs: 3_600_000 },
+    {
+      version: '0.1.0',
+      apiListen: { host: '127.0.0.1', port: 0 },
+      eventRetentionMs: 3_600_000,
+      timelineRetentionMs: 24 * 3_600_000,
+    },
     { store, broker, serveApi: createApi, clock, random: createRandom(), log },
   );
   const { api } = await hub.start();

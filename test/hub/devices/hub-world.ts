@@ -47,6 +47,7 @@ export async function startHub() {
       version: '0.1.0',
       apiListen: { host: '127.0.0.1', port: 0 },
       eventRetentionMs: 3_600_000,
+      timelineRetentionMs: 24 * 3_600_000,
     };
     hub = createHub(options, ports);
     ({ api, mqtt } = await hub.start());
