@@ -3,6 +3,7 @@ import { AGENT_SETTINGS } from '../agent/config.ts';
 import type { Output } from '../agent/local/main.ts';
 import { DEMO_SETTINGS } from '../demo/config.ts';
 import { HUB_SETTINGS } from '../hub/config.ts';
+import type { TimelineFlags } from '../hub/operator/main.ts';
 import { messageOf } from '../shared/base/errors.ts';
 import { ConfigError } from '../shared/config/load.ts';
 import type { Settings } from '../shared/config/settings.ts';
@@ -71,6 +72,20 @@ addDataDir(
 ).action(async (name: string, flags: Flags) =>
   (await import('../agent/local/main.ts')).joinConsole(flags, name),
 );
+
+program
+  .command('timeline <DEVICE>')
+  .description('what happened on a device: what was desired, what it told, its link, orders given on the box')
+  .option('--since <TIME>', 'from then on: 2026-03-01T22:00:00Z, or so long ago: 12h')
+  .option('--until <TIME>', 'up to then')
+  .option('--machine <NAMESPACE/NAME>', 'of one machine only')
+  .option('--limit <N>', 'the newest so many (default: 500)')
+  .addOption(new Option('-o, --output <FORM>', 'how to print').choices(['table', 'json']).default('table'))
+  .option('--kubeconfig <FILE>', 'where the hub is (KUBECONFIG)')
+  .option('--server <URL>', 'the same without a kubeconfig, e.g. http://127.0.0.1:8080')
+  .action(async (device: string, flags: TimelineFlags) =>
+    (await import('../hub/operator/main.ts')).printTimeline(device, flags),
+  );
 
 try {
   await program.parseAsync();

@@ -2,7 +2,7 @@ import { deviceKind } from '../../../shared/model/device.ts';
 import { apiVersionOf, groupKindOf } from '../../../shared/model/kind.ts';
 import { dnsLabel, dnsSubdomain } from '../../../shared/model/schema.ts';
 import { formatTime } from '../../../shared/base/time.ts';
-import type { StoredTimelineEntry, TimelineRange } from '../../ports.ts';
+import type { StoredTimelineEntry, Tables, TimelineRange } from '../../ports.ts';
 import { jsonReply } from '../answer.ts';
 import { badRequest, notFound } from '../errors.ts';
 import { parseCount, parseMoment, refuseOthers } from '../query.ts';
@@ -10,6 +10,7 @@ import type { Subresource } from '../subresource.ts';
 
 const DEFAULT_LIMIT = 500;
 const HIGHEST_LIMIT = 5_000;
+const FOREVER_MS = Number.MAX_SAFE_INTEGER;
 /** A device's own time is told where it differs by more than messages take. */
 const CLOCK_TOLERANCE_MS = 30_000;
 
@@ -49,9 +50,7 @@ export const timeline: Subresource = {
     const range = parseRange(name, query, clock.now());
     const found = await store.transaction(async (tables) => {
       const entries = await tables.timeline.list({ ...range, limit: range.limit + 1 });
-      // The history of a device that was deleted can be read for as long as it is kept.
-      const key = { kind: groupKindOf(deviceKind), namespace: '', name };
-      return entries.length > 0 || (await tables.objects.get(key)) !== undefined ? entries : undefined;
+      return entries.length > 0 || (await isKnown(tables, name)) ? entries : undefined;
     });
     if (found === undefined) throw notFound(deviceKind, name);
     const body: DeviceTimeline = {
@@ -65,10 +64,17 @@ export const timeline: Subresource = {
   },
 };
 
+/** The history of a device that was deleted can be read for as long as it is kept. */
+async function isKnown({ objects, timeline: history }: Tables, device: string): Promise<boolean> {
+  const key = { kind: groupKindOf(deviceKind), namespace: '', name: device };
+  if ((await objects.get(key)) !== undefined) return true;
+  return (await history.list({ device, fromMs: 0, untilMs: FOREVER_MS, limit: 1 })).length > 0;
+}
+
 function parseRange(device: string, query: URLSearchParams, nowMs: number): TimelineRange {
   refuseOthers(query, ['since', 'until', 'limit', 'machine']);
   const fromMs = parseMoment(query, 'since', nowMs) ?? 0;
-  const untilMs = parseMoment(query, 'until', nowMs) ?? Number.MAX_SAFE_INTEGER;
+  const untilMs = parseMoment(query, 'until', nowMs) ?? FOREVER_MS;
   if (fromMs > untilMs) throw badRequest('the query parameter since must not be later than until');
   const limit = parseCount(query, 'limit') ?? DEFAULT_LIMIT;
   if (limit < 1 || limit > HIGHEST_LIMIT) {
