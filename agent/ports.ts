@@ -54,9 +54,14 @@ export interface ObservedMachine {
   };
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
+  /** What `keep` last wrote. */
+  readonly kept?: KeptMachine;
   /** What could not be observed, where something could not: then nothing is done with the machine. */
   readonly problem?: string;
 }
+
+/** What it takes to go on with a machine where the store is lost. */
+export type KeptMachine = Pick<MachineRow, 'desired' | 'memory'>;
 
 export interface StartRequest {
   readonly machine: CompiledMachine;
@@ -76,6 +81,8 @@ export interface Machines {
    * @throws EffectError naming what failed, with QEMU's own last words
    */
   start(request: StartRequest): Promise<void>;
+  /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
+  keep(uid: string, kept: KeptMachine): Promise<void>;
   /** Presses the ACPI power button. */
   powerButton(uid: string): Promise<void>;
   /** Lets a held guest go on. */
