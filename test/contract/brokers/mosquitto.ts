@@ -38,7 +38,7 @@ export const mosquitto: BrokerKind = {
   },
 };
 
-const ACL = [
+export const ACL = [
   `user ${HUB_USER}`,
   ...DEVICE_CHANNELS.map((channel) => `topic read holdfast/v1/+/${channel}`),
   ...HUB_CHANNELS.map((channel) => `topic write holdfast/v1/+/${channel}`),
@@ -47,7 +47,7 @@ const ACL = [
   '',
 ].join('\n');
 
-const SETTINGS = `
+export const SETTINGS = `
 allow_anonymous false
 use_username_as_clientid true
 persistence false
