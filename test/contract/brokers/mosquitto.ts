@@ -54,7 +54,8 @@ persistence false
 retain_available false
 max_packet_size ${LARGEST_PAYLOAD_BYTES + 256}
 message_size_limit ${LARGEST_PAYLOAD_BYTES}
-max_inflight_messages 0
+max_inflight_messages 1000
 max_queued_messages 0
+max_queued_bytes 67108864
 max_keepalive 1200
 `;
