@@ -69,7 +69,11 @@ export async function createWorld() {
       });
     },
 
-    startAgent(name: string, more: readonly string[] = []) {
+    /** The hub's addresses as `HOST:PORT`, once it was started. */
+    addresses: () => addresses,
+
+    /** Starts an agent with further flags, in the network that the words `within` lead to. */
+    startAgent(name: string, more: readonly string[] = [], within: readonly string[] = []) {
       const hub = `mqtt://${addresses?.mqtt ?? '127.0.0.1:1'}`;
       const args = [
         'agent',
@@ -83,7 +87,7 @@ export async function createWorld() {
         'tcg',
         ...more,
       ];
-      services.set(name, startService(args, join(folder, `${name}.log`)));
+      services.set(name, startService(args, join(folder, `${name}.log`), within));
     },
 
     async end(name: string, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') {
