@@ -6,7 +6,7 @@ import type { Device } from '../../shared/model/device.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import type { Event } from '../../shared/model/event.ts';
 import { copyKernel } from '../bench/small-machine.ts';
-import { keepJournal, readHeld, readJournal, toldBy } from '../tools/event-journal.ts';
+import { compareTold, keepJournal, readHeld, readJournal, toldBy } from '../tools/event-journal.ts';
 import type { Network, Site } from '../tools/network.ts';
 import { createNetwork } from '../tools/network.ts';
 import { startTicksOf } from '../tools/processes.ts';
@@ -118,16 +118,13 @@ function createFarBox(world: World, name: string, { within, wire }: Site, start:
       return status?.conditions?.find(({ type }) => type === 'Connected')?.status;
     },
     async untilToldAll(limitMs) {
-      let last = '';
       const look = async () => {
         const { items } = await world.get<{ items: Event[] }>('events');
-        const [box, hub] = [JSON.stringify(readJournal(dataDir)), JSON.stringify(toldBy(name, items))];
-        last = `the box wrote down ${box}, the hub has ${hub}`;
-        return box === hub;
+        const problem = compareTold(readJournal(dataDir), toldBy(name, items));
+        if (problem === undefined) return true;
+        throw new Error(problem);
       };
-      await waitFor(`the events of ${name}`, look, limitMs).catch((error: unknown) => {
-        throw new Error(`${String(error)}: ${last}`, { cause: error });
-      });
+      await waitFor(`the events of ${name}`, look, limitMs);
     },
   };
 }

@@ -6,7 +6,7 @@ import type { DesiredMachine } from '../../shared/model/machine.ts';
 import { READY_LINE } from '../bench/small-machine.ts';
 import type { World } from '../e2e/world.ts';
 import type { ToldEvent } from '../tools/event-journal.ts';
-import { readHeld, readJournal, toldBy } from '../tools/event-journal.ts';
+import { compareTold, readHeld, readJournal, toldBy } from '../tools/event-journal.ts';
 import type { Operator } from './operator.ts';
 import { graceOf } from './operator.ts';
 import type { ProcessWatch } from './process-watch.ts';
@@ -64,13 +64,9 @@ async function compareStates({ world, device, door, operator }: Remains): Promis
 }
 
 async function compareEvents({ world, device, steady, orders }: Remains): Promise<string[]> {
-  const box = readJournal(world.agentDir(device));
-  if (box === undefined) return ['events wait on the box'];
   const { items } = await get<{ items: Event[] }>(world, 'events');
   const hub = toldBy(device, items);
-  const at = box.findIndex((event, index) => JSON.stringify(event) !== JSON.stringify(hub[index]));
-  const differ = at >= 0 || hub.length !== box.length;
-  const first = `${JSON.stringify(box[at])} on the box, ${JSON.stringify(hub[at])} at the hub`;
+  const differ = compareTold(readJournal(world.agentDir(device)), hub);
   const count = (select: (event: ToldEvent) => boolean) => hub.filter(select).length;
 
   const ordersTold = orders.flatMap((order) => {
@@ -81,9 +77,7 @@ async function compareEvents({ world, device, steady, orders }: Remains): Promis
     (name) => count(({ machine, reason }) => machine === name && reason === 'Started') !== 1,
   );
   return [
-    ...(differ
-      ? [`${box.length} events on the box, ${hub.length} at the hub, the first other one: ${first}`]
-      : []),
+    ...(differ === undefined ? [] : [differ]),
     ...ordersTold,
     ...restarted.map((name) => `${name} is not said to have started once`),
   ];

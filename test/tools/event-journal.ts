@@ -81,8 +81,22 @@ export function toldBy(device: string, events: readonly Event[]): ToldEvent[] {
       machine: involvedObject.kind === 'Device' ? '' : (involvedObject.name ?? ''),
       reason: reason ?? '',
       message: message ?? '',
-      atMs: Date.parse(eventTime ?? ''),
+      atMs: Date.parse(metadata.annotations?.['holdfast.dev/device-time'] ?? eventTime ?? ''),
     }));
+}
+
+/** What the hub has otherwise than the box wrote it down, as a sentence; undefined where it is the same. */
+export function compareTold(
+  box: readonly ToldEvent[] | undefined,
+  hub: readonly ToldEvent[],
+): string | undefined {
+  if (box === undefined) return 'not all was sent';
+  const at = Array.from({ length: Math.max(box.length, hub.length) }).findIndex(
+    (_, index) => JSON.stringify(box[index]) !== JSON.stringify(hub[index]),
+  );
+  if (at < 0) return undefined;
+  const first = `${JSON.stringify(box[at])} on the box, ${JSON.stringify(hub[at])} at the hub`;
+  return `${box.length} events on the box, ${hub.length} at the hub, the first other one: ${first}`;
 }
 
 function withStore<T>(dataDir: string, use: (store: Database.Database) => T): T {
