@@ -49,8 +49,8 @@ export async function createWorld() {
     agentDir,
     service: (name: string) => services.get(name),
 
-    /** Starts the hub, on the same addresses as before if it was there before. */
-    async startHub() {
+    /** Starts the hub with further flags, on the same addresses as before if it was there before. */
+    async startHub(more: readonly string[] = []) {
       const dataDir = join(folder, 'hub');
       const listen = [
         '--api-listen',
@@ -60,7 +60,10 @@ export async function createWorld() {
       ];
       mkdirSync(dataDir, { recursive: true });
       rmSync(join(dataDir, 'addresses.json'), { force: true });
-      services.set('hub', startService(['hub', '--data-dir', dataDir, ...listen], join(folder, 'hub.log')));
+      services.set(
+        'hub',
+        startService(['hub', '--data-dir', dataDir, ...listen, ...more], join(folder, 'hub.log')),
+      );
       addresses = await waitFor('the hub', () => {
         return JSON.parse(readFileSync(join(dataDir, 'addresses.json'), 'utf8')) as {
           api: string;

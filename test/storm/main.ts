@@ -1,21 +1,26 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../shared/base/errors.ts';
 import { createWorld } from '../e2e/world.ts';
+import { BROKERS } from './parts.ts';
 import { raiseStorm } from './storm.ts';
 
 /**
- * `npm run storm -- --minutes M [--seed S]`: kills hub and agent over and over. The exit code is 1 where something
+ * `npm run storm -- --minutes M [--seed S] [--broker mosquitto]`: kills hub, broker and agent over and over. The exit code is 1 where something
  * was lost, doubled or restarted.
  */
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
+    broker: { type: 'string', default: 'embedded' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
   },
 });
 const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-if (!(minutes > 0) || !Number.isInteger(seed)) {
-  process.stderr.write('storm: --minutes takes a number above 0, --seed an integer\n');
+const broker = BROKERS.find((known) => known === values.broker);
+if (!(minutes > 0) || !Number.isInteger(seed) || broker === undefined) {
+  process.stderr.write(
+    `storm: --minutes takes a number above 0, --seed an integer, --broker ${BROKERS.join(' or ')}\n`,
+  );
   process.exit(2);
 }
 
@@ -35,7 +40,7 @@ const progress = (line: string) => {
   process.stderr.write(`storm: ${String(seconds).padStart(4)} s  ${line}\n`);
 };
 try {
-  const { counts, problems } = await raiseStorm({ world, seconds: minutes * 60, seed, progress });
+  const { counts, problems } = await raiseStorm({ world, broker, seconds: minutes * 60, seed, progress });
   const said = Object.entries(counts).map(([what, times]) => `${what} ${times}`);
   for (const problem of problems) process.stdout.write(`${problem}\n`);
   process.stdout.write(`seed ${seed}, ${minutes} minutes: ${said.join(', ')}; ${problems.length} problems\n`);

@@ -23,13 +23,11 @@ export interface Operator {
   read(machine: string): Promise<VirtualMachine>;
   /** What is wrong with what the hub has stored of a machine, as sentences. */
   check(machine: VirtualMachine): string[];
-  readonly counts: { granted: number; unanswered: number };
 }
 
 /** @param api the API's `HOST:PORT` as it is now */
 export function createOperator(api: () => string): Operator {
   const wishes = new Map<string, Wish>();
-  const counts = { granted: 0, unanswered: 0 };
 
   async function call<T>(machine: string, init: RequestInit = {}): Promise<T> {
     const signal = AbortSignal.timeout(DEADLINE_MS);
@@ -48,17 +46,14 @@ export function createOperator(api: () => string): Operator {
         body: JSON.stringify({ spec }),
       });
       wishes.set(key, { granted: value, unanswered: [] });
-      counts.granted += 1;
       return true;
     } catch {
       wishes.set(key, { granted, unanswered: [...unanswered, value] });
-      counts.unanswered += 1;
       return false;
     }
   }
 
   return {
-    counts,
     setGrace: (machine, seconds) =>
       ask(machine, 'grace', seconds, { template: { spec: { terminationGracePeriodSeconds: seconds } } }),
     setStrategy: (machine, runStrategy) => ask(machine, 'strategy', runStrategy, { runStrategy }),
