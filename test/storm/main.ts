@@ -24,6 +24,7 @@ if (!(minutes > 0) || !Number.isInteger(seed) || broker === undefined) {
   process.exit(2);
 }
 
+const MACHINES = 8;
 const startedAtMs = performance.now();
 const world = await createWorld();
 
@@ -40,7 +41,14 @@ const progress = (line: string) => {
   process.stderr.write(`storm: ${String(seconds).padStart(4)} s  ${line}\n`);
 };
 try {
-  const { counts, problems } = await raiseStorm({ world, broker, seconds: minutes * 60, seed, progress });
+  const { counts, problems } = await raiseStorm({
+    world,
+    broker,
+    seconds: minutes * 60,
+    machines: MACHINES,
+    seed,
+    progress,
+  });
   const said = Object.entries(counts).map(([what, times]) => `${what} ${times}`);
   for (const problem of problems) process.stdout.write(`${problem}\n`);
   process.stdout.write(`seed ${seed}, ${minutes} minutes: ${said.join(', ')}; ${problems.length} problems\n`);

@@ -1,4 +1,6 @@
+import { createLocalClient } from '../../agent/local/client.ts';
 import type { World } from '../e2e/world.ts';
+import { waitFor } from '../tools/wait-for.ts';
 import { createMosquitto } from './mosquitto.ts';
 
 /** A process of the fleet that can be killed and started again at any time. */
@@ -21,6 +23,7 @@ export async function createParts(
   const mosquitto = broker === 'mosquitto' ? await createMosquitto(world.folder) : undefined;
   const hubFlags = mosquitto === undefined ? [] : ['--broker', mosquitto.url];
   const agentFlags = ['--local-images', kernels, '--keepalive', '20'];
+  const door = createLocalClient(world.agentDir(device));
   const hub: Part = {
     name: 'hub',
     kill: () => world.end('hub', 'SIGKILL'),
@@ -29,7 +32,10 @@ export async function createParts(
   const agent: Part = {
     name: 'agent',
     kill: () => world.end(device, 'SIGKILL'),
-    start: async () => world.startAgent(device, agentFlags),
+    async start() {
+      world.startAgent(device, agentFlags);
+      await waitFor('the agent', async () => door.status());
+    },
   };
   if (mosquitto === undefined) return [hub, agent];
   return [{ name: 'broker', kill: () => mosquitto.kill(), start: async () => mosquitto.start() }, hub, agent];

@@ -19,11 +19,12 @@ import { watchProcesses } from './process-watch.ts';
 const DEVICE = 'edge-1';
 const VICTIM = 'victim';
 const SWITCHED = 'switched';
-const STEADY = 8;
 
+/** The part of all starts that are let to come to their end. */
+const LIVES = 0.7;
 const BOOT_LIMIT_MS = 180_000;
-/** The longest pause of an agent before another try, and what is to be sent and done then. */
-const CALM_LIMIT_MS = 90_000;
+/** The longest that an agent waits for an answer from a hub that was killed, and what is to be done then. */
+const CALM_LIMIT_MS = 120_000;
 /** Between one thing that happens and the next, for each of those that make them happen. */
 const PAUSES_MS = {
   kill: { shortest: 200, longest: 8_000 },
@@ -37,6 +38,8 @@ export interface StormOptions {
   readonly world: World;
   readonly broker: BrokerName;
   readonly seconds: number;
+  /** How many machines there are that nobody touches. */
+  readonly machines: number;
   /** Decides what happens when; how far the processes have got then is the machine's. */
   readonly seed: number;
   readonly progress: (line: string) => void;
@@ -50,7 +53,8 @@ export interface Outcome {
 }
 
 /** Kills hub, broker and agent over and over while people work and machines fall over, and looks at what is left. */
-export async function raiseStorm({ world, broker, seconds, seed, progress }: StormOptions): Promise<Outcome> {
+export async function raiseStorm(options: StormOptions): Promise<Outcome> {
+  const { world, broker, seconds, seed, progress } = options;
   const kernels = join(world.folder, 'kernels');
   copyKernel(kernels);
   const parts = await createParts(world, DEVICE, broker, kernels);
@@ -63,8 +67,8 @@ export async function raiseStorm({ world, broker, seconds, seed, progress }: Sto
     for (const part of parts) await part.start();
     await keepJournal(world.agentDir(DEVICE));
     await waitFor('the link', async () => (await door.status()).link.state === 'up');
-    progress(`waiting for ${STEADY} guests`);
-    const steady = await bootMachines(world, kernels);
+    progress(`waiting for ${options.machines} guests`);
+    const steady = await bootMachines(world, kernels, options.machines);
     const victimUid = (await operator.read(VICTIM)).metadata.uid ?? '';
     const names = { steady: [...steady.keys()], switched: SWITCHED, victim: VICTIM };
     const hands = createHands({ door, operator, ...names, count });
@@ -88,8 +92,9 @@ export async function raiseStorm({ world, broker, seconds, seed, progress }: Sto
       await part.kill();
       count(`${part.name} killed`);
       await sleep(pauseMs('down', fraction()));
-      // Not waited for: it may be killed before it is up, and then it is the next that has to be.
-      part.start().catch((error: unknown) => progress(`${part.name}: ${String(error)}`));
+      const up = part.start().catch((error: unknown) => progress(`${part.name}: ${String(error)}`));
+      // Otherwise it is killed in the middle of its start, and it is the next that has to be up.
+      if (fraction() < LIVES) await up;
     };
     await Promise.all([
       keepOn('edit', 1, (fraction) => hands.edit(fraction)),
@@ -118,8 +123,8 @@ export async function raiseStorm({ world, broker, seconds, seed, progress }: Sto
 }
 
 /** Creates the machines and waits until all run and the guests are up; the uids of those to be left alone, by name. */
-async function bootMachines(world: World, kernels: string): Promise<Map<string, string>> {
-  const names = Array.from({ length: STEADY }, (_, index) => `steady-${index + 1}`);
+async function bootMachines(world: World, kernels: string, count: number): Promise<Map<string, string>> {
+  const names = Array.from({ length: count }, (_, index) => `steady-${index + 1}`);
   for (const name of names) await apply(world, compileSmallMachine(name, DEVICE, kernels));
   for (const name of [VICTIM, SWITCHED]) await apply(world, compileIdleMachine(name, DEVICE));
   const door = createLocalClient(world.agentDir(DEVICE));
@@ -128,7 +133,7 @@ async function bootMachines(world: World, kernels: string): Promise<Map<string, 
     async () => {
       const { machines } = await door.status();
       const running = machines.filter(({ state }) => state === 'Running');
-      if (running.length < STEADY + 2) return undefined;
+      if (running.length < count + 2) return undefined;
       const steady = running.filter(({ name }) => names.includes(name));
       const areUp = steady.every(({ uid }) => world.console(DEVICE, uid).includes(READY_LINE));
       return areUp && new Map(steady.map(({ name, uid }) => [name, uid]));
