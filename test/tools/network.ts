@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createGate } from './gate.ts';
 import type { Namespace } from './namespace.ts';
 import { createNamespace } from './namespace.ts';
 import { createSeededFractions } from './seeded-random.ts';
@@ -65,21 +64,7 @@ export async function createNetwork(hubAddress: () => string, seed: number): Pro
 async function openGate(namespace: Namespace, hubAddress: () => string) {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-gate-'));
   const path = join(folder, 'gate.sock');
-  const sockets = new Set<Socket>();
-  const keep = (socket: Socket) => {
-    sockets.add(socket.on('error', () => {}));
-    return socket.on('close', () => sockets.delete(socket));
-  };
-  const server = createServer((box) => {
-    const [host = '', port] = hubAddress().split(':');
-    const hub = keep(connect(Number(port), host));
-    keep(box).pipe(hub).pipe(box);
-    box.on('close', () => hub.destroy());
-    hub.on('close', () => box.destroy());
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(path, resolve);
-  });
+  const gate = await createGate(hubAddress, path);
   const listen = `TCP4-LISTEN:${HUB_PORT},reuseaddr,fork`;
   const [command = '', ...args] = [...namespace.within, 'socat', listen, `UNIX-CONNECT:${path}`];
   const porter = spawn(command, args, { stdio: ['ignore', 'ignore', 'ignore'] });
@@ -87,10 +72,7 @@ async function openGate(namespace: Namespace, hubAddress: () => string) {
     async close() {
       await endProcess(porter);
       // The porter's children, one for each connection, end with their connections.
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
+      await gate.close();
       rmSync(folder, { recursive: true });
     },
   };
