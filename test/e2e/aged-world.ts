@@ -23,6 +23,8 @@ import { createGate } from '../tools/gate.ts';
 import { qemusBelow } from '../tools/processes.ts';
 import { waitFor } from '../tools/wait-for.ts';
 
+const KEPT_MS = 7 * 24 * 3_600_000;
+
 export type AgedWorld = Awaited<ReturnType<typeof createAgedWorld>>;
 
 /**
@@ -40,7 +42,12 @@ export async function createAgedWorld(device: string) {
   const [random, log, bootId] = [createRandom(), createLogRecorder(), readBootId()];
 
   const hub = createHub(
-    { version: '0.1.0', apiListen: { host: '127.0.0.1', port: 0 }, eventRetentionMs: 7 * 24 * 3_600_000 },
+    {
+      version: '0.1.0',
+      apiListen: { host: '127.0.0.1', port: 0 },
+      eventRetentionMs: KEPT_MS,
+      timelineRetentionMs: KEPT_MS,
+    },
     {
       store: await createHubStore(join(folder, 'hub.db')),
       broker: createEmbeddedBroker({ host: '127.0.0.1', port: 0 }, log),
