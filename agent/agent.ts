@@ -1,10 +1,12 @@
 import { canonicalJson } from '../shared/base/canonical-json.ts';
 import { messageOf } from '../shared/base/errors.ts';
+import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
 import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
 import type { Box } from './plan/plan.ts';
+import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
 import type { LocalDoor } from './local/door.ts';
 import { createLocalDoor } from './local/door.ts';
@@ -78,6 +80,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       void reportFacts().catch(warnOfFacts);
     },
   });
+  const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
   const door = createLocalDoor({ device, version, store, machines, clock, session, loop, happening });
 
   function carryOut(body: RequestBody): string {
@@ -88,6 +91,12 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
         door.restart(body.machine, body.reason);
         return `the machine is being restarted`;
     }
+  }
+
+  function reportClockSet(fromMs: number): void {
+    const message = `the clock of the box was set from ${formatTime(fromMs)} to ${formatTime(clock.now())}`;
+    store.appendEvent({ kind: 'event', type: 'Normal', reason: 'ClockSet', message }, happening());
+    session.wake();
   }
 
   async function findAccelerator(): Promise<void> {
@@ -163,6 +172,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       tellLoss();
       machines.onChange(() => loop.wake());
       images.onChange(() => loop.wake());
+      clockWatch.start();
       session.start();
       loop.wake();
       void keepFindingAccelerator().then(keepReportingFacts);
@@ -172,6 +182,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       stopped = true;
       cancelFacts();
       cancelProbe();
+      clockWatch.stop();
       await loop.stop();
       await session.stop();
       await images.close();

@@ -89,13 +89,14 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
     });
   }
 
-  const forgetWhoIsThere = () => store.transaction((tables) => forgetPresence(tables, clock.now()));
+  const forgetWhoIsThere = (reason: 'HubStarted' | 'BrokerLost') =>
+    store.transaction((tables) => forgetPresence(tables, reason, clock.now()));
 
   /** The broker lives on without the hub, and so do devices' connections to it: they are asked for a hello. */
   const watch: BrokerWatch = {
     ready: () => sessions.callRoll(),
     lost() {
-      forgetWhoIsThere()
+      forgetWhoIsThere('BrokerLost')
         .then((devices) => devices.forEach((device) => reconciler.deviceChanged(device)))
         .catch((error: unknown) => {
           log.warn({ error: messageOf(error) }, 'that no device is heard could not be stored');
@@ -105,7 +106,7 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
 
   return {
     async start() {
-      await forgetWhoIsThere();
+      await forgetWhoIsThere('HubStarted');
       const { address: apiAddress } = await api.listen(apiListen);
       await reconciler.start();
       projector.wake();

@@ -135,7 +135,7 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
           throw new EffectError('HeldOnBox', machine, message);
         }
         requireRunning(machine, found.row);
-        const event = ['RestartRequested', `a restart was asked for at the hub: ${reason}`] as const;
+        const event = ['HubOrder', `restart was ordered at the hub: ${reason}`] as const;
         apply(found, 'restart', { atMs: clock.now(), reason }, event);
       });
       loop.wake();

@@ -4,7 +4,7 @@ import type { DeviceRow, Tables } from '../ports.ts';
 const SILENT_MS = 70 * 60_000;
 
 /** Marks the devices as unknown that count as connected and have been silent for too long; the result is their names. */
-export async function markSilent({ devices, streams }: Tables, nowMs: number): Promise<string[]> {
+export async function markSilent({ devices, streams, timeline }: Tables, nowMs: number): Promise<string[]> {
   const connected = (await devices.list()).filter(({ presence }) => presence === 'connected');
   const silent: DeviceRow[] = [];
   for (const row of connected) {
@@ -13,6 +13,19 @@ export async function markSilent({ devices, streams }: Tables, nowMs: number): P
   }
   await devices.putMany(
     silent.map((row) => ({ ...row, presence: 'unknown', presenceSinceMs: nowMs - SILENT_MS })),
+  );
+  const message = `nothing was heard for ${SILENT_MS / 60_000} minutes: whether the link is up is unknown`;
+  await timeline.append(
+    silent.map(({ name, epoch }) => ({
+      device: name,
+      kind: 'link',
+      type: 'Warning',
+      reason: 'Silent',
+      message,
+      happenedAtMs: nowMs,
+      learnedAtMs: nowMs,
+      epoch,
+    })),
   );
   return silent.map(({ name }) => name);
 }

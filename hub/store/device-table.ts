@@ -1,17 +1,21 @@
 import type { DeviceRow, DeviceTable } from '../ports.ts';
 import type { Database, StoredDevice } from './schema.ts';
 
+/** How many rows one statement writes: each takes two of the 32,766 parameters that SQLite allows. */
+const ROWS_AT_ONCE = 1_000;
+
 export function createDeviceTable(database: Database): DeviceTable {
   async function putMany(rows: readonly DeviceRow[]): Promise<void> {
-    if (rows.length === 0) return;
-    const stored = rows.map((row) => ({ name: row.name, session: JSON.stringify(row) }));
-    await database
-      .insertInto('devices')
-      .values(stored)
-      .onConflict((conflict) =>
-        conflict.column('name').doUpdateSet((given) => ({ session: given.ref('excluded.session') })),
-      )
-      .execute();
+    for (let start = 0; start < rows.length; start += ROWS_AT_ONCE) {
+      const some = rows.slice(start, start + ROWS_AT_ONCE);
+      await database
+        .insertInto('devices')
+        .values(some.map((row) => ({ name: row.name, session: JSON.stringify(row) })))
+        .onConflict((conflict) =>
+          conflict.column('name').doUpdateSet((given) => ({ session: given.ref('excluded.session') })),
+        )
+        .execute();
+    }
   }
 
   return {

@@ -228,6 +228,12 @@ test('machines are kept by uid and found by device', async () => {
   });
 });
 
+test('the devices of a large fleet are written at once', async () => {
+  const rows = Array.from({ length: 20_000 }, (_, index) => ({ ...device, name: `edge-${index}` }));
+  await store.transaction(({ devices }) => devices.putMany(rows));
+  expect(await store.transaction(async ({ devices }) => (await devices.list()).length)).toBe(20_000);
+});
+
 test('devices are kept by name', async () => {
   await store.transaction(async ({ devices }) => {
     await devices.put(device);

@@ -44,6 +44,7 @@ export async function createWorld() {
 
   const world = {
     folder,
+    kubeconfig,
     images,
     checksum,
     agentDir,
@@ -111,7 +112,8 @@ export async function createWorld() {
       expect(stderr + stdout, `kubectl ${args.join(' ')}`).toSatisfy(() => code === 0);
       return stdout;
     },
-    tryKubectl: (args: readonly string[], stdin = '') => kubectl(kubeconfig, args, { stdin }),
+    tryKubectl: (args: readonly string[], stdin = '', env: Record<string, string> = {}) =>
+      kubectl(kubeconfig, args, { stdin, env }),
 
     async get<T>(...args: string[]) {
       return JSON.parse(await world.kubectl('get', ...args, '-o', 'json')) as T;

@@ -21,26 +21,31 @@ export interface Running {
   readonly finished: Promise<Finished>;
 }
 
+interface KubectlOptions {
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs the real `kubectl` to its end. */
 export function kubectl(
   kubeconfigPath: string,
   args: readonly string[],
-  { stdin = '' }: { readonly stdin?: string } = {},
+  options: KubectlOptions = {},
 ): Promise<Finished> {
-  return startKubectl(kubeconfigPath, args, { stdin }).finished;
+  return startKubectl(kubeconfigPath, args, options).finished;
 }
 
 /** Starts the real `kubectl`, for commands that go on; killed after a minute. */
 export function startKubectl(
   kubeconfigPath: string,
   args: readonly string[],
-  { stdin = '' }: { readonly stdin?: string } = {},
+  { stdin = '', env = {} }: KubectlOptions = {},
 ): Running {
   if (!existsSync(KUBECTL)) throw new Error(`${KUBECTL} is not there: run bin/setup`);
   // A home of its own: kubectl caches discovery by address, and addresses come again.
   const home = mkdtempSync(join(tmpdir(), 'holdfast-kubectl-'));
   const child = spawn(KUBECTL, args, {
-    env: { HOME: home, KUBECONFIG: kubeconfigPath, PATH: '/usr/bin:/bin' },
+    env: { HOME: home, KUBECONFIG: kubeconfigPath, PATH: '/usr/bin:/bin', ...env },
     timeout: DEADLINE_MS,
   });
   let stdout = '';

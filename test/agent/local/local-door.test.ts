@@ -200,8 +200,8 @@ describe('an order', () => {
     expect(store.machines()[0]?.memory).toMatchObject({ restarting: true });
     expect(store.reportsAfter(0, 2 ** 20).map(({ body }) => body)).toMatchObject([
       {
-        reason: 'RestartRequested',
-        message: 'a restart was asked for at the hub: asked for through the API',
+        reason: 'HubOrder',
+        message: 'restart was ordered at the hub: asked for through the API',
       },
     ]);
     put({ runStrategy: 'Always' }, { reported });
