@@ -20,6 +20,8 @@ const DEVICE = 'edge-1';
 const VICTIM = 'victim';
 const SWITCHED = 'switched';
 
+/** The part of all kills that come just after an order on the box. */
+const AIMED = 0.6;
 /** The part of all starts that are let to come to their end. */
 const LIVES = 0.7;
 const BOOT_LIMIT_MS = 180_000;
@@ -29,6 +31,7 @@ const CALM_LIMIT_MS = 120_000;
 const PAUSES_MS = {
   kill: { shortest: 200, longest: 8_000 },
   down: { shortest: 0, longest: 2_000 },
+  aim: { shortest: 0, longest: 60 },
   edit: { shortest: 200, longest: 1_500 },
   order: { shortest: 300, longest: 2_000 },
   crash: { shortest: 500, longest: 3_000 },
@@ -89,6 +92,11 @@ export async function raiseStorm(options: StormOptions): Promise<Outcome> {
       }
     };
     const killAndStart = (part: Part) => async (fraction: () => number) => {
+      // What is on its way is what can be lost: something often is.
+      if (fraction() < AIMED) {
+        await hands.order(fraction);
+        await sleep(pauseMs('aim', fraction()));
+      }
       await part.kill();
       count(`${part.name} killed`);
       await sleep(pauseMs('down', fraction()));
