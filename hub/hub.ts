@@ -50,6 +50,7 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
     random,
     log,
     publishDesired: (device) => sessions.publishDesired(device),
+    askAll: (device) => sessions.askAll(device),
   });
   const sessions = createSessions({
     store,

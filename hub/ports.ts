@@ -80,6 +80,19 @@ export interface MachineRow {
   /** The newest report of it, and when it came in by the hub's clock (milliseconds). */
   readonly status?: MachineStatus;
   readonly reportedAtMs?: number;
+  /** The store of the device's agent that the report came from: two boxes of one name have one each. */
+  readonly reportedEpoch?: string;
+  readonly heldBack?: HeldBack;
+}
+
+/**
+ * Why a machine is left out of its device's desired document while its object is of this generation: what the device
+ * said of it can't be brought together with what this hub has.
+ */
+export interface HeldBack {
+  /** `Gone`: the device held it and does not any more. `Unreadable`: what it holds can't be read here. */
+  readonly reason: 'Gone' | 'Unreadable';
+  readonly generation: number;
 }
 
 export interface MachineTable {
@@ -89,11 +102,17 @@ export interface MachineTable {
   remove(uid: string): Promise<void>;
 }
 
-/** A box that has said hello as a device: more than one at a time means that two have its name. */
+/** A boot of a box, with one store, that has said hello as a device. */
 export interface BootSeen extends BoxIdentity {
   readonly bootId: string;
   readonly epoch: string;
+  /** Its newest connection, and when it said hello on it. */
+  readonly connection: number;
   readonly heardAtMs: number;
+  /** The report up to which its store's had been committed when another boot said hello. */
+  readonly committed?: number;
+  /** It was asked to make a new epoch. */
+  readonly renewed?: boolean;
 }
 
 /** The session of a device: what it last said of itself, and where its desired document stands. */
@@ -108,6 +127,8 @@ export interface DeviceRow {
   /** The newest desired document made for it: generation 0 and '' before the first. */
   readonly generation: number;
   readonly desiredHash: string;
+  /** The last few that were made: a device that holds another under one of their numbers has it from a hub that is lost. */
+  readonly made?: readonly { readonly generation: number; readonly hash: string }[];
   /** The generation that the device last said it holds, and what it could not take of it. */
   readonly heldGeneration: number;
   readonly problems: readonly string[];
@@ -117,10 +138,13 @@ export interface DeviceRow {
   readonly clockAheadMs: number;
   /** The device knows more than this hub and has not told all of it yet: until then it is sent no desired document. */
   readonly untold: boolean;
+  /** It has told it since, and that is yet to be brought together with what this hub has. */
+  readonly toldAll?: boolean;
   /** The boxes that said hello by this name, the newest first. */
   readonly boots: readonly BootSeen[];
-  /** How often one of these came back after another had been heard. */
+  /** How often one of these came back after another had been heard, and when one last did. */
   readonly returns: number;
+  readonly returnedAtMs?: number | undefined;
   /** Since when two boxes are known to have this name. */
   readonly duplicateSinceMs?: number | undefined;
   /** Why the device is not taken in, where it is not. */
@@ -167,16 +191,23 @@ export interface StreamTable {
   removeDevice(device: string): Promise<void>;
 }
 
-/** What a device said that it holds, kept until it has said all of it. */
+/** What a device said that it holds, kept until it is brought together with what this hub has. */
 export interface HeldEntry {
   readonly device: string;
   readonly uid: string;
+  /** Its entry in the device's desired document, unchecked. */
   readonly entry: Readonly<Record<string, unknown>>;
+  readonly status?: MachineStatus;
+  readonly heardAtMs: number;
+  /** The store of the device's agent that it came from. */
+  readonly epoch: string;
 }
 
 export interface HeldTable {
+  get(device: string, uid: string): Promise<HeldEntry | undefined>;
   put(entry: HeldEntry): Promise<void>;
   list(device: string): Promise<HeldEntry[]>;
+  remove(device: string, uid: string): Promise<void>;
   removeDevice(device: string): Promise<void>;
 }
 

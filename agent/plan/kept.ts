@@ -1,13 +1,10 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
-import type { MachineIdentity } from '../../shared/model/machine.ts';
+import type { FoundMachine } from '../../shared/model/machine.ts';
 import type { KeptMachine, MachineRow, ObservedMachine } from '../ports.ts';
 import { EMPTY_MEMORY, forget } from './memory.ts';
 import type { MachinePlan } from './plan.ts';
 
 /** What outlives the agent's store: it lies beside each machine's disks, and a lost store is made again from it. */
-
-/** Takes the place of a description where the machine's folder is all that is known of it. */
-type FoundMachine = MachineIdentity & { readonly found: true };
 
 export function isFound(entry: unknown): boolean {
   return typeof entry === 'object' && entry !== null && 'found' in entry && entry.found === true;

@@ -207,7 +207,11 @@ export function createSession({
         current.outbox = createOutbox(store, clock);
         return sayHelloIn(answer.delayMs * (1 + random.fraction() / 4));
       case 'renew':
-        store.renewEpoch();
+        // What is committed already must not be numbered, and told, once more.
+        store.transaction(() => {
+          store.acknowledge(answer.sequence ?? 0);
+          store.renewEpoch();
+        });
         log.warn({ reason: answer.message }, 'the hub asked for a new epoch');
         return retry(answer.message);
       case 'refused':

@@ -1,3 +1,4 @@
+import { formatSeconds } from '../../shared/base/time.ts';
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
 import { groupKindOf } from '../../shared/model/kind.ts';
 import { namespaceKind } from '../../shared/model/namespace.ts';
@@ -5,7 +6,7 @@ import { dnsLabel } from '../../shared/model/schema.ts';
 import type { Clock, Random } from '../../shared/ports.ts';
 import type { ObjectTable, Store } from '../ports.ts';
 import { conflict, forbidden, invalid, notFound } from './errors.ts';
-import { isDeleting, newMetadata } from './metadata.ts';
+import { isDeleting } from './metadata.ts';
 
 /** All that is particular to namespaces: the one kind that others live in. */
 
@@ -16,13 +17,21 @@ const INITIAL = ['default', 'kube-system'];
 /** Makes the namespaces that every client takes to be there. */
 export async function ensureNamespaces(store: Store, clock: Clock, random: Random): Promise<void> {
   await store.transaction(async ({ objects }) => {
-    for (const name of INITIAL) {
-      const key = { kind: NAMESPACE, namespace: '', name };
-      if ((await objects.get(key)) !== undefined) continue;
-      const metadata = newMetadata({ name }, { clock, random });
-      await objects.put(key, completeNamespace({ apiVersion: 'v1', kind: 'Namespace', metadata }));
-    }
+    for (const name of INITIAL)
+      await ensureNamespace(objects, name, { uid: random.uuid(), nowMs: clock.now() });
   });
+}
+
+/** Makes a namespace where there is none of its name. */
+export async function ensureNamespace(
+  objects: ObjectTable,
+  name: string,
+  { uid, nowMs }: { readonly uid: string; readonly nowMs: number },
+): Promise<void> {
+  const key = { kind: NAMESPACE, namespace: '', name };
+  if ((await objects.get(key)) !== undefined) return;
+  const metadata = { name, uid, generation: 1, creationTimestamp: formatSeconds(nowMs) };
+  await objects.put(key, completeNamespace({ apiVersion: 'v1', kind: 'Namespace', metadata }));
 }
 
 /**

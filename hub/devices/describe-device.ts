@@ -3,15 +3,24 @@ import type { DeviceStatus } from '../../shared/model/device.ts';
 import type { ConditionDraft } from '../machines/conditions.ts';
 import { settleConditions } from '../machines/conditions.ts';
 import { countOverrides, describeOverrides } from '../machines/override.ts';
-import type { DeviceRow, MachineRow } from '../ports.ts';
+import type { BootSeen, DeviceRow, MachineRow } from '../ports.ts';
 
+/** By which an operator says that of two boxes of this name only one is left. */
+export const ONE_BOX_ANNOTATION = 'holdfast.dev/one-box';
+
+/** For how long after it was heard a box is shown as one of two. */
+const SHOWN_MS = 24 * 3_600_000;
 const LAST_RECEIVED_STEP_MS = 30_000;
 /** A clock that is further off than this is worth a look; less is the time that messages take. */
 const CLOCK_TOLERANCE_MS = 30_000;
 
-/** What the hub knows of a device, as its object's status; `heardAtMs` is when it was last heard. */
+/**
+ * What the hub knows of a device, as its object's status; `leftAlone` says which of the machines that it holds could
+ * not be taken in, `heardAtMs` is when it was last heard.
+ */
 export function describeDevice(
   row: DeviceRow,
+  leftAlone: readonly string[],
   machines: readonly MachineRow[],
   heardAtMs: number | undefined,
   before: DeviceStatus | undefined,
@@ -20,7 +29,7 @@ export function describeDevice(
   const drafts = [
     describeConnected(row),
     describeApplied(row),
-    ...describeTroubles(row),
+    ...describeTroubles(row, leftAlone, nowMs),
     ...describeOverrides(machines),
   ];
   return {
@@ -54,25 +63,30 @@ function describeLastReceived(
   };
 }
 
-function describeTroubles(row: DeviceRow): ConditionDraft[] {
+function describeTroubles(row: DeviceRow, leftAlone: readonly string[], nowMs: number): ConditionDraft[] {
   const { boots, duplicateSinceMs, clockAheadMs } = row;
   const drafts: ConditionDraft[] = [];
   const add = (type: string, reason: string, message: string) =>
     drafts.push({ type, status: 'True', reason, message });
   if (duplicateSinceMs !== undefined) {
-    const boxes = boots.map(
-      ({ hostname, serial, addresses, bootId, heardAtMs }) =>
-        `${hostname} (${[serial, ...addresses, `boot ${bootId}`].filter(Boolean).join(', ')}), heard at ${formatTime(heardAtMs)}`,
-    );
-    const message = `two boxes have this name, and take the link from each other: ${boxes.join('; ')}. Give one another name, or switch it off`;
+    const shown = boots.filter(({ renewed, heardAtMs }) => renewed !== true && nowMs - heardAtMs < SHOWN_MS);
+    const message =
+      `two boxes have this name, and take the link from each other: ${shown.map(describeBox).join('; ')}. Give one ` +
+      `another name, or switch it off, and say so with the annotation ${ONE_BOX_ANNOTATION} here, or wait for a day`;
     add('DuplicateIdentity', 'TwoBoxes', message);
   }
+  if (leftAlone.length > 0) add('UnknownMachines', 'LeftAlone', leftAlone.join('; '));
   if (isClockOff(row)) {
     const direction = clockAheadMs > 0 ? 'ahead of' : 'behind';
     const message = `the device's clock is ${Math.round(Math.abs(clockAheadMs) / 1000)} s ${direction} the hub's`;
     add('ClockWrong', 'ClockWrong', message);
   }
   return drafts;
+}
+
+function describeBox({ hostname, serial, addresses, bootId, heardAtMs }: BootSeen): string {
+  const marks = [serial, ...addresses, `boot ${bootId}`].filter((mark) => mark !== undefined);
+  return `${hostname} (${marks.join(', ')}), heard at ${formatTime(heardAtMs)}`;
 }
 
 function describeConnected({ presence, presenceSinceMs, refusal }: DeviceRow): ConditionDraft {

@@ -1,6 +1,5 @@
 import { formatMicros, formatSeconds, formatTime } from '../../shared/base/time.ts';
 import type { Event, ObjectReference } from '../../shared/model/event.ts';
-import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { DeviceRow, ObjectTable, StoredTimelineEntry } from '../ports.ts';
 
 /** The object of an event of a device's history: named by its place there, so that it can't be there twice. */
@@ -34,13 +33,14 @@ export async function putEvent(objects: ObjectTable, entry: StoredTimelineEntry)
 }
 
 /**
- * Says that a device has a machine that the hub does not know, as after the hub was restored from a backup: someone
- * has to see to it, because nobody else will. Named by the machine, so that it is said once and not with each report.
+ * Says that a device has a machine that this hub could not take in: someone has to see to it, because nobody else
+ * will. Named by the machine, so that it is said once and not with each look at it.
  */
 export async function putUnknownMachine(
   objects: ObjectTable,
   row: DeviceRow,
-  { uid, namespace, name }: MachineStatus,
+  uid: string,
+  message: string,
   atMs: number,
 ): Promise<void> {
   const event: Event = {
@@ -55,7 +55,7 @@ export async function putUnknownMachine(
     involvedObject: referTo(row.name),
     type: 'Warning',
     reason: 'UnknownMachine',
-    message: `runs machine ${namespace}/${name} (${uid}), which this hub does not know; it was left alone`,
+    message,
     ...saidBy('holdfast-hub', row.name),
     ...happenedAt(atMs),
   };

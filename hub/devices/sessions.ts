@@ -26,6 +26,8 @@ import { takeReports } from './take-reports.ts';
 
 /** How long a device waits before it says again what there was no room for. */
 const LATER_MS = 5_000;
+/** How long one of two boxes of one name may take to follow the other on the link. */
+const TAKEOVER_MS = 10_000;
 
 /** Who has to look after what a device said. */
 export interface Heard {
@@ -42,6 +44,8 @@ export interface Sessions {
   receive(device: string, channel: DeviceChannel, payload: Uint8Array): void;
   /** Sends a device its newest desired document, if it is connected. */
   publishDesired(device: string): void;
+  /** Has a device that is connected tell all that it knows. */
+  askAll(device: string): void;
   /** Asks every device that may be there to say hello, spread over what the hub can take. */
   callRoll(): void;
   readonly ask: Requests['ask'];
@@ -69,6 +73,8 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
   });
   /** The devices that are there, to know how far a lost hub's have to be spread. */
   const connected = new Set<string>();
+  /** Ends of links that are waited with. */
+  const waiting = new Set<() => void>();
 
   const answer = (device: string, message: AckMessage) => courier.send(device, 'ack', message);
 
@@ -111,6 +117,7 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
       if (taken.device) heard.device(device);
       if (taken.machines) heard.machines(device);
       if (taken.events) heard.events();
+      if (taken.knowsMore) greetAgain(device, epoch, message.connection);
     };
   }
 
@@ -122,6 +129,23 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
       courier.forget(device);
       heard.device(device);
     };
+  }
+
+  /** One of two boxes that take the link from each other is gone only where the other does not follow. */
+  async function partLater(batch: Batch, device: string, gone: GoneMessage): Promise<() => void> {
+    if (batch.device(device)?.duplicateSinceMs === undefined) return part(batch, device, gone);
+    return () => {
+      const cancel = clock.after(TAKEOVER_MS, () => {
+        waiting.delete(cancel);
+        intake.add({ device, bytes: 0, take: (later) => part(later, device, gone) });
+      });
+      waiting.add(cancel);
+    };
+  }
+
+  /** Has a device say hello: the answer to that asks for all that it knows. */
+  function greetAgain(device: string, epoch: string, connection: number): void {
+    answer(device, { kind: 'later', epoch, connection, delayMs: 0 });
   }
 
   /** Asks for a message again, where there is no room for it. */
@@ -154,7 +178,7 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
         case 'gone': {
           const gone = decodeMessage(goneMessage, payload);
           if (!gone.ok) return refuse(formatCauses(gone.causes));
-          const take = (batch: Batch) => part(batch, device, gone.value);
+          const take = (batch: Batch) => partLater(batch, device, gone.value);
           // One that is lost is made up for: a device that is silent for too long counts as gone.
           if (!intake.add({ device, bytes, take })) log.warn({ device }, 'a last will was dropped');
           return;
@@ -185,8 +209,15 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
         });
     },
     publishDesired: (device) => courier.sendDesired(device),
+    askAll(device) {
+      store
+        .transaction(({ devices }) => devices.get(device))
+        .then((row) => row?.presence === 'connected' && greetAgain(device, row.epoch, row.connection))
+        .catch((error: unknown) => log.debug({ device, error: messageOf(error) }, 'a device was not asked'));
+    },
     ask: (device, body, options) => requests.ask(device, body, options),
     async settle() {
+      for (const cancel of waiting) cancel();
       requests.stop();
       await intake.settle();
       await courier.stop();

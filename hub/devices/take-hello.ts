@@ -3,6 +3,7 @@ import type { AckMessage, HelloMessage } from '../../shared/protocol/messages.ts
 import { chooseVersion, PROTOCOL } from '../../shared/protocol/version.ts';
 import type { DeviceRow, StreamRow } from '../ports.ts';
 import type { Batch } from './batch.ts';
+import { isToTell } from './is-to-tell.ts';
 import { clockAheadMs } from './device-clock.ts';
 import type { BootsSeen } from './see-boot.ts';
 import { seeBoot } from './see-boot.ts';
@@ -31,20 +32,27 @@ export function takeHello(batch: Batch, name: string, hello: HelloMessage, nowMs
   const before = batch.device(name);
   const stream = batch.stream(name, epoch);
   const acknowledged = Math.max(stream?.acknowledged ?? 0, hello.acknowledged);
-  const seen = seeBoot(before, hello, nowMs);
+  const newest = before?.boots[0];
+  const newestStream = newest === undefined ? undefined : batch.stream(name, newest.epoch);
+  const seen = seeBoot(before, hello, newestStream, nowMs);
   const copied = describeCopy(hello, seen, stream);
   if (copied !== undefined) {
-    if (before !== undefined) batch.putDevice({ ...before, ...seen.identity });
-    const answer = { kind: 'renew', epoch, connection, message: copied } as const;
+    if (before !== undefined) batch.putDevice({ ...before, ...noteRenewed(seen, hello) });
+    const sequence = Math.min(seen.committed ?? 0, hello.next - 1);
+    const answer = { kind: 'renew', epoch, connection, sequence, message: copied } as const;
     return { answer, changed: true, sendDesired: false, isDuplicate: true };
   }
   // A late hello says nothing of how the device is now. It is answered all the same: it may be of a store that was
   // set back, and what is committed and desired is true whoever asks.
-  const isOutdated = isOlder(hello, before);
+  const isOutdated = seen.isLate || isOlder(hello, before);
   const current =
     isOutdated && before !== undefined
       ? { ...before, ...seen.identity }
-      : { ...greet(name, hello, protocol, before, stream, nowMs), ...seen.identity };
+      : {
+          ...greet(name, hello, protocol, before, stream, nowMs),
+          ...seen.identity,
+          ...(isAlone(before, seen) && { untold: true, toldAll: false }),
+        };
   batch.putDevice(current);
   if (!isOutdated && (current.presence !== before?.presence || current.epoch !== before.epoch))
     noteConnected(batch, current, nowMs);
@@ -56,12 +64,25 @@ export function takeHello(batch: Batch, name: string, hello: HelloMessage, nowMs
       connection,
       protocol,
       sequence: acknowledged,
-      tellAll: current.untold,
+      tellAll: isToTell(current),
     },
     changed: !isOutdated && differs(before, current),
     isDuplicate: current.duplicateSinceMs !== undefined,
-    sendDesired: current.desiredHash !== '' && current.desiredHash !== hello.hash,
+    sendDesired: !current.untold && current.desiredHash !== '' && current.desiredHash !== hello.hash,
   };
+}
+
+/** The boots with that of a hello as one that was asked to leave its store's stream to another. */
+function noteRenewed({ identity }: BootsSeen, { sent, epoch }: HelloMessage): BootsSeen['identity'] {
+  const boots = identity.boots.map((boot) =>
+    boot.bootId === sent.bootId && boot.epoch === epoch ? { ...boot, renewed: true } : boot,
+  );
+  return { ...identity, boots };
+}
+
+/** Whether one of two boxes has gone: what is shown may be of that one, so the other is to tell all. */
+function isAlone(before: DeviceRow | undefined, { identity }: BootsSeen): boolean {
+  return before?.duplicateSinceMs !== undefined && identity.duplicateSinceMs === undefined;
 }
 
 /** Whether more changed than when the device was heard. */
@@ -124,9 +145,11 @@ function greet(
 ): DeviceRow {
   const { epoch, connection, generation, hash, agentVersion, sent } = hello;
   const isSame = before?.epoch === epoch && before.presence === 'connected';
+  const made = before?.made?.find((document) => document.generation === generation);
   const isAhead =
     generation > (before?.generation ?? 0) ||
-    (generation === before?.generation && generation > 0 && hash !== before.desiredHash);
+    (generation === before?.generation && generation > 0 && hash !== before.desiredHash) ||
+    (made !== undefined && made.hash !== hash);
   const knowsMore = isAhead || hello.acknowledged > (stream?.acknowledged ?? 0);
   const aheadMs = before?.boots[0]?.bootId === sent.bootId ? before.clockAheadMs : undefined;
   return {
@@ -140,12 +163,14 @@ function greet(
     generation: Math.max(before?.generation ?? 0, generation),
     // Without a document of that generation here, the next one is made above it.
     desiredHash: isAhead ? '' : (before?.desiredHash ?? ''),
+    ...(before?.made !== undefined && { made: before.made }),
     heldGeneration: generation,
     problems: before?.epoch === epoch ? before.problems : [],
     ...(before?.facts !== undefined && { facts: before.facts }),
     ...(before?.metrics !== undefined && { metrics: before.metrics }),
     clockAheadMs: clockAheadMs(aheadMs, sent, nowMs),
     untold: knowsMore || (before?.untold ?? false),
+    toldAll: !knowsMore && before?.toldAll === true,
     boots: [],
     returns: 0,
   };

@@ -1,12 +1,15 @@
 import type { Report, ReportMessage } from '../../shared/protocol/messages.ts';
-import type { StreamRow } from '../ports.ts';
+import type { DeviceRow, StreamRow } from '../ports.ts';
 import type { Batch } from './batch.ts';
 import { clockAheadMs, happenedAtMs } from './device-clock.ts';
+import { isToTell } from './is-to-tell.ts';
 import type { Changes } from './take-report.ts';
 import { takeReport } from './take-report.ts';
 
 export interface Taken extends Changes {
   readonly stream: StreamRow;
+  /** It turned out that the device knows more than this hub: it is to be asked for all of it. */
+  readonly knowsMore: boolean;
 }
 
 /**
@@ -21,7 +24,7 @@ export async function takeReports(
 ): Promise<Taken | undefined> {
   const stream = batch.stream(device, epoch);
   const row = batch.device(device);
-  if (stream === undefined || row === undefined) return undefined;
+  if (stream === undefined || row === undefined || !isNewest(row, epoch, sent.bootId)) return undefined;
   const aheadMs = clockAheadMs(row.clockAheadMs, sent, nowMs);
   const changes: Changes = { device: false, events: false, machines: false };
   let { acknowledged } = stream;
@@ -34,7 +37,14 @@ export async function takeReports(
   }
   const after: StreamRow = { ...stream, acknowledged, heardAtMs: nowMs };
   batch.putStream(after);
-  return { ...changes, stream: after };
+  const knowsMore = !isToTell(row) && isToTell(batch.device(device));
+  return { ...changes, stream: after, knowsMore };
+}
+
+/** Whether it was the last to say hello: one whose link another box has taken comes too late. */
+function isNewest({ boots: [newest] }: DeviceRow, epoch: string, bootId: string): boolean {
+  if (newest === undefined) return true;
+  return newest.epoch === epoch && newest.bootId === bootId && newest.renewed !== true;
 }
 
 function timesOf(report: Report, sent: ReportMessage['sent'], nowMs: number, aheadMs: number) {

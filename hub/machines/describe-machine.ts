@@ -4,6 +4,7 @@ import type { MachineState } from '../../shared/model/machine.ts';
 import type { InstancePhase, InstanceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import type { RunStrategy, VirtualMachineStatus } from '../../shared/model/virtual-machine.ts';
 import type { DeviceRow, MachineRow } from '../ports.ts';
+import { isHeldBack } from './desired.ts';
 import type { ConditionDraft } from './conditions.ts';
 import { settleConditions } from './conditions.ts';
 import { describeOverride } from './override.ts';
@@ -42,8 +43,9 @@ const PRINTABLE: Readonly<Record<MachineState, string>> = {
 };
 
 /** Whether the machine has a run, as far as is known: then there is an instance object of it. */
-export function hasInstance({ row, runStrategy, deleting }: Knowledge): boolean {
-  if (row === undefined) return false;
+export function hasInstance(known: Knowledge): boolean {
+  const { row, runStrategy, deleting } = known;
+  if (row === undefined || isGone(row, known)) return false;
   if (row.status !== undefined) return phaseOf(row.status.state) !== undefined;
   return (
     !deleting && (runStrategy === 'Always' || runStrategy === 'RerunOnFailure' || runStrategy === 'Once')
@@ -88,6 +90,18 @@ export function describeInstance(known: Knowledge, before: InstanceStatus | unde
   };
 }
 
+/** Whether its device held it and does not any more. */
+function isGone(row: MachineRow, { generation }: Knowledge): boolean {
+  return row.heldBack?.reason === 'Gone' && isHeldBack(row, generation);
+}
+
+function describeHeldBack({ device, heldBack }: MachineRow): string {
+  return heldBack?.reason === 'Gone'
+    ? `device ${device} held it once and does not any more, as if it had been deleted there since this hub's backup: ` +
+        'it is not made anew with empty disks unless its spec is changed; otherwise delete it'
+    : `what device ${device} holds of it can't be read by this hub: it goes on there as it is until its spec is changed`;
+}
+
 /** Why the device can't be heard, or undefined where it can. */
 function silence({ device, row }: Knowledge): string | undefined {
   if (row === undefined || device?.presence === 'connected') return undefined;
@@ -114,6 +128,8 @@ function describePrintable(known: Knowledge): string {
   if (deleting) return 'Terminating';
   if (row === undefined)
     return runStrategy === 'Halted' || runStrategy === 'Manual' ? 'Stopped' : 'ErrorUnschedulable';
+  // KubeVirt's word for disks that are not there.
+  if (isGone(row, known)) return 'ErrorPvcNotFound';
   if (silence(known) !== undefined) return 'Unknown';
   const { status } = row;
   if (status === undefined) return 'Provisioning';
@@ -126,6 +142,9 @@ function describeReady(known: Knowledge): ConditionDraft {
   const draft = { type: 'Ready' };
   if (row === undefined)
     return { ...draft, status: 'False', reason: 'Unschedulable', message: known.waiting };
+  if (isGone(row, known)) {
+    return { ...draft, status: 'False', reason: 'HeldBack', message: describeHeldBack(row) };
+  }
   const silent = silence(known);
   if (silent !== undefined)
     return { ...draft, status: 'Unknown', reason: 'DeviceNotConnected', message: silent };
@@ -147,11 +166,14 @@ function describeReady(known: Knowledge): ConditionDraft {
   };
 }
 
-function describeOthers({ row, elsewhere, runStrategy, released }: Knowledge): ConditionDraft[] {
+function describeOthers(known: Knowledge): ConditionDraft[] {
+  const { row, elsewhere, runStrategy, released } = known;
   const drafts: ConditionDraft[] = [];
   const add = (type: string, reason: string, text: string, is: 'True' | 'False' = 'True') =>
     drafts.push({ type, status: is, reason, message: text });
   if (elsewhere !== undefined) add('PlacedAsAsked', 'PlacedElsewhere', elsewhere, 'False');
+  if (row !== undefined && isHeldBack(row, known.generation))
+    add('HeldBack', row.heldBack?.reason ?? '', describeHeldBack(row));
   if (row?.status === undefined) return drafts;
   const { state, message, process, restartRequired } = row.status;
   if (state === 'Paused') add('Paused', 'Paused', message);

@@ -20,8 +20,10 @@ export function compileEntry(
   const identity = { uid, kind, namespace, name };
   if (row.removing) return { ...identity, removed: true, ...graceOf(object) };
   if (object === undefined) return undefined;
+  const generation = object.metadata.generation ?? 1;
+  if (isHeldBack(row, generation)) return undefined;
   const release = released === undefined ? {} : { releasedOverride: released };
-  const common = { ...identity, generation: object.metadata.generation ?? 1, ...release };
+  const common = { ...identity, generation, ...release };
   return object.kind === 'VirtualMachine'
     ? {
         ...common,
@@ -31,6 +33,11 @@ export function compileEntry(
       }
     : // An instance of its own is one run: nothing starts it again.
       { ...common, runStrategy: 'Once', dataVolumes: [], spec: object.spec };
+}
+
+/** Whether a machine whose object is of this generation is to be left as it is on its device. */
+export function isHeldBack({ heldBack }: MachineRow, generation: number): boolean {
+  return heldBack?.generation === generation;
 }
 
 function graceOf(object: MachineObject | undefined): Pick<RemovedMachine, 'terminationGracePeriodSeconds'> {

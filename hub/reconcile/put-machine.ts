@@ -1,3 +1,4 @@
+import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import type { Tables } from '../ports.ts';
@@ -9,4 +10,15 @@ export const FINALIZER = 'holdfast.dev/machine';
 export async function putMachine({ objects }: Tables, object: MachineObject): Promise<void> {
   const { namespace = '', name } = object.metadata;
   await objects.put(objectKey({ kind: object.kind, namespace, name }), object as unknown as ResourceObject);
+}
+
+/** The object with its device's label and the finalizer that keeps it until that device is done with it. */
+export function claim<T extends MachineObject>(object: T, device: string): T {
+  const { labels, finalizers } = object.metadata;
+  const metadata = {
+    ...object.metadata,
+    labels: { ...labels, [DEVICE_LABEL]: device },
+    finalizers: [...(finalizers ?? []).filter((one) => one !== FINALIZER), FINALIZER],
+  };
+  return { ...object, metadata };
 }

@@ -2,34 +2,45 @@ import type { Device } from '../../shared/model/device.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { DesiredDocument } from '../../shared/protocol/desired.ts';
 import { encodeDesired } from '../../shared/protocol/desired.ts';
-import { describeDevice } from '../devices/describe-device.ts';
+import { describeDevice, ONE_BOX_ANNOTATION } from '../devices/describe-device.ts';
 import { deviceKey, ensureDevice } from '../devices/ensure-device.ts';
 import { heldMachines } from '../devices/held-machines.ts';
+import { isToTell } from '../devices/is-to-tell.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { compileEntry } from '../machines/desired.ts';
 import type { Now } from '../machines/instance.ts';
 import { findRelease } from '../machines/override.ts';
 import type { DeviceRow, DocumentRow, MachineRow, Tables, TimelineEntry } from '../ports.ts';
+import { recoverDevice } from '../recover/recover-device.ts';
 import { objectKey } from './machine-key.ts';
 
+/** How many documents' hashes are remembered. */
+const MADE_KEPT = 8;
+
+/** There is a new document for it; it is to be asked for all that it knows; or neither. */
+type Outcome = 'made' | 'asks' | 'same';
+
 /**
- * Makes the device's desired document anew and its object's status; the result is whether the document is new.
- * A device whose object was deleted is forgotten, unless it is in use: then its object is made again.
+ * Makes the device's desired document anew and its object's status. A device whose object was deleted is forgotten,
+ * unless it is in use: then its object is made again.
  */
-export async function reconcileDevice(tables: Tables, name: string, { nowMs, uuid }: Now): Promise<boolean> {
-  const row = await tables.devices.get(name);
-  if (row === undefined) return false;
+export async function reconcileDevice(tables: Tables, name: string, { nowMs, uuid }: Now): Promise<Outcome> {
+  const found = await tables.devices.get(name);
+  if (found === undefined) return 'same';
+  const alone = await settleDuplicate(tables, found);
   const isDeleted = (await tables.objects.get(deviceKey(name))) === undefined;
-  if (isDeleted && row.presence !== 'connected' && (await heldMachines(tables, name)).length === 0) {
+  if (isDeleted && alone.presence !== 'connected' && (await heldMachines(tables, name)).length === 0) {
     await forgetDevice(tables, name);
-    return false;
+    return 'same';
   }
   await ensureDevice(tables.objects, name, { uid: uuid(), nowMs });
+  const leftAlone = isToTell(alone) ? [] : await recoverDevice(tables, alone, { nowMs, uuid });
+  const row = await settleTold(tables, alone);
   const object = (await tables.objects.get(deviceKey(name))) as Device | undefined;
   const machines = await tables.machines.list(name);
   // A device that knows more than this hub would be told to undo what it was told before.
   const made = row.untold ? undefined : await makeDocument(tables, row, machines, object);
-  const after = made === undefined ? row : { ...row, generation: made.generation, desiredHash: made.hash };
+  const after = made === undefined ? row : noteMade(row, made);
   if (made !== undefined) {
     await tables.documents.put(made);
     await tables.devices.put(after);
@@ -39,10 +50,32 @@ export async function reconcileDevice(tables: Tables, name: string, { nowMs, uui
   if (object !== undefined) {
     const streams = await tables.streams.getMany([name]);
     const heardAtMs = streams.find(({ epoch }) => epoch === row.epoch)?.heardAtMs;
-    const status = describeDevice(after, machines, heardAtMs, object.status, nowMs);
+    const status = describeDevice(after, leftAlone, machines, heardAtMs, object.status, nowMs);
     await tables.objects.put(deviceKey(name), { ...object, status } as unknown as ResourceObject);
   }
-  return made !== undefined;
+  if (made !== undefined) return 'made';
+  return row.untold && !found.untold ? 'asks' : 'same';
+}
+
+/** What a device told has been brought together with what is here: from now on it gets documents again. */
+async function settleTold({ devices }: Tables, row: DeviceRow): Promise<DeviceRow> {
+  if (!row.untold || isToTell(row)) return row;
+  const settled = { ...row, untold: false, toldAll: false };
+  await devices.put(settled);
+  return settled;
+}
+
+/** Takes an operator's word that of two boxes of this name one is left, which then is to tell all that it knows. */
+async function settleDuplicate({ devices, objects }: Tables, row: DeviceRow): Promise<DeviceRow> {
+  const device = await objects.get(deviceKey(row.name));
+  const { [ONE_BOX_ANNOTATION]: word, ...annotations } = device?.metadata.annotations ?? {};
+  if (device === undefined || word === undefined) return row;
+  await objects.put(deviceKey(row.name), { ...device, metadata: { ...device.metadata, annotations } });
+  if (row.duplicateSinceMs === undefined) return row;
+  const { returnedAtMs, duplicateSinceMs, ...rest } = row;
+  const alone = { ...rest, boots: row.boots.slice(0, 1), returns: 0, untold: true, toldAll: false };
+  await devices.put(alone);
+  return alone;
 }
 
 /** The device's next document; undefined where it would say what the newest says. */
@@ -64,6 +97,11 @@ async function makeDocument(
   if (encodeDesired({ ...document, generation }).hash === desiredHash) return undefined;
   const next = generation + 1;
   return { device: name, generation: next, ...encodeDesired({ ...document, generation: next }) };
+}
+
+function noteMade(row: DeviceRow, { generation, hash }: DocumentRow): DeviceRow {
+  const made = [{ generation, hash }, ...(row.made ?? [])].slice(0, MADE_KEPT);
+  return { ...row, generation, desiredHash: hash, made };
 }
 
 async function noteDesired(

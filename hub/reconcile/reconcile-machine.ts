@@ -1,5 +1,4 @@
 import type { Device } from '../../shared/model/device.ts';
-import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
 import { isDeleting } from '../api/metadata.ts';
@@ -15,7 +14,7 @@ import type { Fleet } from './fleet.ts';
 import type { MachineKey } from './machine-key.ts';
 import { instanceKey, objectKey } from './machine-key.ts';
 import { findElsewhere, findPlace } from './place-machine.ts';
-import { FINALIZER, putMachine } from './put-machine.ts';
+import { claim, putMachine } from './put-machine.ts';
 import { removeMachine, removeStrayInstance } from './remove-machine.ts';
 
 /**
@@ -52,17 +51,6 @@ async function released(
 ): Promise<string | undefined> {
   if (row?.status?.override === undefined) return undefined;
   return findRelease(row, object, (await objects.get(deviceKey(row.device))) as Device | undefined);
-}
-
-/** The object with its device's label and the finalizer that keeps it until that device is done with it. */
-function claim<T extends MachineObject>(object: T, device: string): T {
-  const { labels, finalizers } = object.metadata;
-  const metadata = {
-    ...object.metadata,
-    labels: { ...labels, [DEVICE_LABEL]: device },
-    finalizers: [...(finalizers ?? []).filter((one) => one !== FINALIZER), FINALIZER],
-  };
-  return { ...object, metadata };
 }
 
 async function project(

@@ -34,6 +34,8 @@ interface ReconcilerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly publishDesired: (device: string) => void;
+  /** Asks a device for all that it knows. */
+  readonly askAll: (device: string) => void;
 }
 
 /**
@@ -46,6 +48,7 @@ export function createReconciler({
   random,
   log,
   publishDesired,
+  askAll,
 }: ReconcilerOptions): Reconciler {
   const fleet = createFleet();
   let isDraining = false;
@@ -71,9 +74,10 @@ export function createReconciler({
     ...common,
     keyOf: (name) => name,
     async take(name, tables) {
-      const isNew = await reconcileDevice(tables, name, now());
+      const outcome = await reconcileDevice(tables, name, now());
       return () => {
-        if (isNew) publishDesired(name);
+        if (outcome === 'made') publishDesired(name);
+        if (outcome === 'asks') askAll(name);
       };
     },
   });
@@ -145,9 +149,9 @@ export function createReconciler({
   function markChange({ resourceVersion, type, key, object, previous }: ObjectChange): void {
     if (key.kind === 'holdfast.dev/Device') {
       fleet.note({ resourceVersion, type, key, object });
-      // Its labels decide what is placed there, its spec what holds; its status follows from what is looked at here.
-      const given = ({ metadata, spec }: ResourceObject) => canonicalJson([metadata.labels, spec]);
-      if (type === 'MODIFIED' && previous !== undefined && given(object) === given(previous)) return;
+      // Its labels decide what is placed there, its spec what holds, and its annotations say what is the case; its
+      // status follows from what is looked at here.
+      if (type === 'MODIFIED' && previous !== undefined && givenOf(object) === givenOf(previous)) return;
       listings.addIn(LIST_UNPLACED_AFTER_MS, UNPLACED);
       listings.add(machinesOn(key.name));
       devices.add(key.name);
@@ -189,4 +193,9 @@ export function createReconciler({
       for (const sort of sorts) sort.clear();
     },
   };
+}
+
+/** What operators say with a device's object. */
+function givenOf({ metadata, spec }: ResourceObject): string {
+  return canonicalJson([metadata.labels, metadata.annotations ?? {}, spec]);
 }

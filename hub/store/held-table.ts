@@ -3,23 +3,38 @@ import type { Database } from './schema.ts';
 
 export function createHeldTable(database: Database): HeldTable {
   return {
-    async put({ device, uid, entry }) {
-      const text = JSON.stringify(entry);
+    async get(device, uid) {
+      const row = await database
+        .selectFrom('held')
+        .select('entry')
+        .where('device', '=', device)
+        .where('uid', '=', uid)
+        .executeTakeFirst();
+      return row === undefined ? undefined : (JSON.parse(row.entry) as HeldEntry);
+    },
+
+    async put(held) {
+      const { device, uid } = held;
+      const entry = JSON.stringify(held);
       await database
         .insertInto('held')
-        .values({ device, uid, entry: text })
-        .onConflict((conflict) => conflict.columns(['device', 'uid']).doUpdateSet({ entry: text }))
+        .values({ device, uid, entry })
+        .onConflict((conflict) => conflict.columns(['device', 'uid']).doUpdateSet({ entry }))
         .execute();
     },
 
     async list(device) {
       const rows = await database
         .selectFrom('held')
-        .selectAll()
+        .select('entry')
         .where('device', '=', device)
         .orderBy('uid')
         .execute();
-      return rows.map(({ entry, ...row }) => ({ ...row, entry: JSON.parse(entry) as HeldEntry['entry'] }));
+      return rows.map(({ entry }) => JSON.parse(entry) as HeldEntry);
+    },
+
+    async remove(device, uid) {
+      await database.deleteFrom('held').where('device', '=', device).where('uid', '=', uid).execute();
     },
 
     async removeDevice(device) {

@@ -1,5 +1,5 @@
 import type { MachineStatus } from '../../shared/model/machine.ts';
-import type { MachineRow, MachineTable } from '../ports.ts';
+import type { HeldBack, MachineRow, MachineTable } from '../ports.ts';
 import type { Database, StoredMachine } from './schema.ts';
 
 export function createMachineTable(database: Database): MachineTable {
@@ -25,6 +25,8 @@ export function createMachineTable(database: Database): MachineTable {
         removing: machine.removing ? 1 : 0,
         status: machine.status === undefined ? null : JSON.stringify(machine.status),
         reported_at_ms: machine.reportedAtMs ?? null,
+        reported_epoch: machine.reportedEpoch ?? null,
+        held_back: machine.heldBack === undefined ? null : JSON.stringify(machine.heldBack),
       };
       await database
         .insertInto('machines')
@@ -49,5 +51,7 @@ function readMachine(row: StoredMachine): MachineRow {
     removing: row.removing === 1,
     ...(row.status !== null && { status: JSON.parse(row.status) as MachineStatus }),
     ...(row.reported_at_ms !== null && { reportedAtMs: row.reported_at_ms }),
+    ...(row.reported_epoch !== null && { reportedEpoch: row.reported_epoch }),
+    ...(row.held_back !== null && { heldBack: JSON.parse(row.held_back) as HeldBack }),
   };
 }

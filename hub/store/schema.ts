@@ -35,6 +35,8 @@ export interface StoredMachine {
   removing: number;
   status: string | null;
   reported_at_ms: number | null;
+  reported_epoch: string | null;
+  held_back: string | null;
 }
 
 /** `session` is the whole row as JSON. */
@@ -57,6 +59,7 @@ export interface StoredStream {
   heard_at_ms: number;
 }
 
+/** `entry` is the whole row as JSON. */
 export interface StoredHeld {
   device: string;
   uid: string;

@@ -42,6 +42,10 @@ export const removedMachine = fields({
 });
 export type RemovedMachine = z.infer<typeof removedMachine>;
 
+/** A machine of which its device knows no more than that it is there. */
+export const foundMachine = fields({ ...identity, found: z.literal(true) });
+export type FoundMachine = z.infer<typeof foundMachine>;
+
 /** What a machine is doing, as its device sees it. */
 export const MACHINE_STATES = [
   /** Not meant to run, and not running. */

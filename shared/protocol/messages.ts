@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { deviceFacts, deviceMetrics } from '../model/device.ts';
-import { machineStatus } from '../model/machine.ts';
+import { machineStatus, machineUid } from '../model/machine.ts';
 import { fields, timestamp } from '../model/schema.ts';
 import type { Validated } from '../model/validate.ts';
 import { validate } from '../model/validate.ts';
@@ -83,7 +83,15 @@ export const reportBody = z.discriminatedUnion('kind', [
   /** The device holds this desired document, or could not take it, for these reasons. */
   fields({ kind: z.literal('desired'), generation: z.int(), problems: z.array(z.string()) }),
   /** An entry of the desired document that the device holds, told to a hub that asked for all it knows. */
-  fields({ kind: z.literal('held'), generation: z.int(), entry: z.record(z.string(), z.unknown()) }),
+  fields({
+    kind: z.literal('held'),
+    generation: z.int(),
+    entry: z.record(z.string(), z.unknown()),
+    /** What the device last said of the machine, where it has said anything. */
+    status: machineStatus.optional(),
+  }),
+  /** All of that has been told: these machines, each in a `held` report before this one. */
+  fields({ kind: z.literal('told'), generation: z.int(), machines: z.array(machineUid) }),
 ]);
 export type ReportBody = z.infer<typeof reportBody>;
 
@@ -130,9 +138,16 @@ export const ackMessage = z.discriminatedUnion('kind', [
   fields({ kind: z.literal('later'), epoch, connection, delayMs: z.int().min(0) }),
   /**
    * This is no device's one stream of reports any more, since the store was copied or set back: the device is to
-   * make a new epoch, number what waits anew, and say hello again.
+   * make a new epoch, number what waits anew, and say hello again. Its own reports are committed up to `sequence`,
+   * where that is known.
    */
-  fields({ kind: z.literal('renew'), epoch, connection, message: z.string() }),
+  fields({
+    kind: z.literal('renew'),
+    epoch,
+    connection,
+    sequence: sequence.optional(),
+    message: z.string(),
+  }),
   /** The device is not taken in, for this reason; to be tried again after this time. */
   fields({
     kind: z.literal('refused'),

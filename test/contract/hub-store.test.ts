@@ -212,7 +212,14 @@ const device: DeviceRow = {
 };
 
 test('machines are kept by uid and found by device', async () => {
-  const full: MachineRow = { ...row, removing: true, status, reportedAtMs: 5 };
+  const full: MachineRow = {
+    ...row,
+    removing: true,
+    status,
+    reportedAtMs: 5,
+    reportedEpoch: 'e',
+    heldBack: { reason: 'Gone', generation: 3 },
+  };
   await store.transaction(async ({ machines }) => {
     await machines.put(row);
     await machines.put({ ...row, uid: 'u2', name: 'a', device: 'edge-2' });
@@ -232,6 +239,29 @@ test('the devices of a large fleet are written at once', async () => {
   const rows = Array.from({ length: 20_000 }, (_, index) => ({ ...device, name: `edge-${index}` }));
   await store.transaction(({ devices }) => devices.putMany(rows));
   expect(await store.transaction(async ({ devices }) => (await devices.list()).length)).toBe(20_000);
+});
+
+test('what a device holds is kept by its machine', async () => {
+  const held = { device: 'edge-1', uid: 'u1', entry: { uid: 'u1' }, heardAtMs: 5, epoch: 'e' };
+  await store.transaction(async (tables) => {
+    await tables.held.put(held);
+    await tables.held.put({ ...held, device: 'edge-2' });
+    await tables.held.put({ ...held, uid: 'u0' });
+    await tables.held.put({ ...held, status });
+  });
+  await reopen();
+  await store.transaction(async (tables) => {
+    expect(await tables.held.list('edge-1')).toEqual([
+      { ...held, uid: 'u0' },
+      { ...held, status },
+    ]);
+    expect(await tables.held.get('edge-2', 'u1')).toEqual({ ...held, device: 'edge-2' });
+    await tables.held.remove('edge-1', 'u1');
+    expect(await tables.held.get('edge-1', 'u1')).toBeUndefined();
+    await tables.held.removeDevice('edge-1');
+    expect(await tables.held.list('edge-1')).toEqual([]);
+    expect(await tables.held.list('edge-2')).toHaveLength(1);
+  });
 });
 
 test('devices are kept by name', async () => {

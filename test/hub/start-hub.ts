@@ -4,7 +4,7 @@ import type { Broker, BrokerWatch, DeviceRow, Store } from '../../hub/ports.ts';
 import { createStore } from '../../hub/store/store.ts';
 import { createRandom } from '../../shared/host/random.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import type { MachineState, MachineStatus } from '../../shared/model/machine.ts';
+import type { DesiredMachine, MachineState, MachineStatus } from '../../shared/model/machine.ts';
 import type { ObjectMeta } from '../../shared/model/metadata.ts';
 import type { DesiredDocument } from '../../shared/protocol/desired.ts';
 import { createDesiredAssembler, parseDesired } from '../../shared/protocol/desired.ts';
@@ -156,6 +156,21 @@ export const DEVICE_ROW: DeviceRow = {
   boots: [],
   returns: 0,
 };
+
+/** What a device tells that it holds: an entry of its desired document, as the hub once compiled it. */
+export function entryOf(uid: string, name: string, change: Partial<DesiredMachine> = {}): DesiredMachine {
+  return {
+    uid,
+    namespace: 'default',
+    name,
+    kind: 'VirtualMachine',
+    generation: 1,
+    runStrategy: 'Always',
+    dataVolumes: [],
+    spec: { domain: { memory: { guest: '128Mi' }, devices: {} } },
+    ...change,
+  };
+}
 
 /** One report, in a message of its own. */
 export function report(sequence: number, body: object, happenedAt = '2026-03-01T08:00:00Z') {

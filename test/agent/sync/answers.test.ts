@@ -153,7 +153,7 @@ describe('a welcome', () => {
     const hello = await start();
     await hub.ack(hello.epoch, 0, { tellAll: true });
     const { reports } = await hub.take('report');
-    expect(reports.map(({ body }) => (body as { kind: string }).kind)).toEqual(['desired']);
+    expect(reports.map(({ body }) => (body as { kind: string }).kind)).toEqual(['told']);
   });
 });
 

@@ -53,9 +53,8 @@ test('a hub that has lost everything is told what is held and what is the case, 
   store.putMachine({ uid: UID, desired, memory: { ...EMPTY_MEMORY, reported } });
   tellAll(store, HAPPENING);
   expect(told()).toEqual([
-    { kind: 'held', generation: 7, entry: desired },
-    { kind: 'machine', status: reported },
-    { kind: 'desired', generation: 7, problems: [] },
+    { kind: 'held', generation: 7, entry: desired, status: reported },
+    { kind: 'told', generation: 7, machines: [UID] },
   ]);
 });
 
@@ -63,15 +62,16 @@ test('asked twice before it could answer, a device tells it once', () => {
   store.putMachine({ uid: UID, desired: desiredMachine('Always'), memory: EMPTY_MEMORY });
   tellAll(store, HAPPENING);
   tellAll(store, HAPPENING);
-  expect(told().map(({ kind }) => kind)).toEqual(['held', 'desired']);
+  expect(told().map(({ kind }) => kind)).toEqual(['held', 'told']);
 });
 
-test('a machine that was only found on the disk is shown, and passed off as described by nobody', () => {
+test('a machine that was only found on the disk is told as that, and not as one that is described', () => {
   const found = recoverRow(undefined, { uid: UID, disks: [] });
   if (found === undefined) throw new Error('it was not found');
   store.putMachine({ ...found, memory: { ...EMPTY_MEMORY, reported } });
   tellAll(store, HAPPENING);
-  expect(told().map(({ kind }) => kind)).toEqual(['machine', 'desired']);
+  const entry = { uid: UID, namespace: 'default', name: UID, kind: 'VirtualMachine', found: true };
+  expect(told()[0]).toEqual({ kind: 'held', generation: 0, entry, status: reported });
 });
 
 test('a description that fits into no message holds up none of the others', () => {
@@ -88,5 +88,5 @@ test('a description that fits into no message holds up none of the others', () =
   const [instead, ...others] = told();
   expect(instead).toMatchObject({ kind: 'event', type: 'Warning', reason: 'ReportTooLarge' });
   expect(instead?.kind === 'event' && instead.message).toContain(`the report of held/${UID} can't be sent`);
-  expect(others.map(({ kind }) => kind)).toEqual(['held', 'desired']);
+  expect(others.map(({ kind }) => kind)).toEqual(['held', 'told']);
 });

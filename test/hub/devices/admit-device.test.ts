@@ -68,7 +68,7 @@ test('any other is forgotten, and made anew when it connects again', async () =>
   });
   expect(again.metadata.labels).toEqual({ [HOSTNAME_LABEL]: 'edge-1' });
   expect(again.metadata.uid).not.toBe(uid);
-  hub.say('edge-1', 'report', report(8, { kind: 'desired', generation: 4, problems: [] }));
+  hub.say('edge-1', 'report', report(8, { kind: 'told', generation: 4, machines: [] }));
   await waitFor('a document above the one held', async () => (await row())?.generation === 5);
   expect(await row()).toMatchObject({ presence: 'connected' });
   expect(await acknowledgedOf(hub.store, 'edge-1')).toBe(8);

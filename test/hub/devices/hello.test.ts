@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => hub.close());
 
 /** What a device says last that tells all it knows. */
-const held = (generation: number) => ({ kind: 'desired', generation, problems: [] });
+const told = (generation: number) => ({ kind: 'told', generation, machines: [] });
 const presence = () => hub.condition('edge-1', 'Connected');
 
 describe('a device that says hello', () => {
@@ -67,7 +67,7 @@ describe('a device that is ahead of the hub', () => {
     const device = await hub.connect();
     await device.hello({ generation: 7, hash: 'unknown here' });
     expect(await device.takeAnswer()).toMatchObject({ kind: 'welcome', tellAll: true });
-    await device.report(reportOf(1, held(7)));
+    await device.report(reportOf(1, told(7)));
     expect(await device.takeDocument()).toMatchObject({ generation: 8, machines: [] });
   });
 
@@ -76,7 +76,7 @@ describe('a device that is ahead of the hub', () => {
     await device.hello();
     expect((await device.takeDocument()).generation).toBe(1);
     await device.hello({ generation: 1, hash: 'another content' });
-    await device.report(reportOf(1, held(1)));
+    await device.report(reportOf(1, told(1)));
     expect((await device.takeDocument()).generation).toBe(2);
   });
 
@@ -94,7 +94,7 @@ describe('a device that is ahead of the hub', () => {
     const back = await hub.connect({ epoch: device.epoch, connection: 2 });
     await back.hello({ generation, hash, acknowledged: 2 });
     expect(await back.takeAck()).toBe(2);
-    await back.report(reportOf(3, event('three')), reportOf(4, held(generation)));
+    await back.report(reportOf(3, event('three')), reportOf(4, told(generation)));
     expect(await back.takeAck()).toBe(4);
     expect((await back.takeDocument()).generation).toBe(generation + 1);
     await poll(() => hub.events()).toMatchObject([{ message: 'three' }]);

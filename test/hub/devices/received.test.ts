@@ -29,24 +29,6 @@ test("when a machine was last heard of is told by the hub's clock", async () => 
   });
 });
 
-test('a machine that the hub does not know is told of once, and left alone', async () => {
-  const uid = '99999999-9999-4999-8999-999999999999';
-  for (const [sequence, state] of (['Starting', 'Running', 'Stopped'] as const).entries()) {
-    const body = { kind: 'machine', status: statusOf(uid, 'lost', state) };
-    hub.say('edge-1', 'report', report(sequence + 1, body));
-  }
-  await waitFor('the reports', async () => (await acknowledgedOf(hub.store, 'edge-1')) === 3);
-  expect(await events()).toMatchObject([
-    {
-      metadata: { name: `edge-1.${uid}` },
-      involvedObject: { kind: 'Device', name: 'edge-1' },
-      type: 'Warning',
-      reason: 'UnknownMachine',
-      message: `runs machine default/lost (${uid}), which this hub does not know; it was left alone`,
-    },
-  ]);
-});
-
 test('the last word of a machine that was removed is not such', async () => {
   const uid = '99999999-9999-4999-8999-999999999999';
   const body = { kind: 'machine', status: statusOf(uid, 'past', 'Removed') };

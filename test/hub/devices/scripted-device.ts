@@ -76,7 +76,7 @@ export async function connectDevice(
     const message = JSON.parse(payload.toString()) as AckMessage & DesiredMessage & RequestMessage;
     if (topic === topicOf(name, 'ack')) {
       answers.push(message);
-      if ('sequence' in message) acks.push(message.sequence);
+      if (message.kind === 'ack' || message.kind === 'welcome') acks.push(message.sequence);
     }
     if (topic === topicOf(name, 'request')) asked.push(message);
     if (topic === topicOf(name, 'desired')) {

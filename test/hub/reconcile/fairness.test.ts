@@ -34,7 +34,14 @@ beforeEach(async () => {
     },
     transaction: (work) => store.transaction((tables) => work(withFaults(tables))),
   };
-  reconciler = createReconciler({ store: failing, clock, random, log: createLogRecorder(), publishDesired });
+  reconciler = createReconciler({
+    store: failing,
+    clock,
+    random,
+    log: createLogRecorder(),
+    publishDesired,
+    askAll: () => {},
+  });
 });
 afterEach(async () => {
   await reconciler.stop();

@@ -10,6 +10,8 @@ import { reportOf, statusOf } from '../devices/scripted-device.ts';
 
 let hub: HubWorld;
 let device: ScriptedDevice;
+/** The document that the device holds, once it runs its machine. */
+let held = { generation: 0, hash: '' };
 let sequence: number;
 beforeEach(async () => {
   hub = await startHub();
@@ -35,7 +37,8 @@ async function report(...bodies: object[]): Promise<void> {
 /** Creates the machine and has its device run it. */
 async function run(): Promise<string> {
   const uid = await hub.create(pos());
-  await device.takeDocument();
+  const { generation, hash } = await device.takeDocument();
+  held = { generation, hash };
   await report(statusOf(uid, 'Running'));
   await poll(() => hub.printable('pos')).toBe('Running');
   return uid;
@@ -69,7 +72,7 @@ describe('the desired document', () => {
     await poll(async () => (await hub.device('edge-1'))?.status?.desiredGeneration).toBe(5);
 
     device = await hub.connect({ epoch: device.epoch, connection: 2 });
-    await device.hello({ generation: 2, hash: 'older', acknowledged: sequence });
+    await device.hello({ ...held, acknowledged: sequence });
     expect(await device.takeDocument()).toMatchObject({
       generation: 5,
       machines: [{ uid, runStrategy: 'Once' }],
@@ -232,7 +235,7 @@ describe('a machine that is deleted', () => {
     await hub.delete('pos');
     await poll(() => hub.printable('pos')).toBe('Terminating');
     device = await hub.connect({ epoch: device.epoch, connection: 2 });
-    await device.hello({ acknowledged: sequence, generation: 2, hash: 'older' });
+    await device.hello({ ...held, acknowledged: sequence });
     expect(await device.takeDocument()).toMatchObject({ machines: [{ uid, removed: true }] });
   });
 
@@ -246,7 +249,7 @@ describe('a machine that is deleted', () => {
     await poll(() => hub.instance('pos')).toBeUndefined();
 
     device = await hub.connect({ epoch: device.epoch, connection: 2 });
-    await device.hello({ acknowledged: sequence, generation: 2, hash: 'older' });
+    await device.hello({ ...held, acknowledged: sequence });
     expect(await device.takeDocument()).toMatchObject({ machines: [{ uid, removed: true }] });
     await report(statusOf(uid, 'Removed'));
     expect((await device.takeDocument()).machines).toEqual([]);
