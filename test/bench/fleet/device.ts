@@ -3,7 +3,10 @@ import { createMqttLink } from '../../../agent/link/mqtt-link.ts';
 import type { Happening, Link, Store } from '../../../agent/ports.ts';
 import { createStoreIn } from '../../../agent/store/store.ts';
 import { createInbox } from '../../../agent/sync/inbox.ts';
+import { createRequests } from '../../../agent/sync/requests.ts';
 import { createSession } from '../../../agent/sync/session.ts';
+import { tellAll } from '../../../agent/sync/tell-all.ts';
+import { PROTOCOL } from '../../../shared/protocol/version.ts';
 import type { Clock, Log, Random } from '../../../shared/ports.ts';
 
 /** What is looked at while a device does what it does; times are milliseconds since 1970. */
@@ -19,6 +22,9 @@ export interface DeviceWatch {
   /** The hub has committed a report of what happened then. */
   reportAcknowledged(happenedAtMs: number): void;
 }
+
+/** Of the events that devices tell of here. */
+export const REASON = 'Benched';
 
 export interface FleetDevice {
   readonly store: Store;
@@ -44,13 +50,32 @@ export function createFleetDevice(options: FleetDeviceOptions): FleetDevice {
   const { name, url, keepaliveSeconds, clock, random, log, watch } = options;
   const store = watchStore(createStoreIn(new Database(':memory:'), name, random), watch);
   const link = watchLink(createMqttLink(url, name, keepaliveSeconds, clock), watch);
-  const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId: 'bench' });
+  const happening = (): Happening => ({
+    atMs: clock.now(),
+    monotonicMs: clock.monotonic(),
+    bootId: `boot of ${name}`,
+  });
   const stored = () => {
     watch.desiredStored();
     session.wake();
   };
   const inbox = createInbox({ device: name, store, log, happening, stored });
-  const create = () => createSession({ agentVersion: '0.1.0', store, link, inbox, clock, random, log });
+  const requests = createRequests({ store, clock, log, carryOut: () => 'nothing is done here' });
+  const create = () =>
+    createSession({
+      agentVersion: '0.1.0',
+      protocol: PROTOCOL,
+      box: { hostname: name, addresses: [] },
+      store,
+      link,
+      inbox,
+      requests,
+      clock,
+      random,
+      log,
+      happening,
+      tellAll: () => tellAll(store, happening()),
+    });
   let session = create();
   return {
     store,
@@ -58,7 +83,7 @@ export function createFleetDevice(options: FleetDeviceOptions): FleetDevice {
       session.start();
     },
     report(message) {
-      store.appendEvent({ kind: 'event', type: 'Normal', reason: 'Benched', message }, happening());
+      store.appendEvent({ kind: 'event', type: 'Normal', reason: REASON, message }, happening());
       session.wake();
     },
     async stop() {

@@ -38,6 +38,8 @@ export function createFleetWorld(devices: number, open: OpenWorlds) {
     names,
     agents,
     folder,
+    /** The hub's store. */
+    file: join(dataDir, 'hub.db'),
     tls: false,
     get hub() {
       if (hub === undefined) throw new Error('the hub was not started');

@@ -53,12 +53,6 @@ function createHubCalls() {
       if (store === undefined) throw new Error('the hub was not started');
       return changeMachines(store, clock, change);
     },
-    /** How many reports of all devices are committed here. */
-    async countReports() {
-      if (store === undefined) throw new Error('the hub was not started');
-      const rows = await store.transaction(({ devices }) => devices.list());
-      return rows.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
-    },
     async startProfile() {
       profiler = new Session();
       profiler.connect();

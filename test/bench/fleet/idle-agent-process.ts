@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import { createAgent } from '../../../agent/agent.ts';
 import { createFacts } from '../../../agent/facts/facts.ts';
+import { readIdentity } from '../../../agent/facts/identity.ts';
 import { createImages } from '../../../agent/image/images.ts';
 import { createMqttLink } from '../../../agent/link/mqtt-link.ts';
 import { createMachines } from '../../../agent/qemu/machines.ts';
@@ -43,7 +44,7 @@ function createIdleAgentCalls() {
       const [clock, random, bootId] = [createFastClock(speed), createRandom(), readBootId()];
       const log = createLog('info', name);
       const agent = createAgent(
-        { device: name, version: VERSION, bootId },
+        { device: name, version: VERSION, bootId, identity: readIdentity() },
         {
           store: createStoreIn(new Database(':memory:'), name, random),
           link: createMqttLink(url, name, keepaliveSeconds / speed, createClock()),

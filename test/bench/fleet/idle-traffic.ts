@@ -7,11 +7,11 @@ import { createFleetWorld, KEEPALIVE_SECONDS } from './fleet-world.ts';
 import type { IdleAgentCalls } from './idle-agent-process.ts';
 import { readSocketTraffic } from './socket-traffic.ts';
 
-/** Four hours in as many minutes: MQTT counts its keepalive in whole seconds, so it can't be much faster. */
-const SPEED = 60;
-const WINDOW_MS = 4 * 60_000;
+/** A day in six minutes: MQTT counts its keepalive in whole seconds, so it can't be faster. */
+const SPEED = 240;
+const WINDOW_MS = 6 * 60_000;
 /** After hello, and the first facts. */
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 5_000;
 const DAY_MS = 24 * 3_600_000;
 
 /** What an idle box costs on its uplink: a whole agent without machines, on a clock that runs fast. */

@@ -1,4 +1,5 @@
 import { formatMs } from '../figure.ts';
+import { countReports } from './count-reports.ts';
 import { startCpuShare } from './cpu-share.ts';
 import type { FleetFigure, FleetReport } from './fleet-figure.ts';
 import type { FleetWorld } from './fleet-world.ts';
@@ -69,6 +70,14 @@ export const reportsFigure: FleetFigure = {
       goal: '0',
       note: `of ${burst.events}, counted in the hub's file`,
     });
+    report.row({
+      ...common,
+      figure: 'reports, burst: there twice',
+      amount: burst.doubled,
+      unit: '',
+      goal: '0',
+      note: "counted in the hub's file",
+    });
     await world.untilQuiet();
   },
 };
@@ -76,14 +85,24 @@ export const reportsFigure: FleetFigure = {
 async function loadOnce(world: FleetWorld, load: typeof STEADY, report: FleetReport) {
   const { agents, hub } = world;
   await agents.ask('clear');
-  const before = await hub.ask('countReports');
+  const before = countReports(world.file);
   const readCpu = startCpuShare({ hub: hub.pid, agents: agents.pid });
   const { events, tookMs, drainedMs, reportMs } = await agents.ask('load', { ...load, limitMs: LIMIT_MS });
   const cpu = readCpu();
-  const taken = (await hub.ask('countReports')) - before;
+  const { reports, doubled } = countReports(world.file);
+  const taken = reports - before.reports;
   const perSecond = (reportMs.length * 1000) / (tookMs + drainedMs);
   report.progress(
     `${load.ratePerSecond} events a second asked for: ${Math.round(perSecond)}, p99 ${formatMs(quantile(reportMs, 0.99))}, last ${formatMs(largest(reportMs))}; ${cpu}`,
   );
-  return { events, drainedMs, reportMs, cpu, taken, perSecond, offered: (events * 1000) / tookMs };
+  return {
+    events,
+    doubled: doubled - before.doubled,
+    drainedMs,
+    reportMs,
+    cpu,
+    taken,
+    perSecond,
+    offered: (events * 1000) / tookMs,
+  };
 }
