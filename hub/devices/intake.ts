@@ -35,14 +35,16 @@ export function createIntake({ store, log }: { readonly store: Store; readonly l
 
   function nextTurn(): Delivery[] {
     const turn: Delivery[] = [];
+    const more: [device: string, queue: Delivery[]][] = [];
     for (const [device, queue] of queues) {
       if (turn.length === DEVICES_AT_ONCE) break;
       const first = queue.shift();
       if (first !== undefined) turn.push(first);
-      // Behind all others, so that those who did not fit this time come first.
       queues.delete(device);
-      if (queue.length > 0) queues.set(device, queue);
+      if (queue.length > 0) more.push([device, queue]);
     }
+    // Behind all others, so that those who did not fit this time come first.
+    for (const [device, queue] of more) queues.set(device, queue);
     for (const delivery of turn) bytes -= delivery.bytes;
     return turn;
   }
