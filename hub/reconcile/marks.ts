@@ -1,5 +1,6 @@
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
+import type { Tables } from '../ports.ts';
 
 /** How long an item that failed waits before it is tried again; it doubles with each failure, up to the longest. */
 const FIRST_RETRY_MS = 1_000;
@@ -10,16 +11,24 @@ export interface Marks<T> {
   /** Marks an item, once however often it is marked; one that waits after a failure is due at once. */
   add(item: T): void;
   /** The work on the item that was marked first, or undefined where none is due. */
-  next(): (() => Promise<void>) | undefined;
+  next(): Work | undefined;
   /** Forgets them all. */
   clear(): void;
+}
+
+/** To be taken, and then said to be done or failed. */
+export interface Work {
+  /** Looks at the item in a transaction; may be called again where that failed. The result is run once committed. */
+  take(tables: Tables): Promise<() => void>;
+  done(): void;
+  failed(error: unknown): void;
 }
 
 interface MarksOptions<T> {
   readonly clock: Clock;
   readonly log: Log;
   readonly keyOf: (item: T) => string;
-  readonly take: (item: T) => Promise<void>;
+  readonly take: (tables: Tables, item: T) => Promise<() => void>;
   /** Called when an item has become due. */
   readonly due: () => void;
 }
@@ -39,25 +48,17 @@ export function createMarks<T>({ clock, log, keyOf, take, due }: MarksOptions<T>
     due();
   }
 
-  async function attempt(key: string, item: T): Promise<void> {
-    try {
-      await take(item);
-      failures.delete(key);
-    } catch (error) {
-      const count = (failures.get(key) ?? 0) + 1;
-      failures.set(key, count);
-      const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS);
-      log.error(
-        { item: key, retryMs, error: messageOf(error) },
-        'reconciling failed and will be tried again',
-      );
-      // Marked again meanwhile, it does not need the wait.
-      if (marked.has(key)) return;
-      waits.set(
-        key,
-        clock.after(retryMs, () => add(item)),
-      );
-    }
+  function retry(key: string, item: T, error: unknown): void {
+    const count = (failures.get(key) ?? 0) + 1;
+    failures.set(key, count);
+    const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS);
+    log.error({ item: key, retryMs, error: messageOf(error) }, 'reconciling failed and will be tried again');
+    // Marked again meanwhile, it does not need the wait.
+    if (marked.has(key)) return;
+    waits.set(
+      key,
+      clock.after(retryMs, () => add(item)),
+    );
   }
 
   return {
@@ -67,7 +68,11 @@ export function createMarks<T>({ clock, log, keyOf, take, due }: MarksOptions<T>
       if (first === undefined) return undefined;
       const [key, item] = first;
       marked.delete(key);
-      return () => attempt(key, item);
+      return {
+        take: (tables) => take(tables, item),
+        done: () => void failures.delete(key),
+        failed: (error) => retry(key, item, error),
+      };
     },
     clear() {
       for (const cancel of waits.values()) cancel();

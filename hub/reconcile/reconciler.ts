@@ -1,9 +1,11 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { ObjectChange, Store } from '../ports.ts';
+import { carryOutSome } from './carry-out.ts';
 import type { Listing } from './listings.ts';
 import { EVERYTHING, machinesOn, UNPLACED } from './listings.ts';
 import type { MachineKey } from './machine-key.ts';
+import type { Work } from './marks.ts';
 import { createMarks } from './marks.ts';
 import { reconcileDevice } from './reconcile-device.ts';
 import { reconcileMachine } from './reconcile-machine.ts';
@@ -30,8 +32,8 @@ interface ReconcilerOptions {
 }
 
 /**
- * The hub's loop: what changed is marked, and each mark is worked off in a transaction of its own. An item only
- * reads the store and writes what follows, so doing one twice changes nothing.
+ * The hub's loop: what changed is marked, and the marks are worked off some at a time. An item only reads the store
+ * and writes what follows, so doing one twice changes nothing.
  */
 export function createReconciler({
   store,
@@ -52,26 +54,32 @@ export function createReconciler({
   const machines = createMarks<MachineKey>({
     ...common,
     keyOf: ({ uid }) => uid,
-    async take(key) {
-      const device = await store.transaction((tables) => reconcileMachine(tables, key, now()));
-      if (device !== undefined) devices.add(device);
+    async take(tables, key) {
+      const device = await reconcileMachine(tables, key, now());
+      return () => {
+        if (device !== undefined) devices.add(device);
+      };
     },
   });
   const devices = createMarks<string>({
     ...common,
     keyOf: (name) => name,
-    async take(name) {
-      const isNew = await store.transaction((tables) => reconcileDevice(tables, name, now()));
-      if (isNew) publishDesired(name);
+    async take(tables, name) {
+      const isNew = await reconcileDevice(tables, name, now());
+      return () => {
+        if (isNew) publishDesired(name);
+      };
     },
   });
   const listings = createMarks<Listing>({
     ...common,
     keyOf: ({ name }) => name,
-    async take({ list }) {
-      const found = await store.transaction(list);
-      for (const key of found.machines) machines.add(key);
-      for (const name of found.devices) devices.add(name);
+    async take(tables, { list }) {
+      const found = await list(tables);
+      return () => {
+        for (const key of found.machines) machines.add(key);
+        for (const name of found.devices) devices.add(name);
+      };
     },
   });
   const sorts = [machines, devices, listings];
@@ -83,9 +91,9 @@ export function createReconciler({
   }
 
   async function drain(): Promise<void> {
-    for (let work = next(); work !== undefined; work = next()) {
-      await work();
-      // The store answers without ever giving way: without this, nobody else would be served until all is done.
+    // The store answers without ever giving way: without the turn, nobody else would be served until all is done.
+    for (let first = next(); first !== undefined; first = next()) {
+      await carryOutSome(store, clock, first, next);
       await clock.turn();
     }
     // In one step with finding nothing left: a mark that came between the two would wake nobody.
@@ -93,7 +101,7 @@ export function createReconciler({
   }
 
   /** The sorts take turns, so that however much there is of one, the others go on. */
-  function next(): (() => Promise<void>) | undefined {
+  function next(): Work | undefined {
     if (stopped) return undefined;
     for (let tries = 0; tries < sorts.length; tries += 1) {
       const work = sorts[turn]?.next();
