@@ -1,13 +1,14 @@
 import type { Device } from '../../shared/model/device.ts';
+import { HOSTNAME_LABEL } from '../../shared/model/device.ts';
 import { deviceKey } from '../devices/ensure-device.ts';
 import type { MachineObject } from '../machines/desired.ts';
-import type { Candidate } from '../machines/place.ts';
+import type { Candidate, Placement } from '../machines/place.ts';
 import { describeElsewhere, matchesSelector, placeMachine } from '../machines/place.ts';
 import type { MachineRow, Tables } from '../ports.ts';
 
 /** A machine's row where it has a place, or now gets one; otherwise why it waits. */
 export async function findPlace(tables: Tables, object: MachineObject) {
-  const placement = placeMachine(selectorOf(object), await listCandidates(tables));
+  const placement = await choosePlace(tables, selectorOf(object));
   if ('waiting' in placement) return { row: undefined, waiting: placement.waiting };
   const { kind, metadata } = object;
   const row: MachineRow = {
@@ -20,6 +21,15 @@ export async function findPlace(tables: Tables, object: MachineObject) {
   };
   await tables.machines.put(row);
   return { row, waiting: '' };
+}
+
+/** A selector by hostname needs no look at the other devices, of which there may be many: no two have the same. */
+async function choosePlace(tables: Tables, selector: Readonly<Record<string, string>>): Promise<Placement> {
+  const name = selector[HOSTNAME_LABEL];
+  const named = name === undefined ? undefined : await tables.objects.get(deviceKey(name));
+  if (named !== undefined && matchesSelector(selector, named.metadata.labels ?? {}))
+    return { device: named.metadata.name };
+  return placeMachine(selector, await listCandidates(tables));
 }
 
 /** Why a placed machine is not where it is now asked to be; undefined where it is. */
