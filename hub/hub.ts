@@ -6,9 +6,10 @@ import { admitWrite } from './admit.ts';
 import type { Api } from './api/api.ts';
 import type { ApiOptions } from './api/context.ts';
 import { createEventProjector } from './devices/event-projector.ts';
+import { forgetPresence } from './devices/forget-presence.ts';
 import { markSilent } from './devices/mark-silent.ts';
 import { createSessions } from './devices/sessions.ts';
-import type { Broker, Store } from './ports.ts';
+import type { Broker, BrokerWatch, Store } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { prune } from './retention.ts';
 
@@ -87,26 +88,30 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
     });
   }
 
-  /** What an earlier hub knew of connections is past: until a device is heard, whether it is there is unknown. */
-  async function forgetPresence(): Promise<void> {
-    await store.transaction(async ({ devices }) => {
-      for (const row of await devices.list()) {
-        if (row.presence !== 'connected') continue;
-        await devices.put({ ...row, presence: 'unknown', presenceSinceMs: clock.now() });
-      }
-    });
-  }
+  const forgetWhoIsThere = () => store.transaction((tables) => forgetPresence(tables, clock.now()));
+
+  /** The broker lives on without the hub, and so do devices' connections to it: they are asked for a hello. */
+  const watch: BrokerWatch = {
+    ready: () => sessions.callRoll(),
+    lost() {
+      forgetWhoIsThere()
+        .then((devices) => devices.forEach((device) => reconciler.deviceChanged(device)))
+        .catch((error: unknown) => {
+          log.warn({ error: messageOf(error) }, 'that no device is heard could not be stored');
+        });
+    },
+  };
 
   return {
     async start() {
-      await forgetPresence();
+      await forgetWhoIsThere();
       const { address: apiAddress } = await api.listen(apiListen);
       await reconciler.start();
       projector.wake();
       const { address: mqtt } = await broker.start((device, channel, payload) => {
         // The wills that our own stop sets off say nothing of the devices.
         if (!stopped) sessions.receive(device, channel, payload);
-      });
+      }, watch);
       keepPruning();
       keepLookingForSilent();
       return { api: apiAddress, mqtt };

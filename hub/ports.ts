@@ -8,12 +8,26 @@ import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 
 /** Carries messages to and from devices; promises nothing beyond one try. */
 export interface Broker {
-  /** Starts listening; `receive` gets every message that a device publishes on a channel of its own. */
+  /**
+   * Starts to carry, and goes on to, whatever becomes of the broker. Resolves with its address, HOST:PORT, which for
+   * one outside of the hub says nothing of whether it is there.
+   * @param receive gets every message that a device publishes on a channel of its own
+   */
   start(
     receive: (device: string, channel: DeviceChannel, payload: Uint8Array) => void,
+    watch?: BrokerWatch,
   ): Promise<{ address: string }>;
+  /** @throws Error where the broker does not take it; nothing is kept to be sent later */
   publish(device: string, channel: HubChannel, payload: Uint8Array): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** Told by turns, `ready` first. The broker inside the hub is never lost. */
+export interface BrokerWatch {
+  /** Messages pass from now on. What devices said before, last wills too, is missed. */
+  ready(): void;
+  /** The hub is cut from the broker: what it knows of which device is connected is stale. */
+  lost(reason: string): void;
 }
 
 /** Names an object: kinds by `group/Kind` (`kubevirt.io/VirtualMachine`, `/Event`), '' as the namespace of none. */

@@ -6,29 +6,31 @@ import type { Tables } from '../ports.ts';
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 
+/** What is to be done about one item. */
+export interface Work {
+  /** Does it, in a transaction; what it gives is run once that is committed. */
+  readonly take: (tables: Tables) => Promise<() => void>;
+  succeeded(): void;
+  failed(error: unknown): void;
+}
+
 /** Items of one sort that are to be looked at. */
 export interface Marks<T> {
   /** Marks an item, once however often it is marked; one that waits after a failure is due at once. */
   add(item: T): void;
+  /** Marks an item that is to be looked at after a while, however often that is asked for meanwhile. */
+  addIn(delayMs: number, item: T): void;
   /** The work on the item that was marked first, or undefined where none is due. */
   next(): Work | undefined;
   /** Forgets them all. */
   clear(): void;
 }
 
-/** To be taken, and then said to be done or failed. */
-export interface Work {
-  /** Looks at the item in a transaction; may be called again where that failed. The result is run once committed. */
-  take(tables: Tables): Promise<() => void>;
-  done(): void;
-  failed(error: unknown): void;
-}
-
 interface MarksOptions<T> {
   readonly clock: Clock;
   readonly log: Log;
   readonly keyOf: (item: T) => string;
-  readonly take: (tables: Tables, item: T) => Promise<() => void>;
+  readonly take: (item: T, tables: Tables) => Promise<() => void>;
   /** Called when an item has become due. */
   readonly due: () => void;
 }
@@ -48,29 +50,35 @@ export function createMarks<T>({ clock, log, keyOf, take, due }: MarksOptions<T>
     due();
   }
 
+  function addIn(delayMs: number, item: T): void {
+    const key = keyOf(item);
+    if (marked.has(key) || waits.has(key)) return;
+    waits.set(
+      key,
+      clock.after(delayMs, () => add(item)),
+    );
+  }
+
   function retry(key: string, item: T, error: unknown): void {
     const count = (failures.get(key) ?? 0) + 1;
     failures.set(key, count);
     const retryMs = Math.min(FIRST_RETRY_MS * 2 ** (count - 1), LONGEST_RETRY_MS);
     log.error({ item: key, retryMs, error: messageOf(error) }, 'reconciling failed and will be tried again');
     // Marked again meanwhile, it does not need the wait.
-    if (marked.has(key)) return;
-    waits.set(
-      key,
-      clock.after(retryMs, () => add(item)),
-    );
+    if (!marked.has(key)) addIn(retryMs, item);
   }
 
   return {
     add,
+    addIn,
     next() {
       const [first] = marked;
       if (first === undefined) return undefined;
       const [key, item] = first;
       marked.delete(key);
       return {
-        take: (tables) => take(tables, item),
-        done: () => void failures.delete(key),
+        take: (tables) => take(item, tables),
+        succeeded: () => void failures.delete(key),
         failed: (error) => retry(key, item, error),
       };
     },

@@ -8,6 +8,7 @@ import { describeInstance, describeVirtualMachine, hasInstance } from '../machin
 import type { Now } from '../machines/instance.ts';
 import { compileInstance, isOwned, isOwnedBy } from '../machines/instance.ts';
 import type { MachineRow, Tables } from '../ports.ts';
+import type { Fleet } from './fleet.ts';
 import type { MachineKey } from './machine-key.ts';
 import { instanceKey, objectKey } from './machine-key.ts';
 import { findElsewhere, findPlace } from './place-machine.ts';
@@ -21,6 +22,7 @@ import { removeMachine, removeStrayInstance } from './remove-machine.ts';
 export async function reconcileMachine(
   tables: Tables,
   key: MachineKey,
+  fleet: Fleet,
   now: Now,
 ): Promise<string | undefined> {
   const { objects, machines } = tables;
@@ -33,9 +35,9 @@ export async function reconcileMachine(
   if (object?.kind === 'VirtualMachineInstance' && isOwned(object)) return undefined;
   if (object === undefined || isDeleting(object.metadata)) return removeMachine(tables, row, object);
 
-  const placed = row === undefined ? await findPlace(tables, object) : { row, waiting: '' };
+  const placed = row === undefined ? await findPlace(tables, object, fleet) : { row, waiting: '' };
   const labelled = placed.row === undefined ? object : claim(object, placed.row.device);
-  await project(tables, labelled, placed.row, placed.waiting, now);
+  await project(tables, labelled, placed.row, placed.waiting, fleet, now);
   return placed.row?.device;
 }
 
@@ -55,6 +57,7 @@ async function project(
   object: MachineObject,
   row: MachineRow | undefined,
   waiting: string,
+  fleet: Fleet,
   now: Now,
 ) {
   const known: Knowledge = {
@@ -64,7 +67,7 @@ async function project(
     row,
     device: row === undefined ? undefined : await tables.devices.get(row.device),
     waiting,
-    elsewhere: row === undefined ? undefined : await findElsewhere(tables, object, row.device),
+    elsewhere: row === undefined ? undefined : await findElsewhere(tables, object, row.device, fleet),
     nowMs: now.nowMs,
   };
   if (object.kind === 'VirtualMachineInstance') {

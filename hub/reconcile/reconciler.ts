@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { ObjectChange, Store } from '../ports.ts';
-import { carryOutSome } from './carry-out.ts';
+import { createFleet } from './fleet.ts';
 import type { Listing } from './listings.ts';
 import { EVERYTHING, machinesOn, UNPLACED } from './listings.ts';
 import type { MachineKey } from './machine-key.ts';
@@ -12,6 +12,10 @@ import { reconcileMachine } from './reconcile-machine.ts';
 
 /** How often everything is looked at anew, whatever was marked: a mark that was missed costs no more than this. */
 const RELIST_EVERY_MS = 5 * 60_000;
+/** A device that comes may be what machines wait for; of a fleet that comes, not each has all of them looked at. */
+const LIST_UNPLACED_AFTER_MS = 500;
+/** How many items share a transaction. */
+const MOST_AT_ONCE = 8;
 
 export interface Reconciler {
   /** Looks at everything once, from then on at what changes, and now and then at everything again. */
@@ -32,8 +36,8 @@ interface ReconcilerOptions {
 }
 
 /**
- * The hub's loop: what changed is marked, and the marks are worked off some at a time. An item only reads the store
- * and writes what follows, so doing one twice changes nothing.
+ * The hub's loop: what changed is marked, and marks are worked off a few at a time. An item only
+ * reads the store and writes what follows, so doing one twice changes nothing.
  */
 export function createReconciler({
   store,
@@ -42,6 +46,7 @@ export function createReconciler({
   log,
   publishDesired,
 }: ReconcilerOptions): Reconciler {
+  const fleet = createFleet();
   let isDraining = false;
   let drained = Promise.resolve();
   let stopped = false;
@@ -54,8 +59,8 @@ export function createReconciler({
   const machines = createMarks<MachineKey>({
     ...common,
     keyOf: ({ uid }) => uid,
-    async take(tables, key) {
-      const device = await reconcileMachine(tables, key, now());
+    async take(key, tables) {
+      const device = await reconcileMachine(tables, key, fleet, now());
       return () => {
         if (device !== undefined) devices.add(device);
       };
@@ -64,7 +69,7 @@ export function createReconciler({
   const devices = createMarks<string>({
     ...common,
     keyOf: (name) => name,
-    async take(tables, name) {
+    async take(name, tables) {
       const isNew = await reconcileDevice(tables, name, now());
       return () => {
         if (isNew) publishDesired(name);
@@ -74,7 +79,7 @@ export function createReconciler({
   const listings = createMarks<Listing>({
     ...common,
     keyOf: ({ name }) => name,
-    async take(tables, { list }) {
+    async take({ list }, tables) {
       const found = await list(tables);
       return () => {
         for (const key of found.machines) machines.add(key);
@@ -91,31 +96,57 @@ export function createReconciler({
   }
 
   async function drain(): Promise<void> {
-    // The store answers without ever giving way: without the turn, nobody else would be served until all is done.
-    for (let first = next(); first !== undefined; first = next()) {
-      await carryOutSome(store, clock, first, next);
+    for (let turn = nextTurn(); turn.length > 0; turn = nextTurn()) {
+      const these = turn;
+      await takeAll(these).catch(() => takeEach(these));
+      // The store answers without ever giving way: without this, nobody else would be served until all is done.
       await clock.turn();
     }
     // In one step with finding nothing left: a mark that came between the two would wake nobody.
     isDraining = false;
   }
 
-  /** The sorts take turns, so that however much there is of one, the others go on. */
-  function next(): Work | undefined {
-    if (stopped) return undefined;
-    for (let tries = 0; tries < sorts.length; tries += 1) {
-      const work = sorts[turn]?.next();
-      turn = (turn + 1) % sorts.length;
-      if (work !== undefined) return work;
-    }
-    return undefined;
+  /** Several items share a transaction, of which each costs a write to the disk. */
+  async function takeAll(turn: readonly Work[]): Promise<void> {
+    const committed = await store.transaction(async (tables) => {
+      const after: (() => void)[] = [];
+      for (const { take } of turn) after.push(await take(tables));
+      return after;
+    });
+    for (const work of turn) work.succeeded();
+    for (const act of committed) act();
   }
 
-  function markChange({ type, key, object, previous }: ObjectChange): void {
+  /** An item that fails must not take with it those that shared its transaction. */
+  async function takeEach(turn: readonly Work[]): Promise<void> {
+    for (const work of turn) {
+      try {
+        await takeAll([work]);
+      } catch (error) {
+        work.failed(error);
+      }
+    }
+  }
+
+  /** The sorts take turns, so that however much there is of one, the others go on. */
+  function nextTurn(): Work[] {
+    const work: Work[] = [];
+    for (let tries = 0; tries < sorts.length && work.length < MOST_AT_ONCE && !stopped; tries += 1) {
+      const next = sorts[turn]?.next();
+      turn = (turn + 1) % sorts.length;
+      if (next === undefined) continue;
+      work.push(next);
+      tries = -1;
+    }
+    return work;
+  }
+
+  function markChange({ resourceVersion, type, key, object, previous }: ObjectChange): void {
     if (key.kind === 'holdfast.dev/Device') {
+      fleet.note({ resourceVersion, type, key, object });
       const labels = canonicalJson(object.metadata.labels);
       if (type === 'MODIFIED' && labels === canonicalJson(previous?.metadata.labels)) return;
-      listings.add(UNPLACED);
+      listings.addIn(LIST_UNPLACED_AFTER_MS, UNPLACED);
       listings.add(machinesOn(key.name));
       devices.add(key.name);
       return;
@@ -140,6 +171,7 @@ export function createReconciler({
   return {
     async start() {
       stopListening = store.onChange(markChange);
+      await store.transaction((tables) => fleet.load(tables));
       relist();
     },
     deviceChanged(name) {

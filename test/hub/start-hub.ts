@@ -1,6 +1,6 @@
 import { createApi } from '../../hub/api/api.ts';
 import { createHub } from '../../hub/hub.ts';
-import type { Broker, DeviceRow, Store } from '../../hub/ports.ts';
+import type { Broker, BrokerWatch, DeviceRow, Store } from '../../hub/ports.ts';
 import { createStore } from '../../hub/store/store.ts';
 import { createRandom } from '../../shared/host/random.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
@@ -48,6 +48,8 @@ export interface TestHub {
   /** What was published to devices. */
   readonly sent: Sent[];
   call(method: string, path: string, body?: unknown): Promise<{ code: number; body: HubBody }>;
+  /** What the broker tells the hub of itself. */
+  readonly broker: BrokerWatch;
   say(device: string, channel: DeviceChannel, message: object): void;
   stop(): Promise<void>;
 }
@@ -59,9 +61,11 @@ export async function startHub(): Promise<TestHub> {
   const log = createLogRecorder();
   const sent: Sent[] = [];
   let receive: Parameters<Broker['start']>[0] = () => {};
+  let watch: BrokerWatch | undefined;
   const broker: Broker = {
-    async start(listener) {
+    async start(listener, told) {
       receive = listener;
+      watch = told;
       return { address: 'none' };
     },
     async publish(device, channel, payload) {
@@ -87,6 +91,10 @@ export async function startHub(): Promise<TestHub> {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
       return { code: response.status, body: (await response.json()) as HubBody };
+    },
+    broker: {
+      ready: () => watch?.ready(),
+      lost: (reason) => watch?.lost(reason),
     },
     say: (device, channel, message) => receive(device, channel, encodeMessage(message)),
     stop: () => hub.stop(),

@@ -1,18 +1,10 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Store } from '../../../hub/ports.ts';
-import { carryOutSome } from '../../../hub/reconcile/carry-out.ts';
+import { expect, test } from 'vitest';
+import type { Tables } from '../../../hub/ports.ts';
 import { createMarks } from '../../../hub/reconcile/marks.ts';
-import { createStore } from '../../../hub/store/store.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { createManualClock } from '../../shared/manual-clock.ts';
 
 const START_MS = 0;
-
-let store: Store;
-beforeEach(async () => {
-  store = await createStore(':memory:');
-});
-afterEach(() => store.close());
 
 function setup(failing: ReadonlySet<string> = new Set()) {
   const clock = createManualClock(START_MS);
@@ -21,7 +13,7 @@ function setup(failing: ReadonlySet<string> = new Set()) {
     clock,
     log: createLogRecorder(),
     keyOf: (item) => item,
-    async take(_tables, item) {
+    async take(item) {
       taken.push(`${item} at ${clock.now() / 1000} s`);
       if (failing.has(item)) throw new Error('no');
       return () => {};
@@ -30,7 +22,11 @@ function setup(failing: ReadonlySet<string> = new Set()) {
   });
   const drain = async () => {
     for (let work = marks.next(); work !== undefined; work = marks.next()) {
-      await carryOutSome(store, clock, work, () => undefined);
+      const { take } = work;
+      await take({} as Tables).then(
+        () => work.succeeded(),
+        (error: unknown) => work.failed(error),
+      );
     }
   };
   return { clock, taken, marks, drain };
@@ -80,15 +76,4 @@ test('one that waits is due at once when it is marked again, and starts afresh o
   expect(taken.length).toBe(4);
   marks.clear();
   expect(clock.waiting()).toEqual([]);
-});
-
-test('of several in one transaction, one that fails does not undo the others', async () => {
-  const { marks, taken } = setup(new Set(['bad']));
-  for (const item of ['a', 'bad', 'c']) marks.add(item);
-  const first = marks.next();
-  expect(first).toBeDefined();
-  if (first !== undefined) await carryOutSome(store, createManualClock(START_MS), first, () => marks.next());
-  // Together as far as they came, and then each by itself.
-  expect(taken.map((word) => word.split(' ')[0])).toEqual(['a', 'bad', 'a', 'bad']);
-  expect(marks.next()).toBeDefined();
 });
