@@ -9,14 +9,14 @@ import { createFleetWorld } from './fleet-world.ts';
 export const agentMemoryFigure: LoneFigure = {
   name: 'agent',
   prose: "an idle agent's memory",
-  async measure(report, open) {
-    const world = createFleetWorld(0, open);
+  async measure(report, choice, open) {
+    const world = await createFleetWorld(0, { ...choice, tls: false }, open);
     try {
       await world.startHub();
       const flags = {
         'data-dir': join(world.folder, 'agent'),
         name: 'idle',
-        hub: `mqtt://${world.mqtt}`,
+        hub: world.broker.url,
         accel: 'tcg',
       };
       const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);

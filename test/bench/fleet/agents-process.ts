@@ -2,15 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClock } from '../../../shared/host/clock.ts';
 import { createLog } from '../../../shared/host/log.ts';
 import { createRandom } from '../../../shared/host/random.ts';
+import type { MqttAccess } from '../../../shared/host/mqtt-client.ts';
 import type { Proxy } from '../../agent/link/frozen-proxy.ts';
 import { startProxy } from '../../agent/link/frozen-proxy.ts';
 import { waitFor } from '../../tools/wait-for.ts';
 import { serveCalls } from './calls.ts';
+import { createIssuer } from './device-certificates.ts';
 import type { FleetDevice } from './device.ts';
 import { createFleetDevice } from './device.ts';
 import type { DeviceMarks } from './device-marks.ts';
 import { createDeviceMarks } from './device-marks.ts';
 import type { Load } from './event-load.ts';
+import type { FleetAuthority } from './fleet-broker.ts';
 import { runLoad } from './event-load.ts';
 
 /** Many devices in one process, apart from the hub's. Times are milliseconds since 1970. */
@@ -24,6 +27,11 @@ interface Marked extends FleetDevice {
   readonly marks: DeviceMarks;
 }
 
+export interface FleetAccess {
+  readonly url: string;
+  readonly authority?: FleetAuthority | undefined;
+}
+
 interface Named {
   readonly names?: readonly string[];
 }
@@ -34,9 +42,27 @@ function createAgentsCalls() {
   const devices = new Map<string, Marked>();
   const proxies = new Map<string, Proxy>();
 
-  function add(name: string, url: string, keepaliveSeconds: number): Marked {
+  /** All of the fleet are signed by one. */
+  let issue: ReturnType<typeof createIssuer> | undefined;
+
+  function compileAccess(name: string, { url, authority }: FleetAccess): MqttAccess {
+    if (authority === undefined) return { url };
+    issue ??= createIssuer(authority.name, authority.key);
+    return { url, ca: authority.cert, ...issue(name) };
+  }
+
+  function add(name: string, given: FleetAccess, keepaliveSeconds: number): Marked {
+    const access = compileAccess(name, given);
     const marks = createDeviceMarks();
-    const device = createFleetDevice({ name, url, keepaliveSeconds, clock, random, log, watch: marks.watch });
+    const device = createFleetDevice({
+      name,
+      access,
+      keepaliveSeconds,
+      clock,
+      random,
+      log,
+      watch: marks.watch,
+    });
     const marked = { ...device, marks };
     devices.set(name, marked);
     return marked;
@@ -88,7 +114,7 @@ function createAgentsCalls() {
     /** Adds devices and connects them, some at a time. */
     async connect(given: {
       names: readonly string[];
-      url: string;
+      access: FleetAccess;
       keepaliveSeconds: number;
       limitMs: number;
     }) {
@@ -101,7 +127,7 @@ function createAgentsCalls() {
           if (Date.now() - startedAtMs > given.limitMs) throw new Error(`${up} connected in time`);
           up = added.reduce((count, { marks }) => count + (marks.upAtMs === undefined ? 0 : 1), 0);
         }
-        const device = add(name, given.url, given.keepaliveSeconds);
+        const device = add(name, given.access, given.keepaliveSeconds);
         added.push(device);
         device.start();
       }
@@ -110,10 +136,20 @@ function createAgentsCalls() {
     },
 
     /** Adds a device behind a proxy that can be frozen, and connects it. */
-    async connectFreezable(given: { name: string; hub: string; keepaliveSeconds: number; limitMs: number }) {
+    async connectFreezable(given: {
+      name: string;
+      hub: string;
+      access: FleetAccess;
+      keepaliveSeconds: number;
+      limitMs: number;
+    }) {
       const proxy = await startProxy(given.hub);
       proxies.set(given.name, proxy);
-      const device = add(given.name, `mqtt://${proxy.address}`, given.keepaliveSeconds);
+      const device = add(
+        given.name,
+        { ...given.access, url: given.access.url.replace(given.hub, proxy.address) },
+        given.keepaliveSeconds,
+      );
       device.start();
       await untilEach('its link', [device], ({ upAtMs }) => upAtMs, given.limitMs);
     },

@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { OpenWorlds } from '../bench-world.ts';
+import type { BrokerChoice } from './fleet-broker.ts';
+import { BROKERS } from './fleet-broker.ts';
 import type { FleetRow } from './fleet-figure.ts';
 import { formatFleetTables } from './fleet-table.ts';
 import { FLEET_FIGURES, LONE_FIGURES, measureFleet } from './measure-fleet.ts';
@@ -10,6 +12,8 @@ interface Options {
   readonly devices: readonly number[];
   readonly only?: readonly string[];
   readonly json?: string;
+  readonly broker: BrokerChoice['broker'];
+  readonly tls: boolean;
 }
 
 const FIGURES = [...FLEET_FIGURES, ...LONE_FIGURES];
@@ -39,18 +43,22 @@ export function createFleetCommand({ open, progress }: Host): Command {
       `the figures to measure: ${FIGURES.map(({ name }) => name).join(', ')}`,
       parseNames,
     )
+    .addOption(
+      new Option('--broker <NAME>', 'what carries the messages').choices(BROKERS).default('embedded'),
+    )
+    .option('--tls', 'with certificates on both sides', false)
     .option('--json <FILE>', 'write the figures there as JSON too')
     .addHelpText(
       'after',
       `\nFigures:\n${FIGURES.map(({ name, prose }) => `  ${name.padEnd(10)}${prose}`).join('\n')}`,
     )
-    .action(async ({ devices: sizes, only, json }: Options) => {
+    .action(async ({ devices: sizes, only, json, broker, tls }: Options) => {
       const rows: FleetRow[] = [];
       const [load = 0] = loadavg();
-      const machine = `${availableParallelism()} CPUs (${cpus()[0]?.model ?? 'unknown'}; load ${load.toFixed(2)} before), Node ${process.version}`;
+      const machine = `${availableParallelism()} CPUs (${cpus()[0]?.model ?? 'unknown'}; load ${load.toFixed(2)} before), Node ${process.version}; broker ${broker}, ${tls ? 'mTLS' : 'plain'}`;
       const isChosen = (name: string) => only === undefined || only.includes(name);
       const failures = await measureFleet(
-        { sizes, isChosen, open },
+        { sizes, broker: { broker, tls }, isChosen, open },
         { row: (row) => void rows.push(row), progress },
       );
       const complaints = failures.map((failure) => `not measured: ${failure}`);

@@ -7,6 +7,7 @@ import { createRequests } from '../../../agent/sync/requests.ts';
 import { createSession } from '../../../agent/sync/session.ts';
 import { tellAll } from '../../../agent/sync/tell-all.ts';
 import { PROTOCOL } from '../../../shared/protocol/version.ts';
+import type { MqttAccess } from '../../../shared/host/mqtt-client.ts';
 import type { Clock, Log, Random } from '../../../shared/ports.ts';
 
 /** What is looked at while a device does what it does; times are milliseconds since 1970. */
@@ -37,7 +38,7 @@ export interface FleetDevice {
 
 export interface FleetDeviceOptions {
   readonly name: string;
-  readonly url: string;
+  readonly access: MqttAccess;
   readonly keepaliveSeconds: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -47,9 +48,9 @@ export interface FleetDeviceOptions {
 
 /** A device as far as its link goes: the real session, inbox, MQTT link and store, this one in memory. */
 export function createFleetDevice(options: FleetDeviceOptions): FleetDevice {
-  const { name, url, keepaliveSeconds, clock, random, log, watch } = options;
+  const { name, access, keepaliveSeconds, clock, random, log, watch } = options;
   const store = watchStore(createStoreIn(new Database(':memory:'), name, random), watch);
-  const link = watchLink(createMqttLink(url, name, keepaliveSeconds, clock), watch);
+  const link = watchLink(createMqttLink(access, name, keepaliveSeconds, clock), watch);
   const happening = (): Happening => ({
     atMs: clock.now(),
     monotonicMs: clock.monotonic(),

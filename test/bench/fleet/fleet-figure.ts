@@ -1,4 +1,5 @@
 import type { OpenWorlds } from '../bench-world.ts';
+import type { BrokerChoice } from './fleet-broker.ts';
 import type { FleetWorld } from './fleet-world.ts';
 
 /** A figure of the fleet. What is not known is left out; nothing passes or fails by it. */
@@ -32,5 +33,5 @@ export interface FleetFigure {
 export interface LoneFigure {
   readonly name: string;
   readonly prose: string;
-  readonly measure: (report: FleetReport, open: OpenWorlds) => Promise<void>;
+  readonly measure: (report: FleetReport, choice: BrokerChoice, open: OpenWorlds) => Promise<void>;
 }

@@ -6,11 +6,13 @@ import type { OpenWorlds } from '../bench-world.ts';
 import type { AgentsCalls } from './agents-process.ts';
 import type { Remote } from './calls.ts';
 import { startRemote } from './calls.ts';
+import type { BrokerChoice } from './fleet-broker.ts';
+import { createFleetBroker } from './fleet-broker.ts';
 import type { HubCalls } from './hub-process.ts';
 import { readCpuMs } from './process-usage.ts';
 
 /** A hub and many devices, each side a process of its own; `close` ends both. */
-export type FleetWorld = ReturnType<typeof createFleetWorld>;
+export type FleetWorld = Awaited<ReturnType<typeof createFleetWorld>>;
 
 export const DOCUMENT_BYTES = 8 * 1024;
 /** The default of the agent. */
@@ -22,7 +24,7 @@ const QUIET_SHARE = 0.03;
 const QUIET_WINDOW_MS = 1_000;
 const QUIET_LIMIT_MS = 600_000;
 
-export function createFleetWorld(devices: number, open: OpenWorlds) {
+export async function createFleetWorld(devices: number, choice: BrokerChoice, open: OpenWorlds) {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-fleet-'));
   const dataDir = join(folder, 'hub');
   const agents = startRemote<AgentsCalls>(
@@ -30,7 +32,8 @@ export function createFleetWorld(devices: number, open: OpenWorlds) {
     join(folder, 'agents.log'),
   );
   let hub: Remote<HubCalls> | undefined;
-  let mqtt: string | undefined;
+  const broker = await createFleetBroker(choice, folder);
+  await broker.start();
   const names = Array.from({ length: devices }, (_, index) => `shop-${index + 1}`);
 
   const world = {
@@ -40,23 +43,24 @@ export function createFleetWorld(devices: number, open: OpenWorlds) {
     folder,
     /** The hub's store. */
     file: join(dataDir, 'hub.db'),
-    tls: false,
+    tls: choice.tls,
+    broker,
     get hub() {
       if (hub === undefined) throw new Error('the hub was not started');
       return hub;
     },
-    /** The broker's `HOST:PORT`. */
-    get mqtt() {
-      return mqtt ?? '';
-    },
-
-    /** Starts the hub, where it was before; the result is when it began to listen, in milliseconds since 1970. */
+    /** Starts the hub, where it was before; the result is when it was there, in milliseconds since 1970. */
     async startHub() {
       hub = startRemote<HubCalls>(join(import.meta.dirname, 'hub-process.ts'), join(folder, 'hub.log'));
-      const mqttPort = Number(mqtt?.split(':')[1] ?? 0);
-      const started = await hub.ask('start', { dataDir, mqttPort });
-      mqtt = started.mqtt;
-      return started.listeningAtMs;
+      return hub.ask('start', { dataDir, apiListen: '127.0.0.1:0', ...broker.flags });
+    },
+
+    /** Ends the hub and its broker at once, as a power cut would, and starts them again. */
+    async restart() {
+      await world.hub.end('SIGKILL');
+      await broker.end();
+      await broker.start();
+      return world.startHub();
     },
 
     /** Waits until neither side has anything left to do. */
@@ -74,10 +78,10 @@ export function createFleetWorld(devices: number, open: OpenWorlds) {
 
     /** Connects all devices for the first time; the result is how long that took. */
     async connectAll() {
-      const url = `mqtt://${world.mqtt}`;
+      const access = { url: broker.url, authority: broker.authority };
       return agents.ask('connect', {
         names,
-        url,
+        access,
         keepaliveSeconds: KEEPALIVE_SECONDS,
         limitMs: CONNECT_LIMIT_MS,
       });
@@ -86,6 +90,7 @@ export function createFleetWorld(devices: number, open: OpenWorlds) {
     async close() {
       await agents.end('SIGKILL');
       await hub?.end('SIGKILL');
+      await broker.end();
       rmSync(folder, { recursive: true, force: true });
       open.delete(world);
     },

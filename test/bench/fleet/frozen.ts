@@ -21,7 +21,8 @@ export const frozenFigure: FleetFigure = {
     const load = { ...OTHERS, names: names.slice(0, MOST_OTHERS), limitMs: LIMIT_MS };
     await agents.ask('connectFreezable', {
       name: NAME,
-      hub: world.mqtt,
+      hub: world.broker.address,
+      access: { url: world.broker.url, authority: world.broker.authority },
       keepaliveSeconds: KEEPALIVE_SECONDS,
       limitMs: LIMIT_MS,
     });

@@ -2,10 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { join } from 'node:path';
 import { createApi } from '../../../hub/api/api.ts';
-import { createEmbeddedBroker } from '../../../hub/broker/embedded-broker.ts';
+import { HUB_SETTINGS } from '../../../hub/config.ts';
 import { createHub } from '../../../hub/hub.ts';
+import { chooseBroker } from '../../../hub/main.ts';
 import type { Store } from '../../../hub/ports.ts';
 import { createStore } from '../../../hub/store/store.ts';
+import { loadConfig } from '../../../shared/config/load.ts';
 import { createClock } from '../../../shared/host/clock.ts';
 import { createLog } from '../../../shared/host/log.ts';
 import { createRandom } from '../../../shared/host/random.ts';
@@ -20,14 +22,6 @@ import { changeMachines } from './fleet-machine.ts';
  */
 export type HubCalls = ReturnType<typeof createHubCalls>;
 
-export interface HubStart {
-  readonly dataDir: string;
-  /** 0 picks a free one. */
-  readonly mqttPort: number;
-}
-
-const EVENT_RETENTION_MS = 7 * 24 * 3_600_000;
-
 function createHubCalls() {
   const clock = createClock();
   const random = createRandom();
@@ -35,19 +29,22 @@ function createHubCalls() {
   let profiler: Session | undefined;
 
   return {
-    /** Resolves with the broker's address, and with when it began to listen. */
-    async start({ dataDir, mqttPort }: HubStart) {
-      mkdirSync(dataDir, { recursive: true });
+    /** Starts the hub with settings; resolves with when it was there, in milliseconds since 1970. */
+    async start(flags: Readonly<Record<string, string>>) {
+      const config = loadConfig(HUB_SETTINGS, { flags, environment: {} });
+      mkdirSync(config.dataDir, { recursive: true });
       const log = createLog('warn', 'hub');
-      store = await createStore(join(dataDir, 'hub.db'));
-      const broker = createEmbeddedBroker({ host: '127.0.0.1', port: mqttPort }, log);
-      const apiListen = { host: '127.0.0.1', port: 0 };
+      store = await createStore(join(config.dataDir, 'hub.db'));
       const hub = createHub(
-        { version: VERSION, apiListen, eventRetentionMs: EVENT_RETENTION_MS },
-        { store, broker, serveApi: createApi, clock, random, log },
+        {
+          version: VERSION,
+          apiListen: config.apiListen,
+          eventRetentionMs: config.eventRetentionHours * 3_600_000,
+        },
+        { store, broker: chooseBroker(config, log), serveApi: createApi, clock, random, log },
       );
-      const { mqtt } = await hub.start();
-      return { mqtt, listeningAtMs: Date.now() };
+      await hub.start();
+      return Date.now();
     },
     changeMachines: async (change: MachineChange) => {
       if (store === undefined) throw new Error('the hub was not started');

@@ -10,6 +10,7 @@ import { createClock } from '../../../shared/host/clock.ts';
 import { readBootId } from '../../../shared/host/files.ts';
 import { createLog } from '../../../shared/host/log.ts';
 import { createRandom } from '../../../shared/host/random.ts';
+import type { MqttAccess } from '../../../shared/host/mqtt-client.ts';
 import type { Clock } from '../../../shared/ports.ts';
 import { VERSION } from '../../../shared/version.ts';
 import { serveCalls } from './calls.ts';
@@ -20,7 +21,7 @@ export type IdleAgentCalls = ReturnType<typeof createIdleAgentCalls>;
 export interface IdleAgentStart {
   readonly dataDir: string;
   readonly name: string;
-  readonly url: string;
+  readonly access: MqttAccess;
   /** By the fast clock. */
   readonly keepaliveSeconds: number;
   /** How many seconds pass for the agent in one. */
@@ -40,14 +41,14 @@ function createFastClock(speed: number): Clock {
 
 function createIdleAgentCalls() {
   return {
-    start({ dataDir, name, url, keepaliveSeconds, speed }: IdleAgentStart) {
+    start({ dataDir, name, access, keepaliveSeconds, speed }: IdleAgentStart) {
       const [clock, random, bootId] = [createFastClock(speed), createRandom(), readBootId()];
       const log = createLog('info', name);
       const agent = createAgent(
         { device: name, version: VERSION, bootId, identity: readIdentity() },
         {
           store: createStoreIn(new Database(':memory:'), name, random),
-          link: createMqttLink(url, name, keepaliveSeconds / speed, createClock()),
+          link: createMqttLink(access, name, keepaliveSeconds / speed, createClock()),
           facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
           accelerator: { detect: async () => ({ accelerator: 'tcg', reason: 'not tried' }) },
           machines: createMachines({

@@ -5,6 +5,7 @@ import { agentMemoryFigure } from './agent-memory.ts';
 import { backlogFigure } from './backlog.ts';
 import { changeFigure } from './change.ts';
 import { startCpuShare } from './cpu-share.ts';
+import type { BrokerChoice } from './fleet-broker.ts';
 import type { FleetFigure, FleetReport, LoneFigure } from './fleet-figure.ts';
 import type { FleetWorld } from './fleet-world.ts';
 import { createFleetWorld, DOCUMENT_BYTES } from './fleet-world.ts';
@@ -30,6 +31,7 @@ export const LONE_FIGURES: readonly LoneFigure[] = [outboxFigure, agentMemoryFig
 
 export interface FleetChoice {
   readonly sizes: readonly number[];
+  readonly broker: BrokerChoice;
   readonly isChosen: (name: string) => boolean;
   /** Worlds that are still there; an interrupted run has to close them. */
   readonly open: OpenWorlds;
@@ -37,7 +39,7 @@ export interface FleetChoice {
 
 /** Measures what is chosen; the result names what could not be measured. */
 export async function measureFleet(
-  { sizes, isChosen, open }: FleetChoice,
+  { sizes, broker, isChosen, open }: FleetChoice,
   report: FleetReport,
 ): Promise<string[]> {
   const failures: string[] = [];
@@ -52,7 +54,7 @@ export async function measureFleet(
   };
   const figures = FLEET_FIGURES.filter(({ name }) => isChosen(name));
   for (const size of figures.length === 0 ? [] : sizes) {
-    const world = createFleetWorld(size, open);
+    const world = await createFleetWorld(size, broker, open);
     await attempt(`${size} devices`, async () => {
       await prepare(world, report);
       for (const { prose, measure } of figures)
@@ -61,7 +63,7 @@ export async function measureFleet(
     await world.close();
   }
   for (const { prose, measure } of LONE_FIGURES.filter(({ name }) => isChosen(name))) {
-    await attempt(prose, () => measure(report, open));
+    await attempt(prose, () => measure(report, broker, open));
   }
   return failures;
 }
