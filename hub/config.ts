@@ -38,6 +38,10 @@ export const HUB_SETTINGS = {
   brokerCertificate: file({ prose: "the hub's own certificate for that broker (PEM)", fallback: '' }),
   brokerKey: file({ prose: 'its key (PEM)', fallback: '' }),
   eventRetentionHours: integer(1, 24 * 365, { prose: 'hours that events are kept', fallback: '168' }),
+  timelineRetentionHours: integer(1, 24 * 3650, {
+    prose: "hours that devices' histories are kept",
+    fallback: '720',
+  }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };
 export type HubConfig = ConfigOf<typeof HUB_SETTINGS>;

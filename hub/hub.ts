@@ -11,9 +11,8 @@ import { markSilent } from './devices/mark-silent.ts';
 import { createSessions } from './devices/sessions.ts';
 import type { Broker, BrokerWatch, Store } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
-import { prune } from './retention.ts';
+import { createRetention } from './retention.ts';
 
-const PRUNE_EVERY_MS = 10 * 60_000;
 const LOOK_FOR_SILENT_EVERY_MS = 5 * 60_000;
 
 export interface HubPorts {
@@ -30,6 +29,7 @@ export interface HubOptions {
   readonly version: string;
   readonly apiListen: Address;
   readonly eventRetentionMs: number;
+  readonly timelineRetentionMs: number;
 }
 
 export interface Hub {
@@ -39,9 +39,9 @@ export interface Hub {
 }
 
 /** Puts the hub together: the API and the devices write to the store, and the reconciler makes the rest follow. */
-export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, ports: HubPorts): Hub {
+export function createHub(options: HubOptions, ports: HubPorts): Hub {
+  const { version, apiListen, eventRetentionMs, timelineRetentionMs } = options;
   const { store, broker, clock, random, log } = ports;
-  let cancelPrune = () => {};
   let cancelLook = () => {};
   let stopped = false;
   const reconciler = createReconciler({
@@ -64,16 +64,17 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
     },
   });
   const projector = createEventProjector({ store, clock, log });
-  const api = ports.serveApi({ store, kinds: KINDS, clock, random, log, version, admit: admitWrite });
-
-  function keepPruning(): void {
-    cancelPrune = clock.after(PRUNE_EVERY_MS, () => {
-      prune(store, eventRetentionMs, clock.now()).catch((error: unknown) => {
-        log.warn({ error: messageOf(error) }, 'pruning failed and will be tried again');
-      });
-      keepPruning();
-    });
-  }
+  const retention = createRetention({ store, clock, log, eventRetentionMs, timelineRetentionMs });
+  const api = ports.serveApi({
+    store,
+    kinds: KINDS,
+    clock,
+    random,
+    log,
+    version,
+    askDevice: (device, body, options) => sessions.ask(device, body, options),
+    admit: admitWrite,
+  });
 
   /** The hub's own deadline, above MQTT's: a last will may be lost, and a broker may be wrong. */
   function keepLookingForSilent(): void {
@@ -112,18 +113,18 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
         // The wills that our own stop sets off say nothing of the devices.
         if (!stopped) sessions.receive(device, channel, payload);
       }, watch);
-      keepPruning();
+      retention.start();
       keepLookingForSilent();
       return { api: apiAddress, mqtt };
     },
     async stop() {
       stopped = true;
-      cancelPrune();
       cancelLook();
       await api.close();
       await broker.stop();
       await sessions.settle();
       await projector.stop();
+      await retention.stop();
       await reconciler.stop();
       await store.close();
     },

@@ -19,6 +19,8 @@ import { createHub } from './hub.ts';
 import type { Broker } from './ports.ts';
 import { createStore } from './store/store.ts';
 
+const HOUR_MS = 3_600_000;
+
 /** Runs the hub until SIGTERM or SIGINT. */
 export async function runHub(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = loadConfig(HUB_SETTINGS, { flags, environment: process.env });
@@ -28,7 +30,12 @@ export async function runHub(flags: Readonly<Record<string, string | undefined>>
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const unlock = await lockFolder(dataDir);
   const hub = createHub(
-    { version: VERSION, apiListen, eventRetentionMs: config.eventRetentionHours * 3_600_000 },
+    {
+      version: VERSION,
+      apiListen,
+      eventRetentionMs: config.eventRetentionHours * HOUR_MS,
+      timelineRetentionMs: config.timelineRetentionHours * HOUR_MS,
+    },
     {
       store: await createStore(join(dataDir, 'hub.db')),
       broker: chooseBroker(config, log),

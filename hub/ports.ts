@@ -51,6 +51,9 @@ export interface ObjectTable {
   get(key: ObjectKey): Promise<ResourceObject | undefined>;
   /** All of a kind, of one namespace where it is given, ordered by namespace and name. */
   list(kind: string, namespace?: string): Promise<ResourceObject[]>;
+  count(kind: string): Promise<number>;
+  /** Those of a kind that were written longest ago, oldest first. */
+  oldest(kind: string, limit: number): Promise<ResourceObject[]>;
   /**
    * Adds or replaces; sets `metadata.resourceVersion` and returns the object as stored. Writing what is there
    * already (but for its resource version) changes nothing.
@@ -61,8 +64,8 @@ export interface ObjectTable {
   resourceVersion(): Promise<number>;
   /** Changes of a kind after a version, oldest first; undefined where the log no longer reaches that far back. */
   changesSince(kind: string, resourceVersion: number): Promise<ObjectChange[] | undefined>;
-  /** Forgets changes older than the newest `keep`. */
-  pruneChanges(keep: number): Promise<void>;
+  /** Forgets at most `limit` of the changes older than the newest `keep`, oldest first; the result is how many. */
+  pruneChanges(keep: number, limit: number): Promise<number>;
 }
 
 /** Where a machine has been put; it stays there until its device says that it is gone. */
@@ -200,6 +203,8 @@ export type StoredTimelineEntry = TimelineEntry & { readonly id: number };
 
 export interface TimelineRange {
   readonly device: string;
+  /** What is of one machine only. */
+  readonly machine?: { readonly namespace: string; readonly name: string };
   /** When it happened, both included. */
   readonly fromMs: number;
   readonly untilMs: number;

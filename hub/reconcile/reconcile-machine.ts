@@ -1,12 +1,15 @@
+import type { Device } from '../../shared/model/device.ts';
 import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
 import { isDeleting } from '../api/metadata.ts';
+import { deviceKey } from '../devices/ensure-device.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import type { Knowledge } from '../machines/describe-machine.ts';
 import { describeInstance, describeVirtualMachine, hasInstance } from '../machines/describe-machine.ts';
 import type { Now } from '../machines/instance.ts';
 import { compileInstance, isOwned, isOwnedBy } from '../machines/instance.ts';
+import { findRelease } from '../machines/override.ts';
 import type { MachineRow, Tables } from '../ports.ts';
 import type { Fleet } from './fleet.ts';
 import type { MachineKey } from './machine-key.ts';
@@ -41,6 +44,16 @@ export async function reconcileMachine(
   return placed.row?.device;
 }
 
+/** The order given on the box that the hub has released, where one holds. */
+async function released(
+  { objects }: Tables,
+  object: MachineObject,
+  row: MachineRow | undefined,
+): Promise<string | undefined> {
+  if (row?.status?.override === undefined) return undefined;
+  return findRelease(row, object, (await objects.get(deviceKey(row.device))) as Device | undefined);
+}
+
 /** The object with its device's label and the finalizer that keeps it until that device is done with it. */
 function claim<T extends MachineObject>(object: T, device: string): T {
   const { labels, finalizers } = object.metadata;
@@ -68,6 +81,7 @@ async function project(
     device: row === undefined ? undefined : await tables.devices.get(row.device),
     waiting,
     elsewhere: row === undefined ? undefined : await findElsewhere(tables, object, row.device, fleet),
+    released: await released(tables, object, row),
     nowMs: now.nowMs,
   };
   if (object.kind === 'VirtualMachineInstance') {

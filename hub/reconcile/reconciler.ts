@@ -1,4 +1,5 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { ObjectChange, Store } from '../ports.ts';
 import { createFleet } from './fleet.ts';
@@ -144,8 +145,9 @@ export function createReconciler({
   function markChange({ resourceVersion, type, key, object, previous }: ObjectChange): void {
     if (key.kind === 'holdfast.dev/Device') {
       fleet.note({ resourceVersion, type, key, object });
-      const labels = canonicalJson(object.metadata.labels);
-      if (type === 'MODIFIED' && labels === canonicalJson(previous?.metadata.labels)) return;
+      // Its labels decide what is placed there, its spec what holds; its status follows from what is looked at here.
+      const given = ({ metadata, spec }: ResourceObject) => canonicalJson([metadata.labels, spec]);
+      if (type === 'MODIFIED' && previous !== undefined && given(object) === given(previous)) return;
       listings.addIn(LIST_UNPLACED_AFTER_MS, UNPLACED);
       listings.add(machinesOn(key.name));
       devices.add(key.name);

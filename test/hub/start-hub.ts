@@ -47,9 +47,14 @@ export interface TestHub {
   readonly log: LogRecorder;
   /** What was published to devices. */
   readonly sent: Sent[];
-  call(method: string, path: string, body?: unknown): Promise<{ code: number; body: HubBody }>;
   /** What the broker tells the hub of itself. */
   readonly broker: BrokerWatch;
+  call<Body = HubBody>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ code: number; body: Body }>;
   say(device: string, channel: DeviceChannel, message: object): void;
   stop(): Promise<void>;
 }
@@ -74,7 +79,12 @@ export async function startHub(): Promise<TestHub> {
     async stop() {},
   };
   const hub = createHub(
-    { version: '0.1.0', apiListen: { host: '127.0.0.1', port: 0 }, eventRetentionMs: 3_600_000 },
+    {
+      version: '0.1.0',
+      apiListen: { host: '127.0.0.1', port: 0 },
+      eventRetentionMs: 3_600_000,
+      timelineRetentionMs: 24 * 3_600_000,
+    },
     { store, broker, serveApi: createApi, clock, random: createRandom(), log },
   );
   const { api } = await hub.start();
@@ -83,14 +93,14 @@ export async function startHub(): Promise<TestHub> {
     clock,
     log,
     sent,
-    async call(method, path, body) {
+    async call<Body>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
       const response = await fetch(`http://${api}${path}`, {
         method,
-        headers: { 'content-type': type },
+        headers: { 'content-type': type, ...headers },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
-      return { code: response.status, body: (await response.json()) as HubBody };
+      return { code: response.status, body: (await response.json()) as Body };
     },
     broker: {
       ready: () => watch?.ready(),

@@ -88,10 +88,10 @@ describe('a flood', () => {
   ])('of %s is held back', async (_, chunk) => {
     const client = await connectAs('edge-1');
     client.socket.setNoDelay(true);
-    await pour(client, chunk, 4_000);
+    await pour(client, chunk, 3_000);
     expect(client.socket.destroyed).toBe(false);
     // What the kernel's buffers take is added to what a connection may bring in.
-    expect(client.socket.bytesWritten - client.socket.writableLength).toBeLessThan(40 * MEBIBYTE);
+    expect(client.socket.bytesWritten - client.socket.writableLength).toBeLessThan(35 * MEBIBYTE);
     client.socket.destroy();
     await client.closed;
   });
@@ -105,14 +105,4 @@ test('connections that never say CONNECT displace each other, and no device', as
   const device = await connectAs('edge-1');
   for (const { socket } of [...silent, device]) socket.destroy();
   await Promise.all(silent.map(({ closed }) => closed));
-});
-
-test('a CONNECT that comes byte by byte is not waited for', async () => {
-  const client = connectRaw(broker.address);
-  const bytes = connectPacket('edge-1');
-  let at = 0;
-  const drip = setInterval(() => client.socket.write(bytes.subarray(at, (at += 1))), 1_000);
-  await client.closed;
-  clearInterval(drip);
-  expect(at).toBeLessThan(bytes.length);
 });
