@@ -21,7 +21,8 @@ export function createIssuer(authorityName: string, authorityKey: string) {
   const now = Date.now();
   const validity = der(TAG.sequence, timeOf(now - DAY_MS), timeOf(now + DAY_MS));
   const version = der(VERSION_TAG, der(TAG.integer, Buffer.from([2])));
-  let serial = 1_000_000;
+  // As long as its four bytes have no leading zeros, which DER forbids.
+  let serial = 0x4000_0000;
 
   return (name: string): { readonly cert: string; readonly key: string } => {
     const number = Buffer.alloc(4);
@@ -37,7 +38,10 @@ export function createIssuer(authorityName: string, authorityKey: string) {
       spki,
     );
     const signature = der(TAG.bits, Buffer.from([0]), sign('sha256', body, issuerKey));
-    const text = der(TAG.sequence, body, algorithm, signature).toString('base64').replace(/.{64}/g, '$&\n');
+    const text = der(TAG.sequence, body, algorithm, signature)
+      .toString('base64')
+      .match(/.{1,64}/g)
+      ?.join('\n');
     return { cert: `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`, key };
   };
 }

@@ -22,6 +22,8 @@ import { changeMachines } from './fleet-machine.ts';
  */
 export type HubCalls = ReturnType<typeof createHubCalls>;
 
+const HOUR_MS = 3_600_000;
+
 function createHubCalls() {
   const clock = createClock();
   const random = createRandom();
@@ -39,7 +41,8 @@ function createHubCalls() {
         {
           version: VERSION,
           apiListen: config.apiListen,
-          eventRetentionMs: config.eventRetentionHours * 3_600_000,
+          eventRetentionMs: config.eventRetentionHours * HOUR_MS,
+          timelineRetentionMs: config.timelineRetentionHours * HOUR_MS,
         },
         { store, broker: chooseBroker(config, log), serveApi: createApi, clock, random, log },
       );
