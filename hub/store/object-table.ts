@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { isSameJson } from '../../shared/base/same-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectChange, ObjectKey, ObjectTable } from '../ports.ts';
 import { createChangeLog } from './change-log.ts';
@@ -52,7 +52,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
 
     async put(key, object) {
       const previous = await get(key);
-      if (previous !== undefined && contentOf(previous) === contentOf(object)) return previous;
+      if (previous !== undefined && isSameContent(previous, object)) return previous;
       const change = await log.append(
         previous === undefined ? { type: 'ADDED', key, object } : { type: 'MODIFIED', key, object, previous },
       );
@@ -89,7 +89,12 @@ function parseObject(text: string): ResourceObject {
   return JSON.parse(text) as ResourceObject;
 }
 
-/** All of an object but its resource version, so that writing what is there already is no change. */
-function contentOf({ metadata, ...rest }: ResourceObject): string {
-  return canonicalJson({ ...rest, metadata: { ...metadata, resourceVersion: undefined } });
+/** Whether all but the resource version is the same, so that writing what is there already is no change. */
+function isSameContent({ metadata, ...rest }: ResourceObject, other: ResourceObject): boolean {
+  const { metadata: otherMetadata, ...otherRest } = other;
+  const resourceVersion = undefined;
+  return (
+    isSameJson({ ...metadata, resourceVersion }, { ...otherMetadata, resourceVersion }) &&
+    isSameJson(rest, otherRest)
+  );
 }
