@@ -5,11 +5,20 @@ import { createChangeLog } from './change-log.ts';
 import { readCounter } from './counters.ts';
 import type { Database } from './schema.ts';
 
-/** `record` gets each change as it is written, in order; they count once the transaction is committed. */
+/**
+ * For one transaction. `record` gets each change as it is written, in order; they count once the transaction is
+ * committed.
+ */
 export function createObjectTable(database: Database, record: (change: ObjectChange) => void): ObjectTable {
   const log = createChangeLog(database);
 
-  async function get(key: ObjectKey): Promise<ResourceObject | undefined> {
+  /** The texts of objects that this transaction has seen, as it left them: much of it looks at the same few again. */
+  const seen = new Map<string, string | undefined>();
+  const idOf = ({ kind, namespace, name }: ObjectKey) => `${kind} ${namespace} ${name}`;
+
+  async function readText(key: ObjectKey): Promise<string | undefined> {
+    const id = idOf(key);
+    if (seen.has(id)) return seen.get(id);
     const row = await database
       .selectFrom('objects')
       .select('object')
@@ -17,7 +26,14 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
       .where('namespace', '=', key.namespace)
       .where('name', '=', key.name)
       .executeTakeFirst();
-    return row === undefined ? undefined : parseObject(row.object);
+    seen.set(id, row?.object);
+    return row?.object;
+  }
+
+  async function get(key: ObjectKey): Promise<ResourceObject | undefined> {
+    const text = await readText(key);
+    // Each time anew, so that nobody has an object that another changes.
+    return text === undefined ? undefined : parseObject(text);
   }
 
   return {
@@ -62,6 +78,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         .values({ ...key, ...row })
         .onConflict((conflict) => conflict.columns(['kind', 'namespace', 'name']).doUpdateSet(row))
         .execute();
+      seen.set(idOf(key), row.object);
       record(change);
       return parseObject(row.object);
     },
@@ -76,6 +93,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         .where('namespace', '=', key.namespace)
         .where('name', '=', key.name)
         .execute();
+      seen.set(idOf(key), undefined);
       record(change);
     },
 
