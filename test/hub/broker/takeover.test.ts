@@ -31,7 +31,12 @@ describe.each<[string, BrokerKind]>([
     const store = await createStore(':memory:');
     const ports = { clock: createClock(), random: createRandom(), log: createLogRecorder() };
     const hub = createHub(
-      { version: '0.1.0', apiListen: { host: '127.0.0.1', port: 0 }, eventRetentionMs: 3_600_000 },
+      {
+        version: '0.1.0',
+        apiListen: { host: '127.0.0.1', port: 0 },
+        eventRetentionMs: 3_600_000,
+        timelineRetentionMs: 3_600_000,
+      },
       { store, broker: broker.createHub(), serveApi: createApi, ...ports },
     );
     await hub.start();
