@@ -59,7 +59,8 @@ export async function runHub(flags: Readonly<Record<string, string | undefined>>
   log.info({}, 'hub stopped');
 }
 
-function chooseBroker(config: HubConfig, log: Log): Broker {
+/** The broker inside the hub, or one of the operator's own. */
+export function chooseBroker(config: HubConfig, log: Log): Broker {
   if (config.broker !== '') {
     const access = readMqttAccess(config.broker, {
       user: config.brokerUser,

@@ -191,7 +191,9 @@ export function createSession({
   const isSettled = () => state.up && current?.outbox.settled() === true;
 
   function takeAnswer(answer: AckMessage): void {
-    if (answer.kind !== 'ack' && answer.connection !== current?.number) return;
+    // A hub that is back from an outage asks for hello by the last connection that it knows of.
+    const isOfAny = answer.kind === 'ack' || answer.kind === 'later';
+    if (!isOfAny && answer.connection !== current?.number) return;
     switch (answer.kind) {
       case 'ack':
         if (!state.up) return;

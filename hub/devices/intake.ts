@@ -1,5 +1,5 @@
 import { messageOf } from '../../shared/base/errors.ts';
-import type { Log } from '../../shared/ports.ts';
+import type { Clock, Log } from '../../shared/ports.ts';
 import type { Store } from '../ports.ts';
 import type { Batch } from './batch.ts';
 import { openBatch } from './batch.ts';
@@ -23,11 +23,17 @@ export interface Intake {
   settle(): Promise<void>;
 }
 
+interface IntakeOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /**
  * Takes what devices say into the store: what came in while one transaction was written goes into the next, one
  * message of each device, in turns. A device with a week to tell is thus no slower and no faster than the others.
  */
-export function createIntake({ store, log }: { readonly store: Store; readonly log: Log }): Intake {
+export function createIntake({ store, clock, log }: IntakeOptions): Intake {
   const queues = new Map<string, Delivery[]>();
   let bytes = 0;
   let isDraining = false;
@@ -73,9 +79,12 @@ export function createIntake({ store, log }: { readonly store: Store; readonly l
   }
 
   async function drain(): Promise<void> {
+    // What one look at the sockets brings goes into one transaction; without the turns, each message had its own.
+    await clock.turn();
     for (let turn = nextTurn(); turn.length > 0; turn = nextTurn()) {
       const these = turn;
       await take(these).catch(() => takeEach(these));
+      await clock.turn();
     }
     // In one step with finding nothing left: what came between the two would wake nobody.
     isDraining = false;

@@ -64,7 +64,7 @@ interface SessionsOptions {
 
 /** The hub's end of every device's link: hello, reports, presence and the way out of desired documents. */
 export function createSessions({ store, broker, clock, random, log, heard }: SessionsOptions): Sessions {
-  const intake = createIntake({ store, log });
+  const intake = createIntake({ store, clock, log });
   const courier = createCourier({ broker, clock, log, findDocument });
   const requests = createRequests({
     clock,

@@ -1,15 +1,24 @@
-import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { isSameJson } from '../../shared/base/same-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectChange, ObjectKey, ObjectTable } from '../ports.ts';
 import { createChangeLog } from './change-log.ts';
 import { readCounter } from './counters.ts';
 import type { Database } from './schema.ts';
 
-/** `record` gets each change as it is written, in order; they count once the transaction is committed. */
+/**
+ * For one transaction. `record` gets each change as it is written, in order; they count once the transaction is
+ * committed.
+ */
 export function createObjectTable(database: Database, record: (change: ObjectChange) => void): ObjectTable {
   const log = createChangeLog(database);
 
-  async function get(key: ObjectKey): Promise<ResourceObject | undefined> {
+  /** The texts of objects that this transaction has seen, as it left them: much of it looks at the same few again. */
+  const seen = new Map<string, string | undefined>();
+  const idOf = ({ kind, namespace, name }: ObjectKey) => `${kind} ${namespace} ${name}`;
+
+  async function readText(key: ObjectKey): Promise<string | undefined> {
+    const id = idOf(key);
+    if (seen.has(id)) return seen.get(id);
     const row = await database
       .selectFrom('objects')
       .select('object')
@@ -17,7 +26,14 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
       .where('namespace', '=', key.namespace)
       .where('name', '=', key.name)
       .executeTakeFirst();
-    return row === undefined ? undefined : parseObject(row.object);
+    seen.set(id, row?.object);
+    return row?.object;
+  }
+
+  async function get(key: ObjectKey): Promise<ResourceObject | undefined> {
+    const text = await readText(key);
+    // Each time anew, so that nobody has an object that another changes.
+    return text === undefined ? undefined : parseObject(text);
   }
 
   return {
@@ -52,7 +68,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
 
     async put(key, object) {
       const previous = await get(key);
-      if (previous !== undefined && contentOf(previous) === contentOf(object)) return previous;
+      if (previous !== undefined && isSameContent(previous, object)) return previous;
       const change = await log.append(
         previous === undefined ? { type: 'ADDED', key, object } : { type: 'MODIFIED', key, object, previous },
       );
@@ -62,6 +78,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         .values({ ...key, ...row })
         .onConflict((conflict) => conflict.columns(['kind', 'namespace', 'name']).doUpdateSet(row))
         .execute();
+      seen.set(idOf(key), row.object);
       record(change);
       return parseObject(row.object);
     },
@@ -76,6 +93,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         .where('namespace', '=', key.namespace)
         .where('name', '=', key.name)
         .execute();
+      seen.set(idOf(key), undefined);
       record(change);
     },
 
@@ -89,7 +107,12 @@ function parseObject(text: string): ResourceObject {
   return JSON.parse(text) as ResourceObject;
 }
 
-/** All of an object but its resource version, so that writing what is there already is no change. */
-function contentOf({ metadata, ...rest }: ResourceObject): string {
-  return canonicalJson({ ...rest, metadata: { ...metadata, resourceVersion: undefined } });
+/** Whether all but the resource version is the same, so that writing what is there already is no change. */
+function isSameContent({ metadata, ...rest }: ResourceObject, other: ResourceObject): boolean {
+  const { metadata: otherMetadata, ...otherRest } = other;
+  const resourceVersion = undefined;
+  return (
+    isSameJson({ ...metadata, resourceVersion }, { ...otherMetadata, resourceVersion }) &&
+    isSameJson(rest, otherRest)
+  );
 }

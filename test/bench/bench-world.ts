@@ -32,7 +32,7 @@ export interface BenchWorld {
 }
 
 /** Worlds that are still there; an interrupted run has to close them. */
-export type OpenWorlds = Set<World>;
+export type OpenWorlds = Set<Pick<World, 'close'>>;
 
 /** Calls `use` with a hub that answers and a box whose agent is yet to be started, and ends all of it after. */
 export async function withBenchWorld(

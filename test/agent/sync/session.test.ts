@@ -47,6 +47,15 @@ async function passUntilRetry(): Promise<void> {
 }
 
 describe('hello', () => {
+  test('is said again when a hub asks for it that was away and knows an older connection', async () => {
+    device.start(hub.url);
+    const { epoch, connection } = await hub.take('hello');
+    await hub.send('ack', { kind: 'later', epoch, connection: connection - 1, delayMs: 100 });
+    await poll(() => device.clock.waiting().some((ms) => ms <= 125)).toBe(true);
+    device.clock.advance(125);
+    expect(await hub.take('hello')).toMatchObject({ epoch, connection });
+  });
+
   test('says on each connect what is held, with a number one higher, through restarts of the agent', async () => {
     const first = await connect();
     expect(first).toMatchObject({

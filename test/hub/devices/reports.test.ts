@@ -141,14 +141,14 @@ test('one device that reports a lot keeps no other waiting for its turn', async 
   const other = await hub.connect({ name: 'edge-2' });
   await other.hello();
   expect(await other.takeAck()).toBe(0);
-  const many = Array.from({ length: 80 }, (_, index) =>
-    device.report(...Array.from({ length: 20 }, (_one, at) => reportOf(index * 20 + at + 1, event('many')))),
+  const many = Array.from({ length: 20 }, (_, index) =>
+    device.report(...Array.from({ length: 80 }, (_one, at) => reportOf(index * 80 + at + 1, event('many')))),
   );
   await other.report(reportOf(1, event('one')));
   expect(await other.takeAck()).toBe(1);
   const acknowledged = device.acks.length;
   await Promise.all(many);
-  expect(acknowledged).toBeLessThan(80);
+  expect(acknowledged).toBeLessThan(20);
   await poll(() => device.acks.at(-1)).toBe(1_600);
 });
 
