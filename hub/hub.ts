@@ -1,4 +1,3 @@
-import { messageOf } from '../shared/base/errors.ts';
 import type { Address } from '../shared/config/settings.ts';
 import { KINDS } from '../shared/model/kinds.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
@@ -6,14 +5,11 @@ import { admitWrite } from './admit.ts';
 import type { Api } from './api/api.ts';
 import type { ApiOptions } from './api/context.ts';
 import { createEventProjector } from './devices/event-projector.ts';
-import { forgetPresence } from './devices/forget-presence.ts';
-import { markSilent } from './devices/mark-silent.ts';
+import { createPresence } from './devices/presence.ts';
 import { createSessions } from './devices/sessions.ts';
 import type { Broker, BrokerWatch, Store } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createRetention } from './retention.ts';
-
-const LOOK_FOR_SILENT_EVERY_MS = 5 * 60_000;
 
 export interface HubPorts {
   readonly store: Store;
@@ -42,7 +38,6 @@ export interface Hub {
 export function createHub(options: HubOptions, ports: HubPorts): Hub {
   const { version, apiListen, eventRetentionMs, timelineRetentionMs } = options;
   const { store, broker, clock, random, log } = ports;
-  let cancelLook = () => {};
   let stopped = false;
   const reconciler = createReconciler({
     store,
@@ -52,9 +47,16 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
     publishDesired: (device) => sessions.publishDesired(device),
     askAll: (device) => sessions.askAll(device),
   });
+  const presence = createPresence({
+    store,
+    clock,
+    log,
+    changed: (device) => reconciler.deviceChanged(device),
+  });
   const sessions = createSessions({
     store,
     broker,
+    presence,
     clock,
     random,
     log,
@@ -77,37 +79,17 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
     admit: admitWrite,
   });
 
-  /** The hub's own deadline, above MQTT's: a last will may be lost, and a broker may be wrong. */
-  function keepLookingForSilent(): void {
-    cancelLook = clock.after(LOOK_FOR_SILENT_EVERY_MS, () => {
-      store
-        .transaction((tables) => markSilent(tables, clock.now()))
-        .then((silent) => silent.forEach((device) => reconciler.deviceChanged(device)))
-        .catch((error: unknown) => {
-          log.warn({ error: messageOf(error) }, 'looking for silent devices failed and will be tried again');
-        });
-      keepLookingForSilent();
-    });
-  }
-
-  const forgetWhoIsThere = (reason: 'HubStarted' | 'BrokerLost') =>
-    store.transaction((tables) => forgetPresence(tables, reason, clock.now()));
-
   /** The broker lives on without the hub, and so do devices' connections to it: they are asked for a hello. */
   const watch: BrokerWatch = {
-    ready: () => sessions.callRoll(),
-    lost() {
-      forgetWhoIsThere('BrokerLost')
-        .then((devices) => devices.forEach((device) => reconciler.deviceChanged(device)))
-        .catch((error: unknown) => {
-          log.warn({ error: messageOf(error) }, 'that no device is heard could not be stored');
-        });
+    ready() {
+      presence.doubt('HubStarted');
+      sessions.callRoll();
     },
+    lost: () => presence.doubt('BrokerLost'),
   };
 
   return {
     async start() {
-      await forgetWhoIsThere('HubStarted');
       const { address: apiAddress } = await api.listen(apiListen);
       await reconciler.start();
       projector.wake();
@@ -116,12 +98,12 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
         if (!stopped) sessions.receive(device, channel, payload);
       }, watch);
       retention.start();
-      keepLookingForSilent();
+      presence.start();
       return { api: apiAddress, mqtt };
     },
     async stop() {
       stopped = true;
-      cancelLook();
+      presence.stop();
       await api.close();
       await broker.stop();
       await sessions.settle();

@@ -155,6 +155,7 @@ export interface DeviceTable {
   get(name: string): Promise<DeviceRow | undefined>;
   getMany(names: readonly string[]): Promise<DeviceRow[]>;
   list(): Promise<DeviceRow[]>;
+  count(): Promise<number>;
   put(row: DeviceRow): Promise<void>;
   putMany(rows: readonly DeviceRow[]): Promise<void>;
   remove(name: string): Promise<void>;

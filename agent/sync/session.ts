@@ -22,7 +22,7 @@ import type { Requests } from './requests.ts';
 /** How long the hub may be silent after hello or reports before the connection is given up, whatever MQTT says. */
 const ANSWER_DEADLINE_MS = 60_000;
 /** How often hello is said again on a quiet link, so that hub and device compare what they hold. */
-const COMPARE_EVERY_MS = 60 * 60_000;
+const COMPARE_EVERY_MS = 2 * 60 * 60_000;
 
 /** Whether the hub answers, since when, and where it does not, why. */
 export interface LinkState {

@@ -1,32 +1,36 @@
 import type { Tables } from '../ports.ts';
 
-const CAUSES = {
+const MESSAGES = {
   HubStarted: 'the hub was started',
   BrokerLost: 'the hub was cut from its broker',
 } as const;
 
+export type DoubtCause = keyof typeof MESSAGES;
+
 /**
- * What was known of connections is past, since the hub starts or was cut from its broker: until a device is heard,
- * whether it is there is unknown. The result is the names of those that counted as connected.
+ * What was known of connections is past since the hub was started or cut from its broker: whether a device is there
+ * that counts as connected and was not `heard` since is unknown. The result is the names of those.
  */
 export async function forgetPresence(
   { devices, timeline }: Tables,
-  reason: keyof typeof CAUSES,
-  nowMs: number,
+  reason: DoubtCause,
+  sinceMs: number,
+  heard: ReadonlySet<string>,
 ): Promise<string[]> {
-  const connected = (await devices.list()).filter(({ presence }) => presence === 'connected');
-  await devices.putMany(connected.map((row) => ({ ...row, presence: 'unknown', presenceSinceMs: nowMs })));
+  const rows = await devices.list();
+  const silent = rows.filter(({ name, presence }) => presence === 'connected' && !heard.has(name));
+  await devices.putMany(silent.map((row) => ({ ...row, presence: 'unknown', presenceSinceMs: sinceMs })));
   await timeline.append(
-    connected.map(({ name, epoch }) => ({
+    silent.map(({ name, epoch }) => ({
       device: name,
       kind: 'link',
       type: 'Normal',
       reason,
-      message: `${CAUSES[reason]}: whether the device is there is unknown until it is heard`,
-      happenedAtMs: nowMs,
-      learnedAtMs: nowMs,
+      message: `${MESSAGES[reason]}: whether the device is there is unknown until it is heard`,
+      happenedAtMs: sinceMs,
+      learnedAtMs: sinceMs,
       epoch,
     })),
   );
-  return connected.map(({ name }) => name);
+  return silent.map(({ name }) => name);
 }

@@ -18,6 +18,7 @@ import { createCourier } from './courier.ts';
 import { ensureDevice } from './ensure-device.ts';
 import { createIntake } from './intake.ts';
 import { spreadMs } from './pace.ts';
+import type { Presence } from './presence.ts';
 import type { Requests } from './requests.ts';
 import { createRequests } from './requests.ts';
 import { takeGone } from './take-gone.ts';
@@ -56,6 +57,7 @@ export interface Sessions {
 interface SessionsOptions {
   readonly store: Store;
   readonly broker: Pick<Broker, 'publish'>;
+  readonly presence: Pick<Presence, 'heard' | 'gone' | 'count'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -63,7 +65,15 @@ interface SessionsOptions {
 }
 
 /** The hub's end of every device's link: hello, reports, presence and the way out of desired documents. */
-export function createSessions({ store, broker, clock, random, log, heard }: SessionsOptions): Sessions {
+export function createSessions({
+  store,
+  broker,
+  presence,
+  clock,
+  random,
+  log,
+  heard,
+}: SessionsOptions): Sessions {
   const intake = createIntake({ store, clock, log });
   const courier = createCourier({ broker, clock, log, findDocument });
   const requests = createRequests({
@@ -71,8 +81,6 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
     random,
     send: (device, request) => courier.send(device, 'request', request),
   });
-  /** The devices that are there, to know how far a lost hub's have to be spread. */
-  const connected = new Set<string>();
   /** Ends of links that are waited with. */
   const waiting = new Set<() => void>();
 
@@ -98,8 +106,8 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
         log.warn({ device, answer: draft.kind }, draft.message);
         return answer(device, draft);
       }
-      connected.add(device);
-      const spread = spreadMs(connected.size, greeting.isDuplicate);
+      presence.heard(device);
+      const spread = spreadMs(presence.count(), greeting.isDuplicate);
       answer(device, { ...draft, time: formatTime(clock.now()), spreadMs: spread });
       courier.noteHeld(device, hello.generation);
       if (sendDesired) courier.sendDesired(device, hello.partial);
@@ -125,7 +133,7 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
     const isNews = takeGone(batch, device, gone, clock.now());
     return () => {
       if (!isNews) return;
-      connected.delete(device);
+      presence.gone(device);
       courier.forget(device);
       heard.device(device);
     };
@@ -191,7 +199,6 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
       }
     },
     callRoll() {
-      connected.clear();
       store
         .transaction(({ devices }) => devices.list())
         .then((rows) => {
@@ -204,7 +211,7 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
         .catch((error: unknown) => {
           log.warn(
             { error: messageOf(error) },
-            'devices could not be asked to say hello; they will, within an hour',
+            'devices could not be asked to say hello; they will, within two hours',
           );
         });
     },

@@ -54,8 +54,7 @@ export function takeHello(batch: Batch, name: string, hello: HelloMessage, nowMs
           ...(isAlone(before, seen) && { untold: true, toldAll: false }),
         };
   batch.putDevice(current);
-  if (!isOutdated && (current.presence !== before?.presence || current.epoch !== before.epoch))
-    noteConnected(batch, current, nowMs);
+  if (!isOutdated && !isSameConnection(before, current)) noteConnected(batch, current, nowMs);
   batch.putStream({ device: name, epoch, acknowledged, heardAtMs: nowMs });
   return {
     answer: {
@@ -85,10 +84,14 @@ function isAlone(before: DeviceRow | undefined, { identity }: BootsSeen): boolea
   return before?.duplicateSinceMs !== undefined && identity.duplicateSinceMs === undefined;
 }
 
-/** Whether more changed than when the device was heard. */
+/** Whether anything changed that is shown: that a device said hello once more is not. */
 function differs(before: DeviceRow | undefined, after: DeviceRow): boolean {
-  const rest = (row: DeviceRow) => canonicalJson({ ...row, boots: row.boots.map(({ bootId }) => bootId) });
-  return before === undefined || rest(before) !== rest(after);
+  const shown = (row: DeviceRow) => {
+    const clockAheadSeconds = Math.round(row.clockAheadMs / 10_000) * 10;
+    const boots = row.boots.map(({ bootId }) => bootId);
+    return canonicalJson({ ...row, connection: 0, clockAheadMs: clockAheadSeconds, boots });
+  };
+  return before === undefined || shown(before) !== shown(after);
 }
 
 /** A version that the two don't share: said to the device, and to whoever looks at it here. */
@@ -174,6 +177,13 @@ function greet(
     boots: [],
     returns: 0,
   };
+}
+
+function isSameConnection(
+  before: DeviceRow | undefined,
+  { presence, epoch, connection }: DeviceRow,
+): boolean {
+  return before?.presence === presence && before.epoch === epoch && before.connection === connection;
 }
 
 function noteConnected(batch: Batch, row: DeviceRow, nowMs: number): void {

@@ -38,6 +38,14 @@ export function createDeviceTable(database: Database): DeviceTable {
       return rows.map(readDevice);
     },
 
+    async count() {
+      const { count } = await database
+        .selectFrom('devices')
+        .select((row) => row.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+
     put: (row) => putMany([row]),
     putMany,
 

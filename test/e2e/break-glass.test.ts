@@ -137,7 +137,7 @@ describe('a machine that is stopped on the box while the hub is away', () => {
     expect(text.stdout).toMatch(
       /\d+s later +LocalOrder +default\/pos +stop was ordered on the box by \S+: cleaning/,
     );
-    expect(text.stdout).toMatch(/at once +HubStarted/);
+    expect(text.stdout).toMatch(/at once +Connected/);
     expect(text.stdout).toMatch(/at once +Desired .*default\/pos \(RerunOnFailure\)/);
   });
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { machine } from '../api/start-api.ts';
 import type { HubWorld } from './hub-world.ts';
-import { poll, startHub } from './hub-world.ts';
+import { GRACE_MS, poll, startHub } from './hub-world.ts';
 import { event, reportOf } from './scripted-device.ts';
 
 /** How a device comes, stays and goes, as the hub sees it. */
@@ -143,7 +143,7 @@ describe('presence', () => {
     await device.takeDocument();
     await poll(presence).toMatch(/^True/);
     await hub.restartOn(hub.snapshot());
-    await poll(presence).toMatch(/^Unknown: not heard since 20/);
+    await poll(presence, GRACE_MS).toMatch(/^Unknown: not heard since 20/);
     const back = await hub.connect({ epoch: device.epoch, connection: 2 });
     await back.hello();
     await poll(presence).toMatch(/^True/);

@@ -25,7 +25,9 @@ export type HubWorld = Awaited<ReturnType<typeof startHub>>;
 const KUBEVIRT = '/apis/kubevirt.io/v1/namespaces/default';
 
 /** Polls until it is so. */
-export const poll = (look: () => unknown) => expect.poll(look, { interval: 10, timeout: 10_000 });
+export const poll = (look: () => unknown, timeout = 10_000) => expect.poll(look, { interval: 10, timeout });
+/** How long until a hub that was started says that a device is not there, with much to spare. */
+export const GRACE_MS = 60_000;
 
 /** The whole hub: its API, reconciler and sessions over a store in a file and its own broker. */
 export async function startHub() {

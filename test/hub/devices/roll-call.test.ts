@@ -20,8 +20,11 @@ const answers = () =>
     .filter(({ channel }) => channel === 'ack')
     .map(({ payload }) => JSON.parse(Buffer.from(payload).toString()) as object);
 
-test('a hub that is cut from its broker no longer knows who is there', async () => {
+test('a hub that is cut from its broker for more than a moment no longer knows who is there', async () => {
   hub.broker.lost('the broker was restarted');
+  hub.clock.advance(14_000);
+  expect(await presence()).toBe('connected');
+  hub.clock.advance(2_000);
   await waitFor('the presence to be unknown', async () => (await presence()) === 'unknown');
 });
 

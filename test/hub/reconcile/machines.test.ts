@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ResourceObject } from '../../../shared/model/kind.ts';
 import { machine } from '../api/start-api.ts';
 import type { HubWorld } from '../devices/hub-world.ts';
-import { poll, startHub } from '../devices/hub-world.ts';
+import { GRACE_MS, poll, startHub } from '../devices/hub-world.ts';
 import type { ScriptedDevice } from '../devices/scripted-device.ts';
 import { reportOf, statusOf } from '../devices/scripted-device.ts';
 
@@ -173,7 +173,7 @@ describe('a machine', () => {
   test('is Unknown after the hub started again, until its device is heard', async () => {
     await run();
     await hub.restartOn(hub.snapshot());
-    await poll(() => hub.printable('pos')).toBe('Unknown');
+    await poll(() => hub.printable('pos'), GRACE_MS).toBe('Unknown');
     await poll(() => hub.ready('pos')).toMatch(
       /^Unknown: device edge-1 has not been heard since .* last said Running/,
     );
