@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Event } from '../../shared/model/event.ts';
+import type { EventBody } from '../../shared/protocol/messages.ts';
 import { waitFor } from './wait-for.ts';
 
 /** An event as the box and as the hub tell of it: in one form, so that the two can be compared. */
 export interface ToldEvent {
-  readonly sequence: number;
   /** The machine's name; '' for the box itself. */
   readonly machine: string;
   readonly reason: string;
@@ -14,27 +14,17 @@ export interface ToldEvent {
   readonly atMs: number;
 }
 
-interface Row {
-  readonly sequence: number | null;
-  readonly body: string;
-  readonly at_ms: number;
-}
-
-/** Each is named by the outbox's row, which is given to one report and no other. */
 const JOURNAL = `
-  CREATE TABLE journal (id INTEGER PRIMARY KEY, sequence INTEGER, body TEXT NOT NULL, at_ms INTEGER NOT NULL);
-  INSERT INTO journal SELECT id, sequence, body, happened_at_ms FROM outbox
-    WHERE json_extract(body, '$.kind') = 'event';
-  CREATE TRIGGER journal_event AFTER INSERT ON outbox WHEN json_extract(NEW.body, '$.kind') = 'event' BEGIN
-    INSERT INTO journal VALUES (NEW.id, NEW.sequence, NEW.body, NEW.happened_at_ms);
-  END;
-  CREATE TRIGGER journal_number AFTER UPDATE OF sequence ON outbox BEGIN
-    UPDATE journal SET sequence = NEW.sequence WHERE id = NEW.id;
+  CREATE TABLE journal (id INTEGER PRIMARY KEY, body TEXT NOT NULL, at_ms INTEGER NOT NULL);
+  INSERT INTO journal (body, at_ms) SELECT body, happened_at_ms FROM reports
+    WHERE json_extract(body, '$.kind') = 'event' ORDER BY id;
+  CREATE TRIGGER journal_event AFTER INSERT ON reports WHEN json_extract(NEW.body, '$.kind') = 'event' BEGIN
+    INSERT INTO journal (body, at_ms) VALUES (NEW.body, NEW.happened_at_ms);
   END;`;
 
 /**
  * Has the store of a box write down each event in the very transaction that commits it: the box's own record, which
- * the hub's acknowledgement does not delete. To be called before anything was acknowledged.
+ * the hub's acknowledgement does not delete. To be called before any event was acknowledged.
  */
 export async function keepJournal(dataDir: string): Promise<void> {
   await waitFor("the box's store", () => {
@@ -43,20 +33,15 @@ export async function keepJournal(dataDir: string): Promise<void> {
   });
 }
 
-/** What the box has committed, in that order; undefined where not all of it was sent yet. */
-export function readJournal(dataDir: string): ToldEvent[] | undefined {
+/** What the box has committed, in that order. */
+export function readJournal(dataDir: string): ToldEvent[] {
   const rows = withStore(dataDir, (store) =>
-    store.prepare<[], Row>('SELECT sequence, body, at_ms FROM journal ORDER BY id').all(),
+    store.prepare<[], { body: string; at_ms: number }>('SELECT body, at_ms FROM journal ORDER BY id').all(),
   );
-  const told = rows.flatMap(({ sequence, body, at_ms: atMs }) => {
-    const { machine, reason, message } = JSON.parse(body) as {
-      machine?: { name: string };
-      reason: string;
-      message: string;
-    };
-    return sequence === null ? [] : [{ sequence, machine: machine?.name ?? '', reason, message, atMs }];
+  return rows.map(({ body, at_ms: atMs }) => {
+    const { machine, reason, message } = JSON.parse(body) as EventBody;
+    return { machine: machine?.name ?? '', reason, message, atMs };
   });
-  return told.length === rows.length ? told : undefined;
 }
 
 /** The desired entry of each machine on the box, by name, as its store holds it. */
@@ -77,7 +62,6 @@ export function toldBy(device: string, events: readonly Event[]): ToldEvent[] {
     )
     .toSorted((a, b) => versionOf(a) - versionOf(b))
     .map(({ metadata, involvedObject, reason, message, eventTime }) => ({
-      sequence: Number(metadata.annotations?.['holdfast.dev/sequence']),
       machine: involvedObject.kind === 'Device' ? '' : (involvedObject.name ?? ''),
       reason: reason ?? '',
       message: message ?? '',
@@ -86,11 +70,7 @@ export function toldBy(device: string, events: readonly Event[]): ToldEvent[] {
 }
 
 /** What the hub has otherwise than the box wrote it down, as a sentence; undefined where it is the same. */
-export function compareTold(
-  box: readonly ToldEvent[] | undefined,
-  hub: readonly ToldEvent[],
-): string | undefined {
-  if (box === undefined) return 'not all was sent';
+export function compareTold(box: readonly ToldEvent[], hub: readonly ToldEvent[]): string | undefined {
   const at = Array.from({ length: Math.max(box.length, hub.length) }).findIndex(
     (_, index) => JSON.stringify(box[index]) !== JSON.stringify(hub[index]),
   );
