@@ -109,6 +109,8 @@ export interface BootSeen extends BoxIdentity {
   /** Its newest connection, and when it said hello on it. */
   readonly connection: number;
   readonly heardAtMs: number;
+  /** When the boot began, by the hub's clock. */
+  readonly bootedAtMs: number;
   /** The report up to which its store's had been committed when another boot said hello. */
   readonly committed?: number;
   /** It was asked to make a new epoch. */

@@ -1,3 +1,4 @@
+import { bootedAtMs } from './device-clock.ts';
 import type { HelloMessage } from '../../shared/protocol/messages.ts';
 import type { BootSeen, DeviceRow, StreamRow } from '../ports.ts';
 
@@ -41,11 +42,13 @@ export function seeBoot(
     const identity = { boots: known, returns, returnedAtMs, duplicateSinceMs };
     return { identity, isLate: hasReturned, isCopy: false, committed };
   }
+  const { bootId } = sent;
+  const same = known.find((boot) => boot.bootId === bootId);
   const sameStore = others.filter((boot) => boot.epoch === epoch);
   return {
     identity: {
       boots: [
-        { ...box, bootId: sent.bootId, epoch, connection, heardAtMs: nowMs },
+        { ...box, bootId, epoch, connection, heardAtMs: nowMs, bootedAtMs: bootedAtMs(same, sent, nowMs) },
         ...others.map((boot) => (boot === newest ? displace(boot, newestStream) : boot)),
       ].slice(0, BOOTS_KEPT),
       ...countReturns(before, hasReturned, nowMs),

@@ -4,7 +4,7 @@ import { chooseVersion, PROTOCOL } from '../../shared/protocol/version.ts';
 import type { DeviceRow, StreamRow } from '../ports.ts';
 import type { Batch } from './batch.ts';
 import { isToTell } from './is-to-tell.ts';
-import { clockAheadMs } from './device-clock.ts';
+import { bootedAtMs, clockAheadMs } from './device-clock.ts';
 import type { BootsSeen } from './see-boot.ts';
 import { seeBoot } from './see-boot.ts';
 
@@ -154,7 +154,7 @@ function greet(
     (generation === before?.generation && generation > 0 && hash !== before.desiredHash) ||
     (made !== undefined && made.hash !== hash);
   const knowsMore = isAhead || hello.acknowledged > (stream?.acknowledged ?? 0);
-  const aheadMs = before?.boots[0]?.bootId === sent.bootId ? before.clockAheadMs : undefined;
+  const boot = before?.boots.find(({ bootId }) => bootId === sent.bootId);
   return {
     name,
     epoch,
@@ -171,7 +171,7 @@ function greet(
     problems: before?.epoch === epoch ? before.problems : [],
     ...(before?.facts !== undefined && { facts: before.facts }),
     ...(before?.metrics !== undefined && { metrics: before.metrics }),
-    clockAheadMs: clockAheadMs(aheadMs, sent, nowMs),
+    clockAheadMs: clockAheadMs(sent, bootedAtMs(boot, sent, nowMs)),
     untold: knowsMore || (before?.untold ?? false),
     toldAll: !knowsMore && before?.toldAll === true,
     boots: [],

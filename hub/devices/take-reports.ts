@@ -1,7 +1,7 @@
-import type { Report, ReportMessage } from '../../shared/protocol/messages.ts';
+import type { ReportMessage } from '../../shared/protocol/messages.ts';
 import type { DeviceRow, StreamRow } from '../ports.ts';
 import type { Batch } from './batch.ts';
-import { clockAheadMs, happenedAtMs } from './device-clock.ts';
+import { bootedAtMs, clockAheadMs, happenedAtMs } from './device-clock.ts';
 import { isToTell } from './is-to-tell.ts';
 import type { Changes } from './take-report.ts';
 import { takeReport } from './take-report.ts';
@@ -25,15 +25,22 @@ export async function takeReports(
   const stream = batch.stream(device, epoch);
   const row = batch.device(device);
   if (stream === undefined || row === undefined || !isNewest(row, epoch, sent.bootId)) return undefined;
-  const aheadMs = clockAheadMs(row.clockAheadMs, sent, nowMs);
+  const [newest, ...earlier] = row.boots;
+  const current = { bootId: sent.bootId, bootedAtMs: bootedAtMs(newest, sent, nowMs) };
+  const aheadMs = clockAheadMs(sent, current.bootedAtMs);
   const changes: Changes = { device: false, events: false, machines: false };
   let { acknowledged } = stream;
   for (const report of reports) {
     if (report.sequence <= acknowledged) continue;
     if (report.sequence > acknowledged + 1) break;
     acknowledged = report.sequence;
-    const seen = { epoch, learnedAtMs: nowMs, ...timesOf(report, sent, nowMs, aheadMs) };
-    await takeReport(batch, device, report, seen, changes);
+    const times = {
+      epoch,
+      happenedAtMs: happenedAtMs(report, [current, ...earlier], aheadMs, nowMs),
+      deviceTimeMs: Date.parse(report.happenedAt),
+      learnedAtMs: nowMs,
+    };
+    await takeReport(batch, device, report, times, changes);
   }
   const after: StreamRow = { ...stream, acknowledged, heardAtMs: nowMs };
   batch.putStream(after);
@@ -45,11 +52,4 @@ export async function takeReports(
 function isNewest({ boots: [newest] }: DeviceRow, epoch: string, bootId: string): boolean {
   if (newest === undefined) return true;
   return newest.epoch === epoch && newest.bootId === bootId && newest.renewed !== true;
-}
-
-function timesOf(report: Report, sent: ReportMessage['sent'], nowMs: number, aheadMs: number) {
-  return {
-    happenedAtMs: happenedAtMs(report, sent, nowMs, aheadMs),
-    deviceTimeMs: Date.parse(report.happenedAt),
-  };
 }

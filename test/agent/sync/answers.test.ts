@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Happening } from '../../../agent/ports.ts';
-import { happenedAtMs } from '../../../hub/devices/device-clock.ts';
+import { bootedAtMs, happenedAtMs } from '../../../hub/devices/device-clock.ts';
 import type { HelloMessage, ReportMessage } from '../../../shared/protocol/messages.ts';
 import type { Device } from './device.ts';
 import { createDevice } from './device.ts';
@@ -189,13 +189,13 @@ test('reports keep the moment and the boot in which they happened, though the bo
     { happenedAt: '2026-03-01T08:00:00.000Z', monotonicMs: 50 * hour, bootId: 'boot-1' },
     { happenedAt: '1970-01-01T00:00:30.000Z', monotonicMs: 30_000, bootId: 'boot-2' },
   ]);
-  // The hub, an hour after the second boot's report: that one is dated by the monotonic clock, whatever the wall clock
-  // said; the one of the boot before is not dated by a monotonic clock that has begun anew, and never in the future.
+  // The hub, an hour after the second boot's report: each is dated by the monotonic clock of its own boot, whatever the
+  // wall clock said.
   const receivedMs = Date.parse('2026-03-01T10:00:00Z');
-  const aheadMs = sent.atMs - receivedMs;
-  const [before, after] = message.reports.map((report) =>
-    happenedAtMs(report, message.sent, receivedMs, aheadMs),
-  );
-  expect(after).toBe(receivedMs - hour);
-  expect(before).toBeLessThanOrEqual(receivedMs);
+  const boots = [
+    { bootId: 'boot-2', bootedAtMs: bootedAtMs(undefined, message.sent, receivedMs) },
+    { bootId: 'boot-1', bootedAtMs: receivedMs - 60 * hour },
+  ];
+  const times = message.reports.map((report) => happenedAtMs(report, boots, 0, receivedMs));
+  expect(times).toEqual([receivedMs - 10 * hour, receivedMs - hour]);
 });

@@ -130,6 +130,15 @@ export async function startHub() {
       file.exec(text);
       file.close();
     },
+    /** Looks something up in the store's file. */
+    query(text: string): unknown[] {
+      const file = new Sqlite(path, { readonly: true });
+      try {
+        return file.prepare(text).pluck().all();
+      } finally {
+        file.close();
+      }
+    },
     /** A copy of the store as it is now: what a backup has, or what a hub that was killed leaves. */
     snapshot() {
       files += 1;
