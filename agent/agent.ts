@@ -1,15 +1,20 @@
+import { canonicalJson } from '../shared/base/canonical-json.ts';
 import { messageOf } from '../shared/base/errors.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
+import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
+import { PROTOCOL } from '../shared/protocol/version.ts';
 import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
 import type { Box } from './plan/plan.ts';
 import { createLoop } from './loop.ts';
 import type { LocalDoor } from './local/door.ts';
 import { createLocalDoor } from './local/door.ts';
 import { createInbox } from './sync/inbox.ts';
+import { createRequests } from './sync/requests.ts';
 import { createSession } from './sync/session.ts';
+import { tellAll } from './sync/tell-all.ts';
 
-/** How often the box's own figures are reported. */
-const FACTS_EVERY_MS = 60 * 60_000;
+/** How often the box's own figures are reported, and what it is, where that has changed. */
+const FACTS_EVERY_MS = 6 * 60 * 60_000;
 /** How often an accelerator is looked for where none was found. */
 const PROBE_EVERY_MS = 60_000;
 
@@ -29,6 +34,8 @@ export interface AgentOptions {
   readonly device: string;
   readonly version: string;
   readonly bootId: string;
+  /** What tells this box from another that has its name. */
+  readonly identity: BoxIdentity;
 }
 
 export interface Agent {
@@ -40,25 +47,48 @@ export interface Agent {
 }
 
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
-export function createAgent({ device, version, bootId }: AgentOptions, ports: AgentPorts): Agent {
+export function createAgent({ device, version, bootId, identity }: AgentOptions, ports: AgentPorts): Agent {
   const { store, machines, images, clock, random, log } = ports;
   let box: Box = { bootId, probing: true, acceleratorReason: 'which accelerator works is being found out' };
   let cancelFacts = () => {};
   let cancelProbe = () => {};
+  /** The facts last queued for the hub. */
+  let factsTold = '';
   let stopped = false;
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
   const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake() });
   const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
+  const requests = createRequests({ store, clock, log, carryOut });
   const session = createSession({
     agentVersion: version,
+    protocol: PROTOCOL,
+    box: identity,
     store,
     link: ports.link,
     inbox,
+    requests,
     clock,
     random,
     log,
+    happening,
+    tellAll() {
+      tellAll(store, happening());
+      factsTold = '';
+      void reportFacts().catch(warnOfFacts);
+    },
   });
+  const door = createLocalDoor({ device, version, store, machines, clock, session, loop, happening });
+
+  function carryOut(body: RequestBody): string {
+    switch (body.verb) {
+      case 'ping':
+        return `${device} is here`;
+      case 'restart':
+        door.order('restart', body.machine, body.reason);
+        return `the machine is being restarted`;
+    }
+  }
 
   async function findAccelerator(): Promise<void> {
     const { accelerator, reason } = await ports.accelerator.detect();
@@ -89,16 +119,26 @@ export function createAgent({ device, version, bootId }: AgentOptions, ports: Ag
       acceleratorReason,
       ...(accelerator === undefined ? {} : { accelerator }),
     };
-    if (stopped) return;
+    const text = canonicalJson(facts);
+    if (stopped || text === factsTold) return;
     store.putStatus('device', { kind: 'device', facts }, happening());
+    factsTold = text;
     session.wake();
   }
 
+  async function reportMetrics(): Promise<void> {
+    const metrics = await ports.facts.measure();
+    if (stopped) return;
+    store.appendMetrics(metrics, happening());
+    session.wake();
+  }
+
+  const warnOfFacts = (error: unknown) =>
+    log.warn({ error: messageOf(error) }, 'reading the facts of the box');
+
   function keepReportingFacts(): void {
     if (stopped) return;
-    reportFacts().catch((error: unknown) =>
-      log.warn({ error: messageOf(error) }, 'reading the facts of the box'),
-    );
+    reportFacts().then(reportMetrics).catch(warnOfFacts);
     cancelFacts = clock.after(FACTS_EVERY_MS, keepReportingFacts);
   }
 
@@ -110,16 +150,7 @@ export function createAgent({ device, version, bootId }: AgentOptions, ports: Ag
       loop.wake();
       void keepFindingAccelerator().then(keepReportingFacts);
     },
-    door: createLocalDoor({
-      device,
-      version,
-      store,
-      machines,
-      clock,
-      session,
-      loop,
-      happening,
-    }),
+    door,
     async stop() {
       stopped = true;
       cancelFacts();

@@ -13,6 +13,7 @@ import { createAgent } from './agent.ts';
 import type { AgentConfig } from './config.ts';
 import { AGENT_SETTINGS } from './config.ts';
 import { createAcceleratorProbe } from './facts/accelerator-probe.ts';
+import { readIdentity } from './facts/identity.ts';
 import { createFacts } from './facts/facts.ts';
 import { createImages } from './image/images.ts';
 import { createMqttLink } from './link/mqtt-link.ts';
@@ -35,7 +36,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const user = await chooseUser(config, log);
   const { forwardAddress, localImages } = config;
   const agent = createAgent(
-    { device, version: VERSION, bootId },
+    { device, version: VERSION, bootId, identity: readIdentity() },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),

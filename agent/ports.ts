@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import type { DeviceFacts } from '../shared/model/device.ts';
+import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
-import type { EventBody, Report, ReportBody } from '../shared/protocol/messages.ts';
+import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { MachineMemory } from './plan/memory.ts';
@@ -128,6 +128,7 @@ export interface Images {
 export interface Facts {
   /** Everything but what the accelerator probe found; takes some hundred milliseconds. */
   read(): Promise<Omit<DeviceFacts, 'accelerator' | 'acceleratorReason'>>;
+  measure(): Promise<DeviceMetrics>;
 }
 
 export interface AcceleratorProbe {
@@ -167,6 +168,9 @@ export interface Happening {
   readonly bootId: string;
 }
 
+/** A report that a newer one of the same subject replaces. */
+export type StatusBody = Exclude<ReportBody, EventBody | { kind: 'metrics' }>;
+
 /** The agent's durable state: written in full before anything is acted on or acknowledged. Synchronous. */
 export interface Store {
   /** Runs `work` as one transaction; what it throws undoes it. */
@@ -186,13 +190,25 @@ export interface Store {
   /** Queues an event; never displaced. */
   appendEvent(body: EventBody, happening: Happening): void;
   /** Queues what is the case of `subject`, in place of an unsent report of it. */
-  putStatus(subject: string, body: Exclude<ReportBody, EventBody>, happening: Happening): void;
+  putStatus(subject: string, body: StatusBody, happening: Happening): void;
+  /** Queues figures of the box, which are the first to be dropped where too much waits. */
+  appendMetrics(metrics: DeviceMetrics, happening: Happening): void;
   /** Numbers what is not yet numbered and returns reports after `sequence`, oldest first, within `maxBytes`. */
   reportsAfter(sequence: number, maxBytes: number): Report[];
-  /** Deletes what the hub has committed. */
+  /** Deletes what the hub has committed; a number that was never given out changes nothing. */
   acknowledge(sequence: number): void;
   /** The highest number acknowledged. */
   acknowledged(): number;
   pendingReports(): number;
+  /** The number that the next report to be numbered gets. */
+  nextSequence(): number;
+  /** Makes a new epoch, in which all that waits is numbered anew from 1. */
+  renewEpoch(): void;
+  /** What came of a request of this id; undefined where none was carried out, or that is past. */
+  response(id: string): ResponseMessage | undefined;
+  /** Remembers what came of a request, for as long as it could come again. */
+  saveResponse(response: ResponseMessage, expiresAtMs: number): void;
+  /** Forgets responses that expired before `nowMs`, by the hub's clock. */
+  pruneResponses(nowMs: number): void;
   close(): void;
 }

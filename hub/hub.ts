@@ -5,12 +5,15 @@ import type { Clock, Log, Random } from '../shared/ports.ts';
 import { admitWrite } from './admit.ts';
 import type { Api } from './api/api.ts';
 import type { ApiOptions } from './api/context.ts';
+import { createEventProjector } from './devices/event-projector.ts';
+import { markSilent } from './devices/mark-silent.ts';
 import { createSessions } from './devices/sessions.ts';
 import type { Broker, Store } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { prune } from './retention.ts';
 
 const PRUNE_EVERY_MS = 10 * 60_000;
+const LOOK_FOR_SILENT_EVERY_MS = 5 * 60_000;
 
 export interface HubPorts {
   readonly store: Store;
@@ -38,6 +41,7 @@ export interface Hub {
 export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, ports: HubPorts): Hub {
   const { store, broker, clock, random, log } = ports;
   let cancelPrune = () => {};
+  let cancelLook = () => {};
   let stopped = false;
   const reconciler = createReconciler({
     store,
@@ -52,8 +56,13 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
     clock,
     random,
     log,
-    changed: (device) => reconciler.deviceChanged(device),
+    heard: {
+      device: (name) => reconciler.deviceChanged(name),
+      machines: (name) => reconciler.machinesChanged(name),
+      events: () => projector.wake(),
+    },
   });
+  const projector = createEventProjector({ store, clock, log });
   const api = ports.serveApi({ store, kinds: KINDS, clock, random, log, version, admit: admitWrite });
 
   function keepPruning(): void {
@@ -62,6 +71,19 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
         log.warn({ error: messageOf(error) }, 'pruning failed and will be tried again');
       });
       keepPruning();
+    });
+  }
+
+  /** The hub's own deadline, above MQTT's: a last will may be lost, and a broker may be wrong. */
+  function keepLookingForSilent(): void {
+    cancelLook = clock.after(LOOK_FOR_SILENT_EVERY_MS, () => {
+      store
+        .transaction((tables) => markSilent(tables, clock.now()))
+        .then((silent) => silent.forEach((device) => reconciler.deviceChanged(device)))
+        .catch((error: unknown) => {
+          log.warn({ error: messageOf(error) }, 'looking for silent devices failed and will be tried again');
+        });
+      keepLookingForSilent();
     });
   }
 
@@ -80,19 +102,23 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
       await forgetPresence();
       const { address: apiAddress } = await api.listen(apiListen);
       await reconciler.start();
+      projector.wake();
       const { address: mqtt } = await broker.start((device, channel, payload) => {
         // The wills that our own stop sets off say nothing of the devices.
         if (!stopped) sessions.receive(device, channel, payload);
       });
       keepPruning();
+      keepLookingForSilent();
       return { api: apiAddress, mqtt };
     },
     async stop() {
       stopped = true;
       cancelPrune();
+      cancelLook();
       await api.close();
       await broker.stop();
       await sessions.settle();
+      await projector.stop();
       await reconciler.stop();
       await store.close();
     },

@@ -1,5 +1,7 @@
 import type { ResourceObject } from '../shared/model/kind.ts';
-import type { MachineStatus } from '../shared/model/machine.ts';
+import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
+import type { MachineIdentity, MachineStatus } from '../shared/model/machine.ts';
+import type { BoxIdentity } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 
 /** What the hub needs of the world, beside `shared/ports.ts`. */
@@ -70,36 +72,154 @@ export interface MachineTable {
   remove(uid: string): Promise<void>;
 }
 
-/** The session of a device: where its report stream and its desired document stand. */
+/** A box that has said hello as a device: more than one at a time means that two have its name. */
+export interface BootSeen extends BoxIdentity {
+  readonly bootId: string;
+  readonly epoch: string;
+  readonly heardAtMs: number;
+}
+
+/** The session of a device: what it last said of itself, and where its desired document stands. */
 export interface DeviceRow {
   readonly name: string;
   readonly epoch: string;
   readonly connection: number;
-  /** The highest report committed here. */
-  readonly acknowledged: number;
+  readonly protocol: number;
+  readonly agentVersion: string;
   readonly presence: 'connected' | 'disconnected' | 'unknown';
   readonly presenceSinceMs: number;
   /** The newest desired document made for it: generation 0 and '' before the first. */
   readonly generation: number;
-  readonly desiredText: string;
   readonly desiredHash: string;
   /** The generation that the device last said it holds, and what it could not take of it. */
   readonly heldGeneration: number;
   readonly problems: readonly string[];
-  readonly reportedAtMs?: number;
+  readonly facts?: DeviceFacts;
+  readonly metrics?: DeviceMetrics;
+  /** How far the device's clock is ahead of the hub's, in milliseconds. */
+  readonly clockAheadMs: number;
+  /** The device knows more than this hub and has not told all of it yet: until then it is sent no desired document. */
+  readonly untold: boolean;
+  /** The boxes that said hello by this name, the newest first. */
+  readonly boots: readonly BootSeen[];
+  /** How often one of these came back after another had been heard. */
+  readonly returns: number;
+  /** Since when two boxes are known to have this name. */
+  readonly duplicateSinceMs?: number | undefined;
+  /** Why the device is not taken in, where it is not. */
+  readonly refusal?: { readonly reason: string; readonly message: string };
 }
 
 export interface DeviceTable {
   get(name: string): Promise<DeviceRow | undefined>;
+  getMany(names: readonly string[]): Promise<DeviceRow[]>;
   list(): Promise<DeviceRow[]>;
   put(row: DeviceRow): Promise<void>;
+  putMany(rows: readonly DeviceRow[]): Promise<void>;
   remove(name: string): Promise<void>;
+}
+
+/** A device's desired document as it is sent. */
+export interface DocumentRow {
+  readonly device: string;
+  readonly generation: number;
+  readonly hash: string;
+  readonly text: string;
+}
+
+export interface DocumentTable {
+  get(device: string): Promise<DocumentRow | undefined>;
+  put(row: DocumentRow): Promise<void>;
+  remove(device: string): Promise<void>;
+}
+
+/** One stream of reports: a device has one for each store that its agent ever had. */
+export interface StreamRow {
+  readonly device: string;
+  readonly epoch: string;
+  /** The highest report committed here. */
+  readonly acknowledged: number;
+  /** When it was last heard, by the hub's clock. */
+  readonly heardAtMs: number;
+}
+
+export interface StreamTable {
+  /** Every stream of these devices. */
+  getMany(devices: readonly string[]): Promise<StreamRow[]>;
+  putMany(rows: readonly StreamRow[]): Promise<void>;
+  removeDevice(device: string): Promise<void>;
+}
+
+/** What a device said that it holds, kept until it has said all of it. */
+export interface HeldEntry {
+  readonly device: string;
+  readonly uid: string;
+  readonly entry: Readonly<Record<string, unknown>>;
+}
+
+export interface HeldTable {
+  put(entry: HeldEntry): Promise<void>;
+  list(device: string): Promise<HeldEntry[]>;
+  removeDevice(device: string): Promise<void>;
+}
+
+/** One thing in a device's history. */
+export interface TimelineEntry {
+  readonly device: string;
+  /** `event` as the device told it, the rest as it was seen here. */
+  readonly kind: 'event' | 'state' | 'metrics' | 'desired' | 'link' | 'request';
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+  readonly machine?: MachineIdentity;
+  /** When it happened, in the hub's time, as well as that can be told. */
+  readonly happenedAtMs: number;
+  /** The same by the device's own clock, where the device told it. */
+  readonly deviceTimeMs?: number;
+  /** When the hub learned it. */
+  readonly learnedAtMs: number;
+  /** Its place in the device's reports, where it is one. */
+  readonly epoch?: string;
+  readonly sequence?: number;
+}
+export type StoredTimelineEntry = TimelineEntry & { readonly id: number };
+
+export interface TimelineRange {
+  readonly device: string;
+  /** When it happened, both included. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** The newest so many. */
+  readonly limit: number;
+}
+
+export interface TimelineTable {
+  append(entries: readonly TimelineEntry[]): Promise<void>;
+  /** In the order in which things happened. */
+  list(range: TimelineRange): Promise<StoredTimelineEntry[]>;
+  /** Every device's, with an id above `afterId`, in the order in which they were learned. */
+  after(afterId: number, limit: number): Promise<StoredTimelineEntry[]>;
+  /** The newest id given out; 0 at first. */
+  newest(): Promise<number>;
+  /** Forgets at most `limit` of those learned before a time; the result is how many. */
+  prune(beforeMs: number, limit: number): Promise<number>;
+}
+
+/** How far a part of the hub that works on in the background has come. */
+export interface ProgressTable {
+  get(name: 'events_projected'): Promise<number>;
+  set(name: 'events_projected', value: number): Promise<void>;
 }
 
 export interface Tables {
   readonly objects: ObjectTable;
   readonly machines: MachineTable;
   readonly devices: DeviceTable;
+  readonly documents: DocumentTable;
+  readonly streams: StreamTable;
+  readonly held: HeldTable;
+  readonly timeline: TimelineTable;
+  readonly progress: ProgressTable;
 }
 
 export interface Store {

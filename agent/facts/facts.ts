@@ -1,5 +1,5 @@
 import { readFile, statfs } from 'node:fs/promises';
-import { availableParallelism, release } from 'node:os';
+import { availableParallelism, loadavg, release } from 'node:os';
 import type { Clock } from '../../shared/ports.ts';
 import type { Facts } from '../ports.ts';
 import { readQemuVersion } from './qemu-version.ts';
@@ -43,9 +43,18 @@ export function createFacts(options: FactsOptions): Facts {
         cpuModel: cpuModel ?? 'unknown',
         cpuCores: availableParallelism(),
         memoryBytes: memory.total,
-        memoryAvailableBytes: memory.available,
         diskBytes: disk.blocks * disk.bsize,
+      };
+    },
+
+    async measure() {
+      const { mem } = await import('systeminformation');
+      const [memory, disk] = await Promise.all([mem(), statfs(dataDir)]);
+      const [, , loadAverage = 0] = loadavg();
+      return {
+        memoryAvailableBytes: memory.available,
         diskAvailableBytes: disk.bavail * disk.bsize,
+        loadAverage,
       };
     },
   };

@@ -33,4 +33,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX outbox_unsent_subject ON outbox (subject) WHERE sequence IS NULL;
   `,
+  `
+  CREATE TABLE responses (
+    id TEXT PRIMARY KEY,
+    response TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX responses_by_expiry ON responses (expires_at_ms);
+  `,
 ];

@@ -1,5 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { EventBody, Report, ReportBody } from '../../shared/protocol/messages.ts';
+import { packBody } from '../../shared/protocol/report-body.ts';
+import type { Random } from '../../shared/ports.ts';
 import type { Happening, Store } from '../ports.ts';
 
 /** How many reports wait at most. A box with ten machines and a bad week writes a few thousand. */
@@ -18,14 +20,22 @@ interface Row {
 
 type Outbox = Pick<
   Store,
-  'appendEvent' | 'putStatus' | 'reportsAfter' | 'acknowledge' | 'acknowledged' | 'pendingReports'
+  | 'appendEvent'
+  | 'putStatus'
+  | 'appendMetrics'
+  | 'reportsAfter'
+  | 'acknowledge'
+  | 'acknowledged'
+  | 'pendingReports'
+  | 'nextSequence'
+  | 'renewEpoch'
 >;
 
 /**
  * Reports in the order in which things happened. A report gets its number when it is first sent: until then a
  * newer status of the same subject takes its place, so that numbers have no gaps and a long outage no ballast.
  */
-export function createOutbox(database: Database.Database): Outbox {
+export function createOutbox(database: Database.Database, random: Random): Outbox {
   const insert = database.prepare(
     'INSERT INTO outbox (subject, body, happened_at_ms, monotonic_ms, boot_id) VALUES (?, ?, ?, ?, ?)',
   );
@@ -53,10 +63,9 @@ export function createOutbox(database: Database.Database): Outbox {
   const number = database.prepare('UPDATE outbox SET sequence = ? WHERE id = ?');
   const nextNumber = database.prepare<[], number>('SELECT next_sequence FROM identity').pluck();
   const unnumber = database.prepare('UPDATE outbox SET sequence = NULL');
+  const startEpoch = database.prepare('UPDATE identity SET epoch = ?, acknowledged = 0, next_sequence = 1');
   const forget = database.prepare('DELETE FROM outbox WHERE sequence <= ?');
-  const raiseAcknowledged = database.prepare(
-    'UPDATE identity SET acknowledged = max(acknowledged, @to), next_sequence = max(next_sequence, @to + 1)',
-  );
+  const raiseAcknowledged = database.prepare('UPDATE identity SET acknowledged = max(acknowledged, ?)');
   const acknowledged = database.prepare<[], number>('SELECT acknowledged FROM identity').pluck();
 
   const append = (subject: string | null, body: ReportBody, { atMs, monotonicMs, bootId }: Happening) =>
@@ -101,19 +110,28 @@ export function createOutbox(database: Database.Database): Outbox {
       displace.run(subject);
       append(subject, body, happening);
     },
+    appendMetrics: (metrics, happening) => {
+      append(null, { kind: 'metrics', metrics }, happening);
+    },
     reportsAfter: (sequence, maxBytes) => database.transaction(numberWithin).immediate(sequence, maxBytes),
     acknowledge: (sequence) =>
       database
         .transaction(() => {
-          // A hub that has more than was ever sent knows this store from before it was set back to an older state:
-          // what waits here is not what went under these numbers, and gets new ones.
-          if (sequence >= (nextNumber.get() ?? 1)) unnumber.run();
-          else forget.run(sequence);
-          raiseAcknowledged.run({ to: sequence });
+          if (sequence >= (nextNumber.get() ?? 1)) return;
+          forget.run(sequence);
+          raiseAcknowledged.run(sequence);
         })
         .immediate(),
     acknowledged: () => acknowledged.get() ?? 0,
     pendingReports: () => count.get() ?? 0,
+    nextSequence: () => nextNumber.get() ?? 1,
+    renewEpoch: () =>
+      database
+        .transaction(() => {
+          unnumber.run();
+          startEpoch.run(random.uuid());
+        })
+        .immediate(),
   };
 }
 
@@ -123,6 +141,6 @@ function toReport(row: Row, sequence: number): Report {
     happenedAt: new Date(row.happened_at_ms).toISOString(),
     monotonicMs: row.monotonic_ms,
     bootId: row.boot_id,
-    body: JSON.parse(row.body) as unknown,
+    body: packBody(row.body),
   };
 }

@@ -9,6 +9,7 @@ import type { Ballast } from './ballast.ts';
 import { createBallast } from './ballast.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { createOutbox } from './outbox.ts';
+import { createResponses } from './responses.ts';
 
 /**
  * The agent's store in one SQLite file. WAL with full sync: what a transaction wrote is there after a power cut. Where
@@ -19,7 +20,7 @@ export function createStore(path: string, random: Random): Store {
   const ballast = createBallast(join(dirname(path), 'ballast'));
   const database = withRoom(ballast, () => openDatabase(path, random));
   ballast.hold();
-  const store = createTables(database);
+  const store = createTables(database, random);
   const guarded = Object.entries(store).map(([name, call]: [string, (...given: never[]) => unknown]) => {
     const guard = (...given: never[]) =>
       // A transaction is made again as a whole, so within one nothing is.
@@ -66,7 +67,7 @@ function openDatabase(path: string, random: Random): Database.Database {
 /** The store in a SQLite database that is open, which it closes with itself; `name` is for errors. */
 export function createStoreIn(database: Database.Database, name: string, random: Random): Store {
   prepareDatabase(database, name, random);
-  return createTables(database);
+  return createTables(database, random);
 }
 
 function prepareDatabase(database: Database.Database, name: string, random: Random): void {
@@ -78,7 +79,7 @@ function prepareDatabase(database: Database.Database, name: string, random: Rand
     .run(random.uuid());
 }
 
-function createTables(database: Database.Database): Store {
+function createTables(database: Database.Database, random: Random): Store {
   const statements = {
     epoch: database.prepare<[], string>('SELECT epoch FROM identity').pluck(),
     connect: database
@@ -120,7 +121,8 @@ function createTables(database: Database.Database): Store {
     putMachine: ({ uid, desired, memory }) =>
       void statements.putMachine.run(uid, JSON.stringify(desired), JSON.stringify(memory)),
     deleteMachine: (uid) => void statements.deleteMachine.run(uid),
-    ...createOutbox(database),
+    ...createOutbox(database, random),
+    ...createResponses(database),
     close: () => void database.close(),
   };
 }

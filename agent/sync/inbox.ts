@@ -10,6 +10,8 @@ import type { Happening, Store } from '../ports.ts';
 export interface Inbox {
   /** Takes one part of a desired document; stores the document once it is whole. Never throws on bad input. */
   receive(payload: Uint8Array): void;
+  /** The parts that are there of a document that is still coming in. */
+  partial(): { readonly hash: string; readonly parts: number[] } | undefined;
 }
 
 interface InboxOptions {
@@ -48,6 +50,7 @@ export function createInbox({ device, store, log, happening, stored }: InboxOpti
   }
 
   return {
+    partial: () => assembler.partial(),
     receive(payload) {
       const message = decodeMessage(desiredMessage, payload);
       const text = message.ok ? assembler.add(message.value) : message;

@@ -1,34 +1,34 @@
-import { formatMicros, formatSeconds } from '../../shared/base/time.ts';
+import { formatMicros, formatSeconds, formatTime } from '../../shared/base/time.ts';
 import type { Event, ObjectReference } from '../../shared/model/event.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
-import type { EventBody, Report } from '../../shared/protocol/messages.ts';
-import type { DeviceRow, ObjectTable } from '../ports.ts';
+import type { DeviceRow, ObjectTable, StoredTimelineEntry } from '../ports.ts';
 
-/** The object of an event: named by its place in the device's stream, so that it can't be there twice. */
-export async function putEvent(
-  objects: ObjectTable,
-  row: DeviceRow,
-  report: Report,
-  { machine, type, reason, message }: EventBody,
-): Promise<void> {
-  const happenedAtMs = Date.parse(report.happenedAt);
-  const place = `${row.epoch.slice(0, 8)}${String(report.sequence).padStart(10, '0')}`;
+/** The object of an event of a device's history: named by its place there, so that it can't be there twice. */
+export async function putEvent(objects: ObjectTable, entry: StoredTimelineEntry): Promise<void> {
+  const { id, device, machine, type, reason, message, epoch = '', sequence = 0 } = entry;
+  const place = `${epoch.slice(0, 8)}${String(sequence).padStart(10, '0')}`;
   const event: Event = {
     apiVersion: 'v1',
     kind: 'Event',
     metadata: {
-      name: `${(machine?.name ?? row.name).slice(0, 230)}.${place}`,
+      name: `${(machine?.name ?? device).slice(0, 230)}.${place}`,
       namespace: machine?.namespace ?? 'default',
-      uid: `${row.epoch}-${report.sequence}`,
-      creationTimestamp: formatSeconds(row.reportedAtMs ?? happenedAtMs),
-      annotations: { 'holdfast.dev/sequence': String(report.sequence) },
+      uid: `${epoch}-${sequence}`,
+      creationTimestamp: formatSeconds(entry.learnedAtMs),
+      annotations: {
+        'holdfast.dev/sequence': String(sequence),
+        'holdfast.dev/timeline-id': String(id),
+        ...(entry.deviceTimeMs !== undefined && {
+          'holdfast.dev/device-time': formatTime(entry.deviceTimeMs),
+        }),
+      },
     },
-    involvedObject: machine === undefined ? referTo(row) : { apiVersion: 'kubevirt.io/v1', ...machine },
+    involvedObject: machine === undefined ? referTo(device) : { apiVersion: 'kubevirt.io/v1', ...machine },
     type,
     reason,
     message,
-    ...saidBy('holdfast-agent', row),
-    ...happenedAt(happenedAtMs),
+    ...saidBy('holdfast-agent', device),
+    ...happenedAt(entry.happenedAtMs),
   };
   await put(objects, event);
 }
@@ -41,8 +41,8 @@ export async function putUnknownMachine(
   objects: ObjectTable,
   row: DeviceRow,
   { uid, namespace, name }: MachineStatus,
+  atMs: number,
 ): Promise<void> {
-  const atMs = row.reportedAtMs ?? row.presenceSinceMs;
   const event: Event = {
     apiVersion: 'v1',
     kind: 'Event',
@@ -52,21 +52,21 @@ export async function putUnknownMachine(
       uid: `${row.epoch}-${uid}`,
       creationTimestamp: formatSeconds(atMs),
     },
-    involvedObject: referTo(row),
+    involvedObject: referTo(row.name),
     type: 'Warning',
     reason: 'UnknownMachine',
     message: `runs machine ${namespace}/${name} (${uid}), which this hub does not know; it was left alone`,
-    ...saidBy('holdfast-hub', row),
+    ...saidBy('holdfast-hub', row.name),
     ...happenedAt(atMs),
   };
   if ((await objects.get(keyOf(event))) === undefined) await put(objects, event);
 }
 
-function referTo({ name }: DeviceRow): ObjectReference {
+function referTo(name: string): ObjectReference {
   return { apiVersion: 'holdfast.dev/v1alpha1', kind: 'Device', name };
 }
 
-function saidBy(component: string, { name }: DeviceRow) {
+function saidBy(component: string, name: string) {
   return { source: { component, host: name }, reportingComponent: component, reportingInstance: name };
 }
 

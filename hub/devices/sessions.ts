@@ -1,29 +1,47 @@
-import { messageOf } from '../../shared/base/errors.ts';
+import { formatTime } from '../../shared/base/time.ts';
+import type { Clock, Log } from '../../shared/ports.ts';
 import { formatCauses } from '../../shared/model/validate.ts';
-import { splitDesired } from '../../shared/protocol/desired.ts';
-import type { GoneMessage, HelloMessage, ReportMessage } from '../../shared/protocol/messages.ts';
+import type { AckMessage, GoneMessage, HelloMessage, ReportMessage } from '../../shared/protocol/messages.ts';
 import {
   decodeMessage,
-  encodeMessage,
   goneMessage,
   helloMessage,
-  PROTOCOL_VERSION,
   reportMessage,
+  responseMessage,
 } from '../../shared/protocol/messages.ts';
 import type { DeviceChannel } from '../../shared/protocol/topics.ts';
-import type { Clock, Log, Random } from '../../shared/ports.ts';
-import type { Broker, DeviceRow, Store } from '../ports.ts';
+import type { Random } from '../../shared/ports.ts';
+import type { Broker, Store } from '../ports.ts';
+import type { Batch } from './batch.ts';
+import { createCourier } from './courier.ts';
 import { ensureDevice } from './ensure-device.ts';
-import { takeReport } from './take-report.ts';
+import { createIntake } from './intake.ts';
+import { spreadMs } from './pace.ts';
+import type { Requests } from './requests.ts';
+import { createRequests } from './requests.ts';
+import { takeGone } from './take-gone.ts';
+import { takeHello } from './take-hello.ts';
+import { takeReports } from './take-reports.ts';
 
-/** How many messages of one device wait at most; what is beyond that is sent again by the device. */
-const MOST_WAITING = 100;
+/** How long a device waits before it says again what there was no room for. */
+const LATER_MS = 5_000;
+
+/** Who has to look after what a device said. */
+export interface Heard {
+  /** What is known of the device itself changed. */
+  device(name: string): void;
+  /** It reported of its machines. */
+  machines(name: string): void;
+  /** It told of events. */
+  events(): void;
+}
 
 export interface Sessions {
   /** A message came in from a device. Each device's are taken one after the other, apart from all others'. */
   receive(device: string, channel: DeviceChannel, payload: Uint8Array): void;
   /** Sends a device its newest desired document, if it is connected. */
   publishDesired(device: string): void;
+  readonly ask: Requests['ask'];
   /** Resolves once everything that came in is done with. */
   settle(): Promise<void>;
 }
@@ -34,158 +52,123 @@ interface SessionsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Called with a device whose session, or whose machines' reports, changed. */
-  readonly changed: (device: string) => void;
+  readonly heard: Heard;
 }
 
 /** The hub's end of every device's link: hello, reports, presence and the way out of desired documents. */
-export function createSessions({ store, broker, clock, random, log, changed }: SessionsOptions): Sessions {
-  const queues = new Map<string, { last: Promise<void>; waiting: number }>();
+export function createSessions({ store, broker, clock, random, log, heard }: SessionsOptions): Sessions {
+  const intake = createIntake({ store, log });
+  const courier = createCourier({ broker, clock, log, findDocument });
+  const requests = createRequests({
+    clock,
+    random,
+    send: (device, request) => courier.send(device, 'request', request),
+  });
+  /** The devices that are there, to know how far a lost hub's have to be spread. */
+  const connected = new Set<string>();
 
-  function enqueue(device: string, work: () => Promise<void>): void {
-    const queue = queues.get(device) ?? { last: Promise.resolve(), waiting: 0 };
-    if (queue.waiting >= MOST_WAITING) return log.warn({ device }, 'too many messages wait: one was dropped');
-    queues.set(device, queue);
-    queue.waiting += 1;
-    queue.last = queue.last
-      .then(work)
-      .catch((error: unknown) =>
-        log.error({ device, error: messageOf(error) }, 'a message could not be taken'),
-      )
-      .finally(() => {
-        queue.waiting -= 1;
-        if (queue.waiting === 0) queues.delete(device);
-      });
-  }
+  const answer = (device: string, message: AckMessage) => courier.send(device, 'ack', message);
 
-  async function take(device: string, channel: DeviceChannel, payload: Uint8Array): Promise<void> {
-    const refuse = (problem: string) => log.warn({ device, channel, problem }, 'a message was refused');
-    switch (channel) {
-      case 'hello': {
-        const hello = decodeMessage(helloMessage, payload);
-        return hello.ok ? takeHello(device, hello.value) : refuse(formatCauses(hello.causes));
-      }
-      case 'report': {
-        const reports = decodeMessage(reportMessage, payload);
-        return reports.ok ? takeReports(device, reports.value) : refuse(formatCauses(reports.causes));
-      }
-      case 'gone': {
-        const gone = decodeMessage(goneMessage, payload);
-        return gone.ok ? takeGone(device, gone.value) : refuse(formatCauses(gone.causes));
-      }
-      case 'response':
-        return refuse('nothing was asked');
-    }
-  }
-
-  async function takeHello(device: string, hello: HelloMessage): Promise<void> {
-    const { min, max } = hello.protocol;
-    if (min > PROTOCOL_VERSION || max < PROTOCOL_VERSION) {
-      return log.error(
-        { device, hello },
-        `the agent speaks protocol ${min} to ${max}, this hub ${PROTOCOL_VERSION}`,
-      );
-    }
-    const { row, isNews } = await store.transaction(async ({ devices, objects }) => {
-      const before = await devices.get(device);
-      if (before !== undefined && isOutdated(hello, before)) return { row: before, isNews: false };
-      const after = greet(device, hello, before, clock.now());
-      await devices.put(after);
-      await ensureDevice(objects, device, { uid: random.uuid(), nowMs: clock.now() });
-      return { row: after, isNews: true };
-    });
-    if (isNews) changed(device);
-    else log.warn({ device, connection: hello.connection }, 'a hello of an older connection changed nothing');
-    await acknowledge(row);
-    if (row.desiredHash !== '' && row.desiredHash !== hello.hash) await sendDesired(row);
-  }
-
-  async function takeReports(device: string, { epoch, reports }: ReportMessage): Promise<void> {
-    const row = await store.transaction(async (tables) => {
-      const before = await tables.devices.get(device);
-      // Reports of a store that has not said hello belong to nobody yet: the device will, and send them again.
-      if (before === undefined || before.epoch !== epoch) return undefined;
-      // Its object may just have been deleted, and what is reported of the device is kept there.
-      await ensureDevice(tables.objects, device, { uid: random.uuid(), nowMs: clock.now() });
-      let after: DeviceRow = { ...before, reportedAtMs: clock.now() };
-      for (const report of reports) {
-        if (report.sequence <= after.acknowledged) continue;
-        if (report.sequence > after.acknowledged + 1) break;
-        after = await takeReport(tables, { ...after, acknowledged: report.sequence }, report);
-      }
-      await tables.devices.put(after);
-      return after;
-    });
-    if (row === undefined) return;
-    await acknowledge(row);
-    changed(device);
-  }
-
-  async function takeGone(device: string, { epoch, connection }: GoneMessage): Promise<void> {
-    const isNews = await store.transaction(async ({ devices }) => {
+  function findDocument(device: string) {
+    return store.transaction(async ({ devices, documents }) => {
       const row = await devices.get(device);
-      if (row === undefined || row.epoch !== epoch || connection < row.connection) return false;
-      await devices.put({ ...row, presence: 'disconnected', presenceSinceMs: clock.now() });
-      return true;
+      if (row?.presence !== 'connected' || row.untold || row.desiredHash === '') return undefined;
+      return documents.get(device);
     });
-    if (isNews) changed(device);
   }
 
-  async function acknowledge({ name, epoch, acknowledged }: DeviceRow): Promise<void> {
-    await broker.publish(name, 'ack', encodeMessage({ epoch, sequence: acknowledged }));
+  async function greet(batch: Batch, device: string, hello: HelloMessage): Promise<() => void> {
+    const nowMs = clock.now();
+    const isNew = batch.device(device) === undefined;
+    const greeting = takeHello(batch, device, hello, nowMs);
+    if (isNew) await ensureDevice(batch.tables.objects, device, { uid: random.uuid(), nowMs });
+    return () => {
+      const { answer: draft, changed, sendDesired } = greeting;
+      if (changed) heard.device(device);
+      if (draft.kind !== 'welcome') {
+        log.warn({ device, answer: draft.kind }, draft.message);
+        return answer(device, draft);
+      }
+      connected.add(device);
+      const spread = spreadMs(connected.size, greeting.isDuplicate);
+      answer(device, { ...draft, time: formatTime(clock.now()), spreadMs: spread });
+      courier.noteHeld(device, hello.generation);
+      if (sendDesired) courier.sendDesired(device, hello.partial);
+    };
   }
 
-  async function sendDesired({ name, generation, desiredHash, desiredText }: DeviceRow): Promise<void> {
-    for (const part of splitDesired(generation, desiredHash, desiredText)) {
-      await broker.publish(name, 'desired', encodeMessage(part));
-    }
+  async function file(batch: Batch, device: string, message: ReportMessage): Promise<() => void> {
+    const taken = await takeReports(batch, device, message, clock.now());
+    return () => {
+      if (taken === undefined) return;
+      const { epoch, acknowledged } = taken.stream;
+      answer(device, { kind: 'ack', epoch, sequence: acknowledged });
+      const row = batch.device(device);
+      if (row !== undefined) courier.noteHeld(device, row.heldGeneration);
+      if (taken.device) heard.device(device);
+      if (taken.machines) heard.machines(device);
+      if (taken.events) heard.events();
+    };
+  }
+
+  async function part(batch: Batch, device: string, gone: GoneMessage): Promise<() => void> {
+    const isNews = takeGone(batch, device, gone, clock.now());
+    return () => {
+      if (!isNews) return;
+      connected.delete(device);
+      courier.forget(device);
+      heard.device(device);
+    };
+  }
+
+  /** Asks for a message again, where there is no room for it. */
+  function postpone(device: string, epoch: string, connection: number): void {
+    log.warn({ device }, 'too many messages wait: one is asked for again later');
+    answer(device, { kind: 'later', epoch, connection, delayMs: LATER_MS });
   }
 
   return {
-    receive: (device, channel, payload) => enqueue(device, () => take(device, channel, payload)),
-    publishDesired: (device) =>
-      enqueue(device, async () => {
-        const row = await store.transaction(({ devices }) => devices.get(device));
-        if (row?.presence === 'connected' && row.desiredHash !== '') await sendDesired(row);
-      }),
-    async settle() {
-      await Promise.all([...queues.values()].map(({ last }) => last));
+    receive(device, channel, payload) {
+      const refuse = (problem: string) => log.warn({ device, channel, problem }, 'a message was refused');
+      const bytes = payload.byteLength;
+      switch (channel) {
+        case 'hello': {
+          const hello = decodeMessage(helloMessage, payload);
+          if (!hello.ok) return refuse(formatCauses(hello.causes));
+          const { epoch, connection } = hello.value;
+          const take = (batch: Batch) => greet(batch, device, hello.value);
+          if (!intake.add({ device, bytes, take })) postpone(device, epoch, connection);
+          return;
+        }
+        case 'report': {
+          const reports = decodeMessage(reportMessage, payload);
+          if (!reports.ok) return refuse(formatCauses(reports.causes));
+          const take = (batch: Batch) => file(batch, device, reports.value);
+          const { epoch, connection } = reports.value;
+          if (!intake.add({ device, bytes, take })) postpone(device, epoch, connection);
+          return;
+        }
+        case 'gone': {
+          const gone = decodeMessage(goneMessage, payload);
+          if (!gone.ok) return refuse(formatCauses(gone.causes));
+          const take = (batch: Batch) => part(batch, device, gone.value);
+          // One that is lost is made up for: a device that is silent for too long counts as gone.
+          if (!intake.add({ device, bytes, take })) log.warn({ device }, 'a last will was dropped');
+          return;
+        }
+        case 'response': {
+          const response = decodeMessage(responseMessage, payload);
+          if (!response.ok) return refuse(formatCauses(response.causes));
+          requests.take(device, response.value);
+        }
+      }
     },
-  };
-}
-
-/**
- * Whether a hello is of an older connection than the one that is up, and so says nothing of how the device is now.
- * It is late, or the device's store was set back to an older state before the hub noticed that the link was down;
- * which of the two can't be told. So its presence and numbers are left as they are, but it is answered: what is
- * committed and what is desired are true of the device whoever asks, one that has them already ignores them, and
- * one that was set back would hang without. With no connection up, whoever says hello is the device as it is now:
- * one client's messages come in order, so nothing late follows the end of a newer connection.
- */
-function isOutdated({ epoch, connection }: HelloMessage, row: DeviceRow): boolean {
-  return row.epoch === epoch && connection < row.connection && row.presence === 'connected';
-}
-
-/** The device's row after its hello. A device that is ahead (the hub was restored) raises the hub's own numbers. */
-function greet(name: string, hello: HelloMessage, before: DeviceRow | undefined, nowMs: number): DeviceRow {
-  const { epoch, connection, acknowledged, generation, hash } = hello;
-  const sameStore = before?.epoch === epoch;
-  const isBehind =
-    generation > (before?.generation ?? 0) ||
-    (generation === before?.generation && hash !== before.desiredHash);
-  return {
-    name,
-    epoch,
-    connection,
-    acknowledged: sameStore ? Math.max(before.acknowledged, acknowledged) : acknowledged,
-    presence: 'connected',
-    presenceSinceMs: before?.presence === 'connected' && sameStore ? before.presenceSinceMs : nowMs,
-    generation: Math.max(before?.generation ?? 0, generation),
-    // Without a document of that generation here, the next one is made above it.
-    desiredText: isBehind ? '' : (before?.desiredText ?? ''),
-    desiredHash: isBehind ? '' : (before?.desiredHash ?? ''),
-    heldGeneration: generation,
-    problems: sameStore ? before.problems : [],
-    reportedAtMs: nowMs,
+    publishDesired: (device) => courier.sendDesired(device),
+    ask: (device, body, options) => requests.ask(device, body, options),
+    async settle() {
+      requests.stop();
+      await intake.settle();
+      await courier.stop();
+    },
   };
 }

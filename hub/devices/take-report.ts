@@ -1,57 +1,111 @@
-import type { Device } from '../../shared/model/device.ts';
-import type { Report } from '../../shared/protocol/messages.ts';
-import { reportBody } from '../../shared/protocol/messages.ts';
-import { formatCauses, validate } from '../../shared/model/validate.ts';
-import type { DeviceRow, Tables } from '../ports.ts';
-import { deviceKey } from './ensure-device.ts';
-import { putEvent, putUnknownMachine } from './put-event.ts';
+import type { MachineStatus } from '../../shared/model/machine.ts';
+import { formatCauses } from '../../shared/model/validate.ts';
+import type { EventBody, Report } from '../../shared/protocol/messages.ts';
+import { parseBody } from '../../shared/protocol/report-body.ts';
+import type { TimelineEntry } from '../ports.ts';
+import type { Batch } from './batch.ts';
+import { putUnknownMachine } from './put-event.ts';
 
-/**
- * Takes one report in; to be called in the transaction that raises what is acknowledged. Returns the device after it.
- */
+/** What reports of a device changed, and so who has to look. */
+export interface Changes {
+  device: boolean;
+  machines: boolean;
+  events: boolean;
+}
+
+/** When and where a report was made. */
+export type ReportTimes = Required<
+  Pick<TimelineEntry, 'epoch' | 'happenedAtMs' | 'deviceTimeMs' | 'learnedAtMs'>
+>;
+
+/** The longest text of a report that can't be read that is kept. */
+const UNREADABLE_CHARS = 4096;
+
+/** Takes one report in; to be called in the transaction that raises what is acknowledged. */
 export async function takeReport(
-  { objects, machines }: Tables,
-  row: DeviceRow,
+  batch: Batch,
+  device: string,
   report: Report,
-): Promise<DeviceRow> {
-  const body = validate(reportBody, report.body);
+  times: ReportTimes,
+  changes: Changes,
+): Promise<void> {
+  const row = batch.device(device);
+  if (row === undefined) return;
+  const note = (entry: Pick<TimelineEntry, 'kind' | 'type' | 'reason' | 'message' | 'machine'>) =>
+    batch.note({ device, ...entry, ...times, sequence: report.sequence });
+  const noteEvent = ({ kind, type, reason, message, machine }: EventBody) => {
+    note({ kind, type, reason, message, ...(machine !== undefined && { machine }) });
+    changes.events = true;
+  };
+  const body = parseBody(report.body);
   if (!body.ok) {
     // Nothing reported is lost: what can't be read here is kept for someone to read.
-    const message = `unreadable report (${formatCauses(body.causes)}): ${JSON.stringify(report.body)}`.slice(
-      0,
-      4096,
-    );
-    const event = { kind: 'event', type: 'Warning', reason: 'UnreadableReport', message } as const;
-    await putEvent(objects, row, report, event);
-    return row;
+    const text = `unreadable report (${formatCauses(body.causes)}): ${JSON.stringify(report.body)}`;
+    const message = text.slice(0, UNREADABLE_CHARS);
+    return noteEvent({ kind: 'event', type: 'Warning', reason: 'UnreadableReport', message });
   }
   switch (body.value.kind) {
     case 'event':
-      await putEvent(objects, row, report, body.value);
-      return row;
+      return noteEvent(body.value);
     case 'machine': {
       const { status } = body.value;
-      const machine = await machines.get(status.uid);
-      if (machine === undefined) {
-        // A last word of a machine that was removed; any other is of one that was there before the hub was set back.
-        if (status.state !== 'Removed') await putUnknownMachine(objects, row, status);
-        return row;
-      }
-      // A machine that is placed elsewhere is not this device's to speak of.
-      if (machine.device !== row.name) return row;
-      // By the hub's clock, like all that it says of when it was told: a box's may be years off.
-      const { reportedAtMs } = row;
-      await machines.put({ ...machine, status, ...(reportedAtMs !== undefined && { reportedAtMs }) });
-      return row;
+      const { uid, namespace, name, kind, state, message } = status;
+      note({
+        kind: 'state',
+        type: 'Normal',
+        reason: state,
+        message,
+        machine: { uid, namespace, name, kind },
+      });
+      changes.machines = true;
+      return takeStatus(batch, device, status, times.learnedAtMs);
     }
     case 'device': {
-      const device = (await objects.get(deviceKey(row.name))) as Device | undefined;
-      if (device === undefined) return row;
-      const status = { ...device.status, facts: body.value.facts };
-      await objects.put(deviceKey(row.name), { ...device, status });
-      return row;
+      batch.putDevice({ ...row, facts: body.value.facts });
+      note({ kind: 'state', type: 'Normal', reason: 'Facts', message: 'told what the box is' });
+      changes.device = true;
+      return;
     }
-    case 'desired':
-      return { ...row, heldGeneration: body.value.generation, problems: body.value.problems };
+    case 'metrics': {
+      const { metrics } = body.value;
+      batch.putDevice({ ...row, metrics });
+      note({ kind: 'metrics', type: 'Normal', reason: 'Metrics', message: JSON.stringify(metrics) });
+      changes.device = true;
+      return;
+    }
+    case 'held': {
+      const { entry } = body.value;
+      if (row.untold && typeof entry.uid === 'string') {
+        await batch.tables.held.put({ device, uid: entry.uid, entry });
+      }
+      return;
+    }
+    case 'desired': {
+      const { generation, problems } = body.value;
+      batch.putDevice({ ...row, heldGeneration: generation, problems, untold: false });
+      const held = { kind: 'desired', type: 'Normal', reason: 'Held' } as const;
+      note({ ...held, message: `the device holds generation ${generation}` });
+      changes.device = true;
+    }
   }
+}
+
+async function takeStatus(
+  batch: Batch,
+  device: string,
+  status: MachineStatus,
+  reportedAtMs: number,
+): Promise<void> {
+  const machine = await batch.tables.machines.get(status.uid);
+  if (machine === undefined) {
+    const row = batch.device(device);
+    // A last word of a machine that was removed; any other is of one that was there before the hub was set back.
+    if (status.state !== 'Removed' && row !== undefined)
+      await putUnknownMachine(batch.tables.objects, row, status, reportedAtMs);
+    return;
+  }
+  // A machine that is placed elsewhere is not this device's to speak of.
+  if (machine.device !== device) return;
+  // By the hub's clock, like all that it says of when it was told: a box's may be years off.
+  await batch.tables.machines.put({ ...machine, status, reportedAtMs });
 }

@@ -1,5 +1,6 @@
 import type { Device } from '../../shared/model/device.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
+import type { DesiredDocument } from '../../shared/protocol/desired.ts';
 import { encodeDesired } from '../../shared/protocol/desired.ts';
 import { describeDevice } from '../devices/describe-device.ts';
 import { deviceKey, ensureDevice } from '../devices/ensure-device.ts';
@@ -7,7 +8,7 @@ import { heldMachines } from '../devices/held-machines.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { compileEntry } from '../machines/desired.ts';
 import type { Now } from '../machines/instance.ts';
-import type { DeviceRow, Tables } from '../ports.ts';
+import type { DeviceRow, DocumentRow, MachineRow, Tables, TimelineEntry } from '../ports.ts';
 import { objectKey } from './machine-key.ts';
 
 /**
@@ -19,31 +20,73 @@ export async function reconcileDevice(tables: Tables, name: string, { nowMs, uui
   if (row === undefined) return false;
   const isDeleted = (await tables.objects.get(deviceKey(name))) === undefined;
   if (isDeleted && row.presence !== 'connected' && (await heldMachines(tables, name)).length === 0) {
-    await tables.devices.remove(name);
+    await forgetDevice(tables, name);
     return false;
   }
   await ensureDevice(tables.objects, name, { uid: uuid(), nowMs });
-  const rows = await tables.machines.list(name);
-  const entries = await Promise.all(
-    rows.map(async (machine) => {
-      const object = (await tables.objects.get(objectKey(machine))) as MachineObject | undefined;
-      return compileEntry(machine, object?.metadata.uid === machine.uid ? object : undefined);
-    }),
-  );
-  const machines = entries.filter((entry) => entry !== undefined);
-  const same = encodeDesired({ device: name, generation: row.generation, machines });
-  const isNew = same.hash !== row.desiredHash;
-  const generation = row.generation + 1;
-  const made = isNew ? encodeDesired({ device: name, generation, machines }) : same;
-  const after: DeviceRow = isNew
-    ? { ...row, generation, desiredHash: made.hash, desiredText: made.text }
-    : row;
-  if (isNew) await tables.devices.put(after);
+  const machines = await tables.machines.list(name);
+  // A device that knows more than this hub would be told to undo what it was told before.
+  const made = row.untold ? undefined : await makeDocument(tables, row, machines);
+  const after = made === undefined ? row : { ...row, generation: made.generation, desiredHash: made.hash };
+  if (made !== undefined) {
+    await tables.documents.put(made);
+    await tables.devices.put(after);
+    await noteDesired(tables, made, nowMs);
+  }
 
   const device = (await tables.objects.get(deviceKey(name))) as Device | undefined;
   if (device !== undefined) {
-    const status = describeDevice(after, rows.length, device.status?.facts, device.status, nowMs);
+    const streams = await tables.streams.getMany([name]);
+    const heardAtMs = streams.find(({ epoch }) => epoch === row.epoch)?.heardAtMs;
+    const status = describeDevice(after, machines.length, heardAtMs, device.status, nowMs);
     await tables.objects.put(deviceKey(name), { ...device, status } as unknown as ResourceObject);
   }
-  return isNew;
+  return made !== undefined;
+}
+
+/** The device's next document; undefined where it would say what the newest says. */
+async function makeDocument(
+  { objects }: Tables,
+  { name, generation, desiredHash }: DeviceRow,
+  machines: readonly MachineRow[],
+): Promise<DocumentRow | undefined> {
+  const entries = await Promise.all(
+    machines.map(async (machine) => {
+      const object = (await objects.get(objectKey(machine))) as MachineObject | undefined;
+      return compileEntry(machine, object?.metadata.uid === machine.uid ? object : undefined);
+    }),
+  );
+  const document = { device: name, machines: entries.filter((entry) => entry !== undefined) };
+  if (encodeDesired({ ...document, generation }).hash === desiredHash) return undefined;
+  const next = generation + 1;
+  return { device: name, generation: next, ...encodeDesired({ ...document, generation: next }) };
+}
+
+async function noteDesired(
+  { timeline }: Tables,
+  { device, generation, text }: DocumentRow,
+  nowMs: number,
+): Promise<void> {
+  const { machines } = JSON.parse(text) as DesiredDocument;
+  const names = machines.map((entry) => {
+    const name = `${String(entry.namespace)}/${String(entry.name)}`;
+    return 'removed' in entry ? `${name} (to be removed)` : `${name} (${String(entry.runStrategy)})`;
+  });
+  const entry: TimelineEntry = {
+    device,
+    kind: 'desired',
+    type: 'Normal',
+    reason: 'Desired',
+    message: `generation ${generation}: ${names.length === 0 ? 'no machines' : names.join(', ')}`,
+    happenedAtMs: nowMs,
+    learnedAtMs: nowMs,
+  };
+  await timeline.append([entry]);
+}
+
+async function forgetDevice({ devices, documents, streams, held }: Tables, name: string): Promise<void> {
+  await devices.remove(name);
+  await documents.remove(name);
+  await streams.removeDevice(name);
+  await held.removeDevice(name);
 }

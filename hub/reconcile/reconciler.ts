@@ -14,8 +14,10 @@ const RELIST_EVERY_MS = 5 * 60_000;
 export interface Reconciler {
   /** Looks at everything once, from then on at what changes, and now and then at everything again. */
   start(): Promise<void>;
-  /** A device's session changed, or it reported of its machines. */
+  /** What is known of a device changed. */
   deviceChanged(name: string): void;
+  /** A device reported of its machines. */
+  machinesChanged(name: string): void;
   stop(): Promise<void>;
 }
 
@@ -136,6 +138,7 @@ export function createReconciler({
       devices.add(name);
       listings.add(machinesOn(name));
     },
+    machinesChanged: (name) => listings.add(machinesOn(name)),
     async stop() {
       stopped = true;
       stopListening();

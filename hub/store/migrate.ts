@@ -3,10 +3,14 @@ import type { Migration } from 'kysely/migration';
 import { Migrator } from 'kysely/migration';
 import { EffectError } from '../../shared/base/errors.ts';
 import * as initial from './migrations/0001-initial.ts';
+import * as link from './migrations/0002-link.ts';
 import type { Database } from './schema.ts';
 
 /** Every migration, by the name under which a store remembers it. Names sort in the order of running. */
-const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001-initial': initial };
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-initial': initial,
+  '0002-link': link,
+};
 
 /**
  * Brings the store at `path` up to what this version expects.

@@ -22,7 +22,7 @@ export interface StoredChange {
 
 /** Single numbers of the whole store, by name. */
 export interface StoredCounter {
-  name: 'resource_version' | 'changes_pruned_through';
+  name: 'resource_version' | 'changes_pruned_through' | 'timeline' | 'events_projected';
   value: number;
 }
 
@@ -37,19 +37,45 @@ export interface StoredMachine {
   reported_at_ms: number | null;
 }
 
+/** `session` is the whole row as JSON. */
 export interface StoredDevice {
   name: string;
-  epoch: string;
-  connection: number;
-  acknowledged: number;
-  presence: 'connected' | 'disconnected' | 'unknown';
-  presence_since_ms: number;
+  session: string;
+}
+
+export interface StoredDocument {
+  device: string;
   generation: number;
-  desired_text: string;
-  desired_hash: string;
-  held_generation: number;
-  problems: string;
-  reported_at_ms: number | null;
+  hash: string;
+  text: string;
+}
+
+export interface StoredStream {
+  device: string;
+  epoch: string;
+  acknowledged: number;
+  heard_at_ms: number;
+}
+
+export interface StoredHeld {
+  device: string;
+  uid: string;
+  entry: string;
+}
+
+export interface StoredTimeline {
+  id: number;
+  device: string;
+  kind: 'event' | 'state' | 'metrics' | 'desired' | 'link' | 'request';
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+  machine: string | null;
+  happened_at_ms: number;
+  device_time_ms: number | null;
+  learned_at_ms: number;
+  epoch: string | null;
+  sequence: number | null;
 }
 
 export interface Schema {
@@ -58,6 +84,10 @@ export interface Schema {
   counters: StoredCounter;
   machines: StoredMachine;
   devices: StoredDevice;
+  documents: StoredDocument;
+  streams: StoredStream;
+  held: StoredHeld;
+  timeline: StoredTimeline;
 }
 
 /** A transaction, or the connection itself. */

@@ -2,11 +2,16 @@ import { closeSync, openSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { ObjectChange, Store, Tables } from '../ports.ts';
+import { readCounter, setCounter } from './counters.ts';
 import { createDeviceTable } from './device-table.ts';
+import { createDocumentTable } from './document-table.ts';
+import { createHeldTable } from './held-table.ts';
 import { createMachineTable } from './machine-table.ts';
 import { migrate } from './migrate.ts';
 import { createObjectTable } from './object-table.ts';
 import type { Database, Schema } from './schema.ts';
+import { createStreamTable } from './stream-table.ts';
+import { createTimelineTable } from './timeline-table.ts';
 
 /** How long to wait for another process (a backup, a shell) that has the file locked. */
 const BUSY_TIMEOUT_MS = 10_000;
@@ -74,5 +79,13 @@ function createTables(database: Database, record: (change: ObjectChange) => void
     objects: createObjectTable(database, record),
     machines: createMachineTable(database),
     devices: createDeviceTable(database),
+    documents: createDocumentTable(database),
+    streams: createStreamTable(database),
+    held: createHeldTable(database),
+    timeline: createTimelineTable(database),
+    progress: {
+      get: (name) => readCounter(database, name),
+      set: (name, value) => setCounter(database, name, value),
+    },
   };
 }

@@ -17,18 +17,28 @@ export const deviceFacts = fields({
   cpuModel: z.string(),
   cpuCores: z.int(),
   memoryBytes: z.number(),
-  memoryAvailableBytes: z.number(),
   diskBytes: z.number(),
-  diskAvailableBytes: z.number(),
   /** What machines are run with, and how the agent came to that. */
   accelerator: z.enum(['kvm', 'tcg']).optional(),
   acceleratorReason: z.string(),
 });
 export type DeviceFacts = z.infer<typeof deviceFacts>;
 
+/** What changes from hour to hour on a box; sizes in bytes. */
+export const deviceMetrics = fields({
+  memoryAvailableBytes: z.number(),
+  diskAvailableBytes: z.number(),
+  /** Processes that ran or waited to, as a mean over 15 minutes. */
+  loadAverage: z.number(),
+});
+export type DeviceMetrics = z.infer<typeof deviceMetrics>;
+
 const status = fields({
   conditions: z.array(condition).optional(),
   facts: deviceFacts.optional(),
+  metrics: deviceMetrics.optional(),
+  /** How far the device's clock is ahead of the hub's, in milliseconds; given where it is more than a little. */
+  clockAheadMilliseconds: z.int().optional(),
   /** The desired document that the hub has for the device, and the one that the device last said it holds. */
   desiredGeneration: z.int().optional(),
   observedGeneration: z.int().optional(),

@@ -51,6 +51,12 @@ export function splitDesired(generation: number, hash: string, text: string): De
 export function createDesiredAssembler() {
   let current: { hash: string; generation: number; contents: (string | undefined)[] } | undefined;
   return {
+    /** Which parts are there of the document that is coming in, if one is. */
+    partial(): { hash: string; parts: number[] } | undefined {
+      if (current === undefined) return undefined;
+      const parts = [...current.contents.keys()].filter((part) => current?.contents[part] !== undefined);
+      return { hash: current.hash, parts };
+    },
     /** The whole text once its last part is in, undefined before; or what is wrong with it. */
     add(message: DesiredMessage): Validated<string> | undefined {
       if (current?.hash !== message.hash || current.contents.length !== message.parts) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { deviceFacts } from '../model/device.ts';
+import { deviceFacts, deviceMetrics } from '../model/device.ts';
 import { machineStatus } from '../model/machine.ts';
 import { fields, timestamp } from '../model/schema.ts';
 import type { Validated } from '../model/validate.ts';
@@ -7,41 +7,58 @@ import { validate } from '../model/validate.ts';
 
 /** Every message of the link: JSON in UTF-8, one schema each, unknown fields refused. */
 
-export const PROTOCOL_VERSION = 1;
-
 /** The largest payload either side sends, in bytes: what the smallest cloud broker takes, halved. */
 export const LARGEST_PAYLOAD_BYTES = 64 * 1024;
 
 const epoch = z.guid();
 const sequence = z.int().min(0);
+const connection = z.int();
 
-/** Device to hub, on every connect. */
+/**
+ * A point in time as a device has it: by its clock, which may be wrong and may jump, and by its monotonic clock, in
+ * milliseconds since `bootId`'s boot.
+ */
+const moment = { monotonicMs: z.number(), bootId: z.string() };
+/** When a message was sent, by its device: with the hub's time of receipt it tells how far off that clock is. */
+const sent = fields({ time: timestamp, ...moment });
+export type Sent = z.infer<typeof sent>;
+
+/** What tells one box from another that says it is the same device. */
+const boxIdentity = fields({
+  hostname: z.string(),
+  serial: z.string().optional(),
+  addresses: z.array(z.string()),
+});
+export type BoxIdentity = z.infer<typeof boxIdentity>;
+
+/**
+ * Device to hub, on every connect and now and then. It is in the form of the lowest version that the device speaks;
+ * what follows is in the form of the version that the hub's welcome names.
+ */
 export const helloMessage = fields({
   protocol: fields({ min: z.int(), max: z.int() }),
   agentVersion: z.string(),
   /** Made with the agent's store: another epoch is another store. */
   epoch,
   /** Rises by one with each connect of a store. */
-  connection: z.int(),
+  connection,
   /** Of the desired document that the device holds; 0 and '' where it has none. */
   generation: z.int(),
   hash: z.string(),
+  /** Parts of a newer document that came before the last connection was lost: they need not be sent again. */
+  partial: fields({ hash: z.string(), parts: z.array(z.int()) }).optional(),
   /** The highest report that the device knows to be stored at the hub. */
   acknowledged: sequence,
+  /** The number that the next report to be numbered gets. */
+  next: z.int().min(1),
+  sent,
+  box: boxIdentity,
 });
 export type HelloMessage = z.infer<typeof helloMessage>;
 
 /** The last will, and a goodbye: this connection is over. */
-export const goneMessage = fields({ epoch, connection: z.int() });
+export const goneMessage = fields({ epoch, connection });
 export type GoneMessage = z.infer<typeof goneMessage>;
-
-const reportTimes = {
-  /** When it happened, by the device's clock. */
-  happenedAt: timestamp,
-  /** The same by the device's monotonic clock, in milliseconds since `bootId`'s boot. */
-  monotonicMs: z.number(),
-  bootId: z.string(),
-};
 
 /** Something that happened to a machine, or to the device itself where `machine` is left out. */
 export const eventBody = fields({
@@ -62,25 +79,72 @@ export const reportBody = z.discriminatedUnion('kind', [
   eventBody,
   fields({ kind: z.literal('machine'), status: machineStatus }),
   fields({ kind: z.literal('device'), facts: deviceFacts }),
+  fields({ kind: z.literal('metrics'), metrics: deviceMetrics }),
   /** The device holds this desired document, or could not take it, for these reasons. */
   fields({ kind: z.literal('desired'), generation: z.int(), problems: z.array(z.string()) }),
+  /** An entry of the desired document that the device holds, told to a hub that asked for all it knows. */
+  fields({ kind: z.literal('held'), generation: z.int(), entry: z.record(z.string(), z.unknown()) }),
 ]);
 export type ReportBody = z.infer<typeof reportBody>;
+
+/** In place of a body that would not fit a message: its JSON, gzipped, in base64. */
+export const packedBody = fields({ kind: z.literal('packed'), content: z.string() });
 
 /**
  * The body is checked apart, so that one that a hub of another version can't read holds up no other: it is kept
  * as it came.
  */
-export const report = fields({ sequence: z.int().min(1), ...reportTimes, body: z.unknown() });
+export const report = fields({
+  sequence: z.int().min(1),
+  /** When it happened, by the device's clock. */
+  happenedAt: timestamp,
+  ...moment,
+  body: z.unknown(),
+});
 export type Report = z.infer<typeof report>;
 
 /** Device to hub: reports in sequence, without a gap. */
-export const reportMessage = fields({ epoch, reports: z.array(report).min(1) });
+export const reportMessage = fields({ epoch, connection, sent, reports: z.array(report).min(1) });
 export type ReportMessage = z.infer<typeof reportMessage>;
 
-/** Hub to device: every report up to `sequence` is committed. */
-export const ackMessage = fields({ epoch, sequence });
+/** Hub to device, on the channel `ack`. */
+export const ackMessage = z.discriminatedUnion('kind', [
+  /** Every report up to `sequence` is committed. */
+  fields({ kind: z.literal('ack'), epoch, sequence }),
+  /** The answer to hello. */
+  fields({
+    kind: z.literal('welcome'),
+    epoch,
+    connection,
+    /** The version that both speak from here on. */
+    protocol: z.int(),
+    sequence,
+    /** The hub's time. */
+    time: timestamp,
+    /** After a lost link, to be waited for a random part of this before connecting again. */
+    spreadMs: z.int().min(0),
+    /** The hub knows less than it did: the device is to report all that it holds and all that is the case. */
+    tellAll: z.boolean(),
+  }),
+  /** The hub has more to do than it can: hello is to be said again after this time, on the same connection. */
+  fields({ kind: z.literal('later'), epoch, connection, delayMs: z.int().min(0) }),
+  /**
+   * This is no device's one stream of reports any more, since the store was copied or set back: the device is to
+   * make a new epoch, number what waits anew, and say hello again.
+   */
+  fields({ kind: z.literal('renew'), epoch, connection, message: z.string() }),
+  /** The device is not taken in, for this reason; to be tried again after this time. */
+  fields({
+    kind: z.literal('refused'),
+    epoch,
+    connection,
+    reason: z.string(),
+    message: z.string(),
+    delayMs: z.int().min(0),
+  }),
+]);
 export type AckMessage = z.infer<typeof ackMessage>;
+export type Welcome = Extract<AckMessage, { kind: 'welcome' }>;
 
 /** Hub to device: one part of a desired document. */
 export const desiredMessage = fields({
@@ -93,6 +157,28 @@ export const desiredMessage = fields({
   content: z.string(),
 });
 export type DesiredMessage = z.infer<typeof desiredMessage>;
+
+/** What a hub may ask of a device. */
+export const requestBody = z.discriminatedUnion('verb', [
+  /** To be answered, no more. */
+  fields({ verb: z.literal('ping') }),
+  fields({ verb: z.literal('restart'), machine: z.string(), reason: z.string() }),
+]);
+export type RequestBody = z.infer<typeof requestBody>;
+
+/** Hub to device. One `id` is carried out once, however often it comes, and not after `expiresAt` (the hub's time). */
+export const requestMessage = fields({ id: z.guid(), expiresAt: timestamp, body: z.unknown() });
+export type RequestMessage = z.infer<typeof requestMessage>;
+
+/** Device to hub: what came of a request. */
+export const responseMessage = fields({
+  id: z.guid(),
+  outcome: z.enum(['done', 'failed']),
+  /** A CamelCase word and a sentence. */
+  reason: z.string(),
+  message: z.string(),
+});
+export type ResponseMessage = z.infer<typeof responseMessage>;
 
 export function encodeMessage(message: object): Buffer {
   return Buffer.from(JSON.stringify(message));

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { EMPTY_MEMORY } from '../../agent/plan/memory.ts';
-import type { Happening, Store } from '../../agent/ports.ts';
-import type { EventBody, Report, ReportBody } from '../../shared/protocol/messages.ts';
+import type { Happening, StatusBody, Store } from '../../agent/ports.ts';
+import type { EventBody, Report } from '../../shared/protocol/messages.ts';
 
 /** A store, and the same one as the agent finds it when it is started again. */
 export interface AgentStoreWorld {
@@ -20,7 +20,7 @@ export function event(message: string): EventBody {
   return { kind: 'event', type: 'Normal', reason: 'Tested', message };
 }
 
-function status(generation: number): Exclude<ReportBody, EventBody> {
+function status(generation: number): StatusBody {
   return { kind: 'desired', generation, problems: [] };
 }
 
@@ -173,14 +173,26 @@ export function testAgentStore(open: () => AgentStoreWorld): void {
       expect(send(2)).toEqual(['3 c']);
     });
 
-    test('get new numbers above what the hub has, should it have more than this store remembers', () => {
+    test('are not lost to an acknowledgement of numbers that were never given out', () => {
       append('a');
       send();
       store.acknowledge(50);
       append('b');
       reopen();
-      expect(store.acknowledged()).toBe(50);
-      expect(send(50)).toEqual(['51 a', '52 b']);
+      expect([store.acknowledged(), store.nextSequence()]).toEqual([0, 2]);
+      expect(send()).toEqual(['1 a', '2 b']);
+    });
+
+    test('are numbered anew from 1 in a new epoch, those that had a number too', () => {
+      const epoch = store.epoch();
+      append('a', 'b', 'c');
+      send(0, 2_000);
+      store.acknowledge(1);
+      store.renewEpoch();
+      reopen();
+      expect(store.epoch()).not.toBe(epoch);
+      expect([store.acknowledged(), store.nextSequence()]).toEqual([0, 1]);
+      expect(send()).toEqual(['1 b', '2 c']);
     });
 
     test('come in batches of a size, of one at least, and the next batch goes on behind', () => {

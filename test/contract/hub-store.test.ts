@@ -186,14 +186,18 @@ const device: DeviceRow = {
   name: 'edge-1',
   epoch: 'e',
   connection: 3,
-  acknowledged: 7,
+  protocol: 1,
+  agentVersion: '0.1.0',
   presence: 'connected',
   presenceSinceMs: 1_800_000_000_000,
   generation: 2,
-  desiredText: '{}',
   desiredHash: 'h',
   heldGeneration: 1,
   problems: ['one', 'two'],
+  clockAheadMs: -5,
+  untold: false,
+  boots: [],
+  returns: 0,
 };
 
 test('machines are kept by uid and found by device', async () => {
@@ -217,11 +221,11 @@ test('devices are kept by name', async () => {
   await store.transaction(async ({ devices }) => {
     await devices.put(device);
     expect(await devices.get('edge-1')).toEqual(device);
-    await devices.put({ ...device, presence: 'unknown', problems: [], reportedAtMs: 9 });
+    await devices.put({ ...device, presence: 'unknown', problems: [], untold: true });
   });
   await reopen();
   await store.transaction(async ({ devices }) => {
-    expect(await devices.list()).toEqual([{ ...device, presence: 'unknown', problems: [], reportedAtMs: 9 }]);
+    expect(await devices.list()).toEqual([{ ...device, presence: 'unknown', problems: [], untold: true }]);
     expect(await devices.get('edge-2')).toBeUndefined();
   });
 });

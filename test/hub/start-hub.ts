@@ -1,6 +1,6 @@
 import { createApi } from '../../hub/api/api.ts';
 import { createHub } from '../../hub/hub.ts';
-import type { Broker, Store } from '../../hub/ports.ts';
+import type { Broker, DeviceRow, Store } from '../../hub/ports.ts';
 import { createStore } from '../../hub/store/store.ts';
 import { createRandom } from '../../shared/host/random.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
@@ -95,6 +95,7 @@ export async function startHub(): Promise<TestHub> {
 
 export const DEVICES = '/apis/holdfast.dev/v1alpha1/devices';
 export const VMIS = '/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances';
+const SENT = { time: '2026-03-01T08:00:00.000Z', monotonicMs: 0, bootId: 'boot' };
 export const EPOCH = '11111111-1111-4111-8111-111111111111';
 
 export function hello(given: Partial<HelloMessage> = {}): HelloMessage {
@@ -106,13 +107,42 @@ export function hello(given: Partial<HelloMessage> = {}): HelloMessage {
     generation: 0,
     hash: '',
     acknowledged: 0,
+    next: 1_000_000,
+    sent: SENT,
+    box: { hostname: 'edge-1', addresses: [] },
     ...given,
   };
 }
 
+/** The highest report of a device that the hub has committed. */
+export async function acknowledgedOf(store: Store, device: string): Promise<number | undefined> {
+  const streams = await store.transaction((tables) => tables.streams.getMany([device]));
+  return streams.find(({ epoch }) => epoch === EPOCH)?.acknowledged;
+}
+
+/** A device's row before it ever said anything. */
+export const DEVICE_ROW: DeviceRow = {
+  name: 'edge-1',
+  epoch: EPOCH,
+  connection: 1,
+  protocol: 1,
+  agentVersion: '0.1.0',
+  presence: 'connected',
+  presenceSinceMs: 0,
+  generation: 0,
+  desiredHash: '',
+  heldGeneration: 0,
+  problems: [],
+  clockAheadMs: 0,
+  untold: false,
+  boots: [],
+  returns: 0,
+};
+
 /** One report, in a message of its own. */
 export function report(sequence: number, body: object, happenedAt = '2026-03-01T08:00:00Z') {
-  return { epoch: EPOCH, reports: [{ sequence, happenedAt, monotonicMs: 0, bootId: 'boot', body }] };
+  const reports = [{ sequence, happenedAt, monotonicMs: 0, bootId: 'boot', body }];
+  return { epoch: EPOCH, connection: 1, sent: SENT, reports };
 }
 
 export function statusOf(uid: string, name: string, state: MachineState): MachineStatus {

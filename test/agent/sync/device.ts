@@ -7,7 +7,10 @@ import type { Store } from '../../../agent/ports.ts';
 import { createStore } from '../../../agent/store/store.ts';
 import { createInbox } from '../../../agent/sync/inbox.ts';
 import type { Session } from '../../../agent/sync/session.ts';
+import { createRequests } from '../../../agent/sync/requests.ts';
 import { createSession } from '../../../agent/sync/session.ts';
+import { tellAll } from '../../../agent/sync/tell-all.ts';
+import { PROTOCOL } from '../../../shared/protocol/version.ts';
 import { createRandom } from '../../../shared/host/random.ts';
 import { HAPPENING, event } from '../../contract/agent-store.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
@@ -40,7 +43,21 @@ export function createDevice() {
       const happening = () => HAPPENING;
       const inbox = createInbox({ device: 'edge-1', store, log, happening, stored: () => {} });
       const link = createMqttLink(url, 'edge-1', 240, createClock());
-      session = createSession({ agentVersion: '1.2.3', store, link, inbox, clock, random, log });
+      const requests = createRequests({ store, clock, log, carryOut: ({ verb }) => `${verb} is done` });
+      session = createSession({
+        agentVersion: '1.2.3',
+        protocol: PROTOCOL,
+        box: { hostname: 'edge-1', addresses: [] },
+        store,
+        link,
+        inbox,
+        requests,
+        clock,
+        random,
+        log,
+        happening,
+        tellAll: () => tellAll(store, happening()),
+      });
       session.start();
     },
     /** Queues an event of each text and says that there is something to send. */

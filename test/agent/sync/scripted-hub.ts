@@ -1,9 +1,10 @@
 import { createEmbeddedBroker } from '../../../hub/broker/embedded-broker.ts';
 import type {
-  AckMessage,
   GoneMessage,
   HelloMessage,
   ReportMessage,
+  ResponseMessage,
+  Welcome,
 } from '../../../shared/protocol/messages.ts';
 import { encodeMessage } from '../../../shared/protocol/messages.ts';
 import type { HubChannel } from '../../../shared/protocol/topics.ts';
@@ -13,6 +14,7 @@ interface Said {
   readonly hello: HelloMessage;
   readonly report: ReportMessage;
   readonly gone: GoneMessage;
+  readonly response: ResponseMessage;
 }
 
 export type ScriptedHub = Awaited<ReturnType<typeof startScriptedHub>>;
@@ -33,6 +35,7 @@ export async function startScriptedHub(port = 0) {
     look();
   });
 
+  let unanswered: HelloMessage | undefined;
   const send = (channel: HubChannel, message: object) =>
     broker.publish('edge-1', channel, encodeMessage(message));
 
@@ -41,7 +44,26 @@ export async function startScriptedHub(port = 0) {
     port: Number(address.split(':')[1]),
     channels,
     send,
-    ack: (epoch: string, sequence: number) => send('ack', { epoch, sequence } satisfies AckMessage),
+    /** Answers as a hub does: a hello with a welcome, reports with an acknowledgement. */
+    async ack(epoch: string, sequence: number, welcome: Partial<Welcome> = {}) {
+      const hello = unanswered?.epoch === epoch ? unanswered : undefined;
+      if (hello !== undefined) unanswered = undefined;
+      const { connection = 0 } = hello ?? {};
+      const time = '2026-03-01T08:00:00.000Z';
+      const answer = {
+        kind: 'welcome',
+        epoch,
+        connection,
+        protocol: 1,
+        sequence,
+        time,
+        spreadMs: 0,
+      } as const;
+      await send(
+        'ack',
+        hello === undefined ? { kind: 'ack', epoch, sequence } : { ...answer, tellAll: false, ...welcome },
+      );
+    },
     /** The next message of the device, which must be of `channel`. */
     async take<C extends keyof Said>(channel: C): Promise<Said[C] & { readonly bytes: number }> {
       if (waiting.length === 0) {
@@ -57,6 +79,7 @@ export async function startScriptedHub(port = 0) {
       if (next?.channel !== channel) {
         throw new Error(`${next?.channel} came, not ${channel}: ${JSON.stringify(next?.message)}`);
       }
+      if (channel === 'hello') unanswered = next.message as HelloMessage;
       return Object.assign(next.message as Said[C], { bytes: next.bytes });
     },
     stop: () => broker.stop(),

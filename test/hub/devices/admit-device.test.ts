@@ -3,7 +3,16 @@ import { HOSTNAME_LABEL } from '../../../shared/model/device.ts';
 import { waitFor } from '../../tools/wait-for.ts';
 import { VMS, machine } from '../api/start-api.ts';
 import type { TestHub } from '../start-hub.ts';
-import { DEVICES, EPOCH, hello, report, startHub, statusOf } from '../start-hub.ts';
+import {
+  acknowledgedOf,
+  desiredOf,
+  DEVICES,
+  EPOCH,
+  hello,
+  report,
+  startHub,
+  statusOf,
+} from '../start-hub.ts';
 
 let hub: TestHub;
 beforeEach(async () => {
@@ -59,8 +68,10 @@ test('any other is forgotten, and made anew when it connects again', async () =>
   });
   expect(again.metadata.labels).toEqual({ [HOSTNAME_LABEL]: 'edge-1' });
   expect(again.metadata.uid).not.toBe(uid);
+  hub.say('edge-1', 'report', report(8, { kind: 'desired', generation: 4, problems: [] }));
   await waitFor('a document above the one held', async () => (await row())?.generation === 5);
-  expect(await row()).toMatchObject({ acknowledged: 7, presence: 'connected' });
+  expect(await row()).toMatchObject({ presence: 'connected' });
+  expect(await acknowledgedOf(hub.store, 'edge-1')).toBe(8);
 });
 
 test('a machine whose finalizer was taken off by hand does not hold it, and is still removed', async () => {
@@ -72,8 +83,10 @@ test('a machine whose finalizer was taken off by hand does not hold it, and is s
   expect((await remove()).code).toBe(200);
   await waitFor('the row to go', async () => (await row()) === undefined);
   hub.say('edge-1', 'hello', hello({ connection: 2 }));
-  const desired = await waitFor('a document', async () => (await row())?.desiredText);
-  expect(JSON.parse(desired)).toMatchObject({ machines: [{ uid, removed: true }] });
+  await waitFor('its end to be desired', () => {
+    const [entry] = desiredOf(hub.sent, 'edge-1')?.machines ?? [];
+    return entry?.uid === uid && entry.removed === true;
+  });
 });
 
 test('one that is in use gets its object again, however that was lost', async () => {

@@ -3,7 +3,14 @@ import mqtt from 'mqtt';
 import type { MachineState, MachineStatus } from '../../../shared/model/machine.ts';
 import type { DesiredDocument } from '../../../shared/protocol/desired.ts';
 import { createDesiredAssembler, parseDesired } from '../../../shared/protocol/desired.ts';
-import type { DesiredMessage, EventBody, HelloMessage, Report } from '../../../shared/protocol/messages.ts';
+import type {
+  AckMessage,
+  DesiredMessage,
+  EventBody,
+  HelloMessage,
+  Report,
+  RequestMessage,
+} from '../../../shared/protocol/messages.ts';
 import { encodeMessage } from '../../../shared/protocol/messages.ts';
 import type { DeviceChannel } from '../../../shared/protocol/topics.ts';
 import { HUB_CHANNELS, topicOf } from '../../../shared/protocol/topics.ts';
@@ -19,6 +26,8 @@ export type ScriptedDevice = Awaited<ReturnType<typeof connectDevice>>;
 export type Received = DesiredDocument & { readonly hash: string };
 
 const DEADLINE_MS = 10_000;
+/** When a device sent something, by its own clock. */
+export const SENT = { time: '2026-03-01T08:00:00.000Z', monotonicMs: 10_000, bootId: 'boot-1' };
 
 export function event(message: string, more: Partial<EventBody> = {}): EventBody {
   return { kind: 'event', type: 'Normal', reason: 'Tested', message, ...more };
@@ -58,12 +67,18 @@ export async function connectDevice(
     will: { topic: topicOf(name, 'gone'), payload: gone, qos: 1, retain: false },
   });
   const acks: number[] = [];
+  const answers: AckMessage[] = [];
+  const asked: RequestMessage[] = [];
   const documents: Received[] = [];
   const assembler = createDesiredAssembler();
   let look = () => {};
   client.on('message', (topic, payload) => {
-    const message = JSON.parse(payload.toString()) as { sequence: number } & DesiredMessage;
-    if (topic === topicOf(name, 'ack')) acks.push(message.sequence);
+    const message = JSON.parse(payload.toString()) as AckMessage & DesiredMessage & RequestMessage;
+    if (topic === topicOf(name, 'ack')) {
+      answers.push(message);
+      if ('sequence' in message) acks.push(message.sequence);
+    }
+    if (topic === topicOf(name, 'request')) asked.push(message);
     if (topic === topicOf(name, 'desired')) {
       const text = assembler.add(message);
       const document = text?.ok === true ? parseDesired(text.value) : undefined;
@@ -115,11 +130,17 @@ export async function connectDevice(
         generation: 0,
         hash: '',
         acknowledged: 0,
+        next: 1_000_000,
+        sent: SENT,
+        box: { hostname: name, addresses: [] },
         ...change,
       } satisfies HelloMessage),
-    report: (...reports: readonly Report[]) => say('report', { epoch, reports }),
+    report: (...reports: readonly Report[]) => say('report', { epoch, connection, sent: SENT, reports }),
     gone: (change: object = {}) => say('gone', { epoch, connection, ...change }),
+    /** The highest committed number that an answer named. */
     takeAck: () => take('acknowledgement', acks),
+    takeAnswer: () => take('answer', answers),
+    takeRequest: () => take('request', asked),
     takeDocument: () => take('document', documents),
     /** Goes away as a lost link does, so that the last will is heard. */
     async cut() {

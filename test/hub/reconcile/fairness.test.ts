@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { setImmediate as tick } from 'node:timers/promises';
-import type { DeviceRow, MachineRow, ObjectChange, Store, Tables } from '../../../hub/ports.ts';
+import type { MachineRow, ObjectChange, Store, Tables } from '../../../hub/ports.ts';
 import type { Reconciler } from '../../../hub/reconcile/reconciler.ts';
 import { createReconciler } from '../../../hub/reconcile/reconciler.ts';
 import { createStore } from '../../../hub/store/store.ts';
@@ -8,6 +8,7 @@ import { createRandom } from '../../../shared/host/random.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { createManualClock } from '../../shared/manual-clock.ts';
 import { machine } from '../api/start-api.ts';
+import { DEVICE_ROW } from '../start-hub.ts';
 
 let store: Store;
 let reconciler: Reconciler;
@@ -46,7 +47,7 @@ function withFaults(tables: Tables): Tables {
     if (fails(table, name)) throw new Error(`${table} ${name} can't be read`);
   };
   return {
-    objects: tables.objects,
+    ...tables,
     devices: {
       ...tables.devices,
       get: async (name) => (check('device', name), tables.devices.get(name)),
@@ -63,21 +64,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 200; turn += 1) await tick();
 }
 
-const device: DeviceRow = {
-  name: 'edge-1',
-  epoch: 'e',
-  connection: 1,
-  acknowledged: 0,
-  presence: 'connected',
-  presenceSinceMs: 0,
-  generation: 0,
-  desiredText: '',
-  desiredHash: '',
-  heldGeneration: 0,
-  problems: [],
-};
-
-const addDevice = (name: string) => store.transaction(({ devices }) => devices.put({ ...device, name }));
+const addDevice = (name: string) => store.transaction(({ devices }) => devices.put({ ...DEVICE_ROW, name }));
 
 async function addMachine(name: string): Promise<void> {
   const row: MachineRow = {
