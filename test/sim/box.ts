@@ -95,7 +95,7 @@ export function createBox(ground: Ground, name: string): Box {
     const store = bugs.agentStore(raw, life);
     const machines = createSimMachines({ disk, life, clock, bootId });
     const agent = createAgent(
-      { device: name, version: '0.0.0', bootId },
+      { device: name, version: '0.0.0', bootId, identity: { hostname: name, addresses: [] } },
       {
         store,
         machines: bugs.machines(machines, disk),
@@ -177,10 +177,12 @@ function createFacts(life: Life, bootId: string): Facts {
         cpuModel: 'sim',
         cpuCores: 4,
         memoryBytes: 2 ** 33,
-        memoryAvailableBytes: 2 ** 32,
         diskBytes: 2 ** 38,
-        diskAvailableBytes: 2 ** 37,
       };
+    },
+    async measure() {
+      await life.pause(50, 'measuring');
+      return { memoryAvailableBytes: 2 ** 32, diskAvailableBytes: 2 ** 37, loadAverage: 0.1 };
     },
   };
 }

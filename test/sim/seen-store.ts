@@ -1,5 +1,6 @@
 import type { Store } from '../../agent/ports.ts';
 import type { PendingFacts, SeenStore, Witness } from './witness.ts';
+import { describeEvent } from './witness.ts';
 
 /** The agent's store, with what it makes durable told to the witness. */
 export function watchStore(store: Store, seen: SeenStore, facts: PendingFacts, witness: Witness): Store {
@@ -34,7 +35,11 @@ export function watchStore(store: Store, seen: SeenStore, facts: PendingFacts, w
       ),
     appendEvent: (body, happening) =>
       record(
-        () => witness.eventStored(seen, { device, body, happenedAtMs: Math.round(happening.atMs) }),
+        () => {
+          const { type, reason, message, machine } = body;
+          const atMs = Math.round(happening.atMs);
+          witness.eventStored(seen, describeEvent({ type, reason, message, uid: machine?.uid, atMs }));
+        },
         () => store.appendEvent(body, happening),
       ),
   };

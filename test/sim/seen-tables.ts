@@ -1,6 +1,7 @@
-import type { Store, Tables } from '../../hub/ports.ts';
+import type { Store, Tables, TimelineEntry } from '../../hub/ports.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { PendingFacts, Witness } from './witness.ts';
+import { describeEvent } from './witness.ts';
 
 /** The hub's store, with what it makes durable told to the witness. */
 export function watchTables(store: Store, facts: PendingFacts, witness: Witness): Store {
@@ -13,12 +14,22 @@ export function watchTables(store: Store, facts: PendingFacts, witness: Witness)
         return tables.objects.put(key, object);
       },
     },
-    devices: {
-      ...tables.devices,
+    documents: {
+      ...tables.documents,
       put(row) {
-        const { name: device, generation, desiredHash: hash, desiredText: text } = row;
-        if (hash !== '') facts.add(() => witness.made({ device, generation, hash, text }));
-        return tables.devices.put(row);
+        facts.add(() => witness.made(row));
+        return tables.documents.put(row);
+      },
+    },
+    timeline: {
+      ...tables.timeline,
+      append(entries) {
+        for (const entry of entries) {
+          const { kind, device, epoch, sequence } = entry;
+          if (kind !== 'event' || epoch === undefined || sequence === undefined) continue;
+          facts.add(() => witness.eventTaken({ device, epoch, sequence, event: seeEvent(entry) }));
+        }
+        return tables.timeline.append(entries);
       },
     },
   });
@@ -33,4 +44,8 @@ function seeObject({ kind, metadata }: ResourceObject) {
     generation: metadata.generation ?? 0,
     deleting: metadata.deletionTimestamp !== undefined,
   };
+}
+
+function seeEvent({ type, reason, message, machine, deviceTimeMs }: TimelineEntry): string {
+  return describeEvent({ type, reason, message, uid: machine?.uid, atMs: deviceTimeMs });
 }

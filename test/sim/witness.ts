@@ -1,4 +1,3 @@
-import type { EventBody } from '../../shared/protocol/messages.ts';
 import type { SimMachine, SimProcess } from './box-disk.ts';
 
 /** What is seen of a simulated world by those who check it: durable facts, in the order in which they became so. */
@@ -11,12 +10,24 @@ export interface SeenDocument {
   readonly text: string;
 }
 
-/** An event, as a device's store has it or as the hub's timeline does. */
-export interface SeenEvent {
-  readonly device: string;
-  readonly body: EventBody;
+/** An event as a text, which is the same where a device stores it and where the hub's timeline has it. */
+export function describeEvent(event: {
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly uid: string | undefined;
   /** By the device's clock. */
-  readonly happenedAtMs: number;
+  readonly atMs: number | undefined;
+}): string {
+  return JSON.stringify([event.atMs, event.type, event.reason, event.uid, event.message]);
+}
+
+/** An event that the hub has, by its place in its device's reports. */
+export interface TakenEvent {
+  readonly device: string;
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly event: string;
 }
 
 /** What one store of a device's agent is known by: another one is made where it is lost. */
@@ -36,8 +47,8 @@ export interface SeenObject {
 export interface Witness {
   made(document: SeenDocument): void;
   held(store: SeenStore, document: SeenDocument): void;
-  eventStored(store: SeenStore, event: SeenEvent): void;
-  eventTaken(event: SeenEvent, epoch: string, sequence: number): void;
+  eventStored(store: SeenStore, event: string): void;
+  eventTaken(taken: TakenEvent): void;
   objectStored(object: SeenObject): void;
   /** An operator asked for the deletion of what has that name. */
   deletionAsked(name: string): void;
