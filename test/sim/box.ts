@@ -88,17 +88,18 @@ export function createBox(ground: Ground, name: string): Box {
   }
 
   function createAgentIn(life: Life): { agent: Agent; store: Store } {
-    const clock = createSimClock(scheduler, life, hands);
+    const place = { device: name, life, disk };
+    const clock = bugs.agentClock(createSimClock(scheduler, life, hands));
     const facts = createPendingFacts();
     const gated = gateDatabase(database, { life, disk: storeDisk, ...facts });
     const raw = watchStore(createStoreIn(gated, name, random), seen, facts, witness);
-    const store = bugs.agentStore(raw, life);
+    const store = bugs.agentStore(raw, place);
     const machines = createSimMachines({ disk, life, clock, bootId });
     const agent = createAgent(
       { device: name, version: '0.0.0', bootId, identity: { hostname: name, addresses: [] } },
       {
         store,
-        machines: bugs.machines(machines, disk),
+        machines: bugs.machines(machines, place),
         images: createSimImages({
           server: ground.images,
           folder: images,
@@ -107,7 +108,7 @@ export function createBox(ground: Ground, name: string): Box {
           random,
           fetchMs: [500, 60_000],
         }),
-        link: bugs.link(network.linkOf(name, life)),
+        link: bugs.link(network.linkOf(name, life), place),
         facts: createFacts(life, bootId),
         accelerator: createProbe(life),
         clock,

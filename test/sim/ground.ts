@@ -1,6 +1,7 @@
 import type { Link, Machines, Store as AgentStore } from '../../agent/ports.ts';
 import type { KindSchemas } from '../../hub/api/kind-schemas.ts';
 import type { Broker, Store as HubStore } from '../../hub/ports.ts';
+import type { Clock } from '../../shared/ports.ts';
 import type { BoxDisk } from './box-disk.ts';
 import type { Life } from './life.ts';
 import type { Network } from './network.ts';
@@ -25,9 +26,17 @@ export interface Ground {
 
 /** Where a deliberate bug may put itself between hub or agent and the world. Each gives back what it was given. */
 export interface Bugs {
-  agentStore(store: AgentStore, life: Life): AgentStore;
-  machines(machines: Machines, disk: BoxDisk): Machines;
-  link(link: Link): Link;
-  hubStore(store: HubStore, life: Life): HubStore;
+  agentStore(store: AgentStore, place: BugPlace): AgentStore;
+  machines(machines: Machines, place: BugPlace): Machines;
+  link(link: Link, place: BugPlace): Link;
+  agentClock(clock: Clock): Clock;
+  hubStore(store: HubStore): HubStore;
   broker(broker: Broker): Broker;
+}
+
+/** The box and the life of the agent that a bug is in. */
+export interface BugPlace {
+  readonly device: string;
+  readonly life: Life;
+  readonly disk: BoxDisk;
 }

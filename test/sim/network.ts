@@ -13,6 +13,7 @@ const PUBLISH_DEADLINE_MS = 30_000;
 const KEEPALIVE_MS = 240_000;
 /** How long a client waits for the answer to a ping. */
 const PING_DEADLINE_MS = 60_000;
+const LATEST_WILL_MS = 3_000;
 
 /** One MQTT connection, with an end at the device and one at the broker that may not know of each other's end. */
 interface Connection {
@@ -194,7 +195,11 @@ export function createNetwork({ scheduler, random, devices, carried, count }: Ne
             const older = connections.get(device);
             if (older !== undefined) {
               count('takeover');
-              closeAtBroker(older, 'taken over', true);
+              closeAtBroker(older, 'taken over', false);
+              // A broker tells of the older one's end when it comes to that, and the new one may have spoken by then.
+              scheduler.at(scheduler.nowMs() + random.between(0, LATEST_WILL_MS), 'a late will', () =>
+                giveToHub(device, 'gone', older.gone),
+              );
             }
             const connection: Connection = {
               device,

@@ -107,9 +107,9 @@ function composeMachine(name: string, { device, amount, number }: Step): object 
   };
 }
 
-/** Now and then a machine whose description alone fills more than one message: nothing of it can be compressed. */
+/** Now and then a machine with a description that nearly fills a message: nothing of it can be compressed. */
 function bulk(number: number): object[] {
-  return number % 80 === 0 ? [{ name: 'seed', cloudInitNoCloud: { userData: noise(number, 70_000) } }] : [];
+  return number % 40 === 0 ? [{ name: 'seed', cloudInitNoCloud: { userData: noise(number, 45_000) } }] : [];
 }
 
 function noise(seed: number, length: number): string {

@@ -27,21 +27,28 @@ export interface PlanOptions {
   readonly seed: number;
   readonly devices: number;
   readonly hours: number;
+  /** What is to happen much more than anything else. */
+  readonly focus?: readonly StepKind[] | undefined;
 }
 
 /** For the machines to be there before the weather turns. */
 const FIRST_STEP_MS = 60_000;
 /** How much happens: so many steps of each weight an hour. */
 const STEPS_PER_HOUR = 14;
+const FOCUS_WEIGHT = 25;
 
-export function drawPlan({ seed, devices: count, hours }: PlanOptions, random: SeededRandom): Plan {
+export function drawPlan(
+  { seed, devices: count, hours, focus = [] }: PlanOptions,
+  random: SeededRandom,
+): Plan {
   const devices = Array.from({ length: count }, (_, index) => `edge-${index + 1}`);
   const calmAtMs = hours * 3_600_000;
   const kinds = Object.keys(STEPS) as StepKind[];
   // Each world has its own sorts of trouble, so that some have a lot of one.
-  const weights = kinds.map(
-    (kind) => STEPS[kind].weight * (random.chance(0.25) ? 0 : random.between(0.3, 2)),
-  );
+  const weights = kinds.map((kind) => {
+    const share = random.chance(0.25) ? 0 : random.between(0.3, 2);
+    return STEPS[kind].weight * (focus.includes(kind) ? FOCUS_WEIGHT : share);
+  });
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const drawKind = (): StepKind => {
     let rest = random.between(0, total);

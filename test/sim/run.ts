@@ -3,6 +3,7 @@ import { findDisagreements } from './checks/agreement.ts';
 import { createDisksCheck } from './checks/disks.ts';
 import { createDocumentsCheck } from './checks/documents.ts';
 import { createMessagesCheck } from './checks/messages.ts';
+import { createPresenceCheck } from './checks/presence.ts';
 import { createReportsCheck } from './checks/reports.ts';
 import { createRunningCheck } from './checks/running.ts';
 import type { Violation } from './checks/violations.ts';
@@ -48,7 +49,9 @@ export async function runPlan({ plan, bugs, schemas, isShown }: RunOptions): Pro
   const counts = new Map<string, number>();
   const documents = createDocumentsCheck(violations.accuserOf('documents'));
   const reports = createReportsCheck(violations.accuserOf('reports'));
+  const presence = createPresenceCheck(violations.accuserOf('presence'), scheduler.nowMs);
   const witness = joinWitnesses([
+    presence,
     documents,
     reports,
     createRunningCheck(violations.accuserOf('running'), scheduler, documents),
@@ -66,7 +69,15 @@ export async function runPlan({ plan, bugs, schemas, isShown }: RunOptions): Pro
     count: (what) => void counts.set(what, (counts.get(what) ?? 0) + 1),
   });
 
+  function keepLooking(): void {
+    scheduler.at(scheduler.nowMs() + LOOK_EVERY_MS, 'looking', () => {
+      presence.look(world);
+      keepLooking();
+    });
+  }
+
   world.begin();
+  keepLooking();
   await scheduler.runUntil(plan.calmAtMs);
   let agreedAfterMs = 0;
   if (violations.found.length === 0) agreedAfterMs = await settle();
