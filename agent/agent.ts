@@ -85,7 +85,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       case 'ping':
         return `${device} is here`;
       case 'restart':
-        door.order('restart', body.machine, body.reason);
+        door.restart(body.machine, body.reason);
         return `the machine is being restarted`;
     }
   }

@@ -3,17 +3,24 @@ import {
   LOG_LEVELS,
   brokerUrl,
   choice,
+  file,
   folder,
   integer,
   ipv4Address,
   label,
+  text,
 } from '../shared/config/settings.ts';
 
 /** Every setting of the agent: flags, `HOLDFAST_*` variables, keys of the config file and `--help` come from here. */
 export const AGENT_SETTINGS = {
   dataDir: folder({ prose: 'where disks, images and state are kept', fallback: '/var/lib/holdfast/agent' }),
   name: label({ prose: "the device's name" }),
-  hub: brokerUrl({ prose: "the hub's MQTT address, e.g. mqtt://127.0.0.1:1883" }),
+  hub: brokerUrl({ prose: 'where the hub is met over MQTT, e.g. mqtt://127.0.0.1:1883 or mqtts://…' }),
+  hubUser: text('USER', { prose: "the device's name at an MQTT broker; empty for its own", fallback: '' }),
+  hubPasswordFile: file({ prose: 'the file with its password there', fallback: '' }),
+  hubCa: file({ prose: "who signs the hub's or broker's certificate (PEM)", fallback: '' }),
+  hubCertificate: file({ prose: "the device's own certificate (PEM)", fallback: '' }),
+  hubKey: file({ prose: 'its key (PEM)', fallback: '' }),
   accel: choice(['auto', 'kvm', 'tcg'], {
     prose: 'what runs guests: auto tries KVM out, once per boot of the box',
     fallback: 'auto',
@@ -26,12 +33,10 @@ export const AGENT_SETTINGS = {
     prose: 'the folder that file:/// sources of manifests must lie in',
     fallback: '/var/lib/holdfast/local',
   }),
-  qemuUser: {
-    placeholder: 'USER',
+  qemuUser: text('USER', {
     prose: 'the user that runs QEMU where the agent is root and it gets to dataDir; empty for root itself',
     fallback: 'holdfast-qemu',
-    parse: (text: string) => text,
-  },
+  }),
   keepalive: integer(5, 1200, {
     prose: 'seconds of silence after which the link is tested',
     fallback: '240',

@@ -5,6 +5,8 @@ import { createClock } from '../shared/host/clock.ts';
 import { readBootId } from '../shared/host/files.ts';
 import { lockFolder } from '../shared/host/lock.ts';
 import { createLog } from '../shared/host/log.ts';
+import { readMqttAccess } from '../shared/host/mqtt-access.ts';
+import type { MqttAccess } from '../shared/host/mqtt-client.ts';
 import { createRandom } from '../shared/host/random.ts';
 import { messageOf } from '../shared/base/errors.ts';
 import type { Log } from '../shared/ports.ts';
@@ -41,7 +43,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       store: createStore(join(dataDir, 'agent.db'), random),
       machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
       images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
-      link: createMqttLink(config.hub, device, config.keepalive, clock),
+      link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
       accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),
       clock,
@@ -61,6 +63,16 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   await agent.stop();
   unlock();
   log.info({}, 'agent stopped; its machines go on');
+}
+
+function readAccess(config: AgentConfig): MqttAccess {
+  return readMqttAccess(config.hub, {
+    user: config.hubUser === '' ? config.name : config.hubUser,
+    passwordFile: config.hubPasswordFile,
+    ca: config.hubCa,
+    certificate: config.hubCertificate,
+    key: config.hubKey,
+  });
 }
 
 /** Whom QEMU runs as: only root can give it a user of its own, and only one that gets to its files. */

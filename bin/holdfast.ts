@@ -3,6 +3,7 @@ import { AGENT_SETTINGS } from '../agent/config.ts';
 import type { Output } from '../agent/local/main.ts';
 import { DEMO_SETTINGS } from '../demo/config.ts';
 import { HUB_SETTINGS } from '../hub/config.ts';
+import type { TimelineFlags } from '../hub/operator/main.ts';
 import { messageOf } from '../shared/base/errors.ts';
 import { ConfigError } from '../shared/config/load.ts';
 import type { Settings } from '../shared/config/settings.ts';
@@ -52,12 +53,14 @@ addDataDir(vm.command('list').description('the machines and what they do'))
 
 const ORDERS = {
   start: 'start a machine, whatever its run strategy says',
-  stop: 'shut a machine down and keep it down until it is started here or the hub changes its run strategy',
+  stop: 'shut a machine down and keep it down until it is started here or the hub releases it',
   restart: 'shut a machine down and start it again, with the changes that wait for that',
 } as const;
 for (const verb of ['start', 'stop', 'restart'] as const) {
+  const why = new Option('--reason <TEXT>', 'why, for the hub to know');
+  // A stop holds against the hub: whoever looks at it there has to be able to tell why.
   addDataDir(vm.command(`${verb} <[namespace/]name>`).description(ORDERS[verb]))
-    .option('--reason <TEXT>', 'why, for the hub to know', 'no reason was given')
+    .addOption(verb === 'stop' ? why.makeOptionMandatory() : why.default('no reason was given'))
     .option('--no-wait', 'return at once')
     .action(async (name: string, { reason, wait, ...flags }: { reason: string; wait: boolean } & Flags) => {
       await (await import('../agent/local/main.ts')).orderMachine(flags, verb, name, reason, wait);
@@ -69,6 +72,20 @@ addDataDir(
 ).action(async (name: string, flags: Flags) =>
   (await import('../agent/local/main.ts')).joinConsole(flags, name),
 );
+
+program
+  .command('timeline <DEVICE>')
+  .description('what happened on a device: what was desired, what it told, its link, orders given on the box')
+  .option('--since <TIME>', 'from then on: 2026-03-01T22:00:00Z, or so long ago: 12h')
+  .option('--until <TIME>', 'up to then')
+  .option('--machine <NAMESPACE/NAME>', 'of one machine only')
+  .option('--limit <N>', 'the newest so many (default: 500)')
+  .addOption(new Option('-o, --output <FORM>', 'how to print').choices(['table', 'json']).default('table'))
+  .option('--kubeconfig <FILE>', 'where the hub is (KUBECONFIG)')
+  .option('--server <URL>', 'the same without a kubeconfig, e.g. http://127.0.0.1:8080')
+  .action(async (device: string, flags: TimelineFlags) =>
+    (await import('../hub/operator/main.ts')).printTimeline(device, flags),
+  );
 
 try {
   await program.parseAsync();

@@ -6,13 +6,13 @@ import { admitWrite } from './admit.ts';
 import type { Api } from './api/api.ts';
 import type { ApiOptions } from './api/context.ts';
 import { createEventProjector } from './devices/event-projector.ts';
+import { forgetPresence } from './devices/forget-presence.ts';
 import { markSilent } from './devices/mark-silent.ts';
 import { createSessions } from './devices/sessions.ts';
-import type { Broker, Store } from './ports.ts';
+import type { Broker, BrokerWatch, Store } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
-import { prune } from './retention.ts';
+import { createRetention } from './retention.ts';
 
-const PRUNE_EVERY_MS = 10 * 60_000;
 const LOOK_FOR_SILENT_EVERY_MS = 5 * 60_000;
 
 export interface HubPorts {
@@ -29,6 +29,7 @@ export interface HubOptions {
   readonly version: string;
   readonly apiListen: Address;
   readonly eventRetentionMs: number;
+  readonly timelineRetentionMs: number;
 }
 
 export interface Hub {
@@ -38,9 +39,9 @@ export interface Hub {
 }
 
 /** Puts the hub together: the API and the devices write to the store, and the reconciler makes the rest follow. */
-export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, ports: HubPorts): Hub {
+export function createHub(options: HubOptions, ports: HubPorts): Hub {
+  const { version, apiListen, eventRetentionMs, timelineRetentionMs } = options;
   const { store, broker, clock, random, log } = ports;
-  let cancelPrune = () => {};
   let cancelLook = () => {};
   let stopped = false;
   const reconciler = createReconciler({
@@ -63,16 +64,17 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
     },
   });
   const projector = createEventProjector({ store, clock, log });
-  const api = ports.serveApi({ store, kinds: KINDS, clock, random, log, version, admit: admitWrite });
-
-  function keepPruning(): void {
-    cancelPrune = clock.after(PRUNE_EVERY_MS, () => {
-      prune(store, eventRetentionMs, clock.now()).catch((error: unknown) => {
-        log.warn({ error: messageOf(error) }, 'pruning failed and will be tried again');
-      });
-      keepPruning();
-    });
-  }
+  const retention = createRetention({ store, clock, log, eventRetentionMs, timelineRetentionMs });
+  const api = ports.serveApi({
+    store,
+    kinds: KINDS,
+    clock,
+    random,
+    log,
+    version,
+    askDevice: (device, body, options) => sessions.ask(device, body, options),
+    admit: admitWrite,
+  });
 
   /** The hub's own deadline, above MQTT's: a last will may be lost, and a broker may be wrong. */
   function keepLookingForSilent(): void {
@@ -87,38 +89,42 @@ export function createHub({ version, apiListen, eventRetentionMs }: HubOptions, 
     });
   }
 
-  /** What an earlier hub knew of connections is past: until a device is heard, whether it is there is unknown. */
-  async function forgetPresence(): Promise<void> {
-    await store.transaction(async ({ devices }) => {
-      for (const row of await devices.list()) {
-        if (row.presence !== 'connected') continue;
-        await devices.put({ ...row, presence: 'unknown', presenceSinceMs: clock.now() });
-      }
-    });
-  }
+  const forgetWhoIsThere = () => store.transaction((tables) => forgetPresence(tables, clock.now()));
+
+  /** The broker lives on without the hub, and so do devices' connections to it: they are asked for a hello. */
+  const watch: BrokerWatch = {
+    ready: () => sessions.callRoll(),
+    lost() {
+      forgetWhoIsThere()
+        .then((devices) => devices.forEach((device) => reconciler.deviceChanged(device)))
+        .catch((error: unknown) => {
+          log.warn({ error: messageOf(error) }, 'that no device is heard could not be stored');
+        });
+    },
+  };
 
   return {
     async start() {
-      await forgetPresence();
+      await forgetWhoIsThere();
       const { address: apiAddress } = await api.listen(apiListen);
       await reconciler.start();
       projector.wake();
       const { address: mqtt } = await broker.start((device, channel, payload) => {
         // The wills that our own stop sets off say nothing of the devices.
         if (!stopped) sessions.receive(device, channel, payload);
-      });
-      keepPruning();
+      }, watch);
+      retention.start();
       keepLookingForSilent();
       return { api: apiAddress, mqtt };
     },
     async stop() {
       stopped = true;
-      cancelPrune();
       cancelLook();
       await api.close();
       await broker.stop();
       await sessions.settle();
       await projector.stop();
+      await retention.stop();
       await reconciler.stop();
       await store.close();
     },

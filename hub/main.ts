@@ -1,31 +1,44 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
 import { writeFileDurably } from '../shared/host/files.ts';
 import { lockFolder } from '../shared/host/lock.ts';
 import { createLog } from '../shared/host/log.ts';
+import { readMqttAccess } from '../shared/host/mqtt-access.ts';
 import { createRandom } from '../shared/host/random.ts';
+import type { Log } from '../shared/ports.ts';
 import { VERSION } from '../shared/version.ts';
 import { createApi } from './api/api.ts';
 import { compileKubeconfig } from './api/kubeconfig.ts';
 import { createEmbeddedBroker } from './broker/embedded-broker.ts';
-import { HUB_SETTINGS } from './config.ts';
+import { createMqttBroker } from './broker/mqtt-broker.ts';
+import type { HubConfig } from './config.ts';
+import { HUB_SETTINGS, checkHubConfig } from './config.ts';
 import { createHub } from './hub.ts';
+import type { Broker } from './ports.ts';
 import { createStore } from './store/store.ts';
+
+const HOUR_MS = 3_600_000;
 
 /** Runs the hub until SIGTERM or SIGINT. */
 export async function runHub(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = loadConfig(HUB_SETTINGS, { flags, environment: process.env });
-  const { dataDir, apiListen, mqttListen } = config;
+  checkHubConfig(config);
+  const { dataDir, apiListen } = config;
   const log = createLog(config.logLevel, 'hub');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const unlock = await lockFolder(dataDir);
   const hub = createHub(
-    { version: VERSION, apiListen, eventRetentionMs: config.eventRetentionHours * 3_600_000 },
+    {
+      version: VERSION,
+      apiListen,
+      eventRetentionMs: config.eventRetentionHours * HOUR_MS,
+      timelineRetentionMs: config.timelineRetentionHours * HOUR_MS,
+    },
     {
       store: await createStore(join(dataDir, 'hub.db')),
-      broker: createEmbeddedBroker(mqttListen, log),
+      broker: chooseBroker(config, log),
       serveApi: createApi,
       clock: createClock(),
       random: createRandom(),
@@ -44,4 +57,23 @@ export async function runHub(flags: Readonly<Record<string, string | undefined>>
   await hub.stop();
   unlock();
   log.info({}, 'hub stopped');
+}
+
+function chooseBroker(config: HubConfig, log: Log): Broker {
+  if (config.broker !== '') {
+    const access = readMqttAccess(config.broker, {
+      user: config.brokerUser,
+      passwordFile: config.brokerPasswordFile,
+      ca: config.brokerCa,
+      certificate: config.brokerCertificate,
+      key: config.brokerKey,
+    });
+    return createMqttBroker(access, { clock: createClock(), random: createRandom(), log });
+  }
+  if (config.mqttCertificate === '') return createEmbeddedBroker(config.mqttListen, log);
+  return createEmbeddedBroker(config.mqttListen, log, {
+    certificate: readFileSync(config.mqttCertificate, 'utf8'),
+    key: readFileSync(config.mqttKey, 'utf8'),
+    clientCa: readFileSync(config.mqttClientCa, 'utf8'),
+  });
 }

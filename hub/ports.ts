@@ -8,12 +8,26 @@ import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 
 /** Carries messages to and from devices; promises nothing beyond one try. */
 export interface Broker {
-  /** Starts listening; `receive` gets every message that a device publishes on a channel of its own. */
+  /**
+   * Starts to carry, and goes on to, whatever becomes of the broker. Resolves with its address, HOST:PORT, which for
+   * one outside of the hub says nothing of whether it is there.
+   * @param receive gets every message that a device publishes on a channel of its own
+   */
   start(
     receive: (device: string, channel: DeviceChannel, payload: Uint8Array) => void,
+    watch?: BrokerWatch,
   ): Promise<{ address: string }>;
+  /** @throws Error where the broker does not take it; nothing is kept to be sent later */
   publish(device: string, channel: HubChannel, payload: Uint8Array): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** Told by turns, `ready` first. The broker inside the hub is never lost. */
+export interface BrokerWatch {
+  /** Messages pass from now on. What devices said before, last wills too, is missed. */
+  ready(): void;
+  /** The hub is cut from the broker: what it knows of which device is connected is stale. */
+  lost(reason: string): void;
 }
 
 /** Names an object: kinds by `group/Kind` (`kubevirt.io/VirtualMachine`, `/Event`), '' as the namespace of none. */
@@ -37,6 +51,9 @@ export interface ObjectTable {
   get(key: ObjectKey): Promise<ResourceObject | undefined>;
   /** All of a kind, of one namespace where it is given, ordered by namespace and name. */
   list(kind: string, namespace?: string): Promise<ResourceObject[]>;
+  count(kind: string): Promise<number>;
+  /** Those of a kind that were written longest ago, oldest first. */
+  oldest(kind: string, limit: number): Promise<ResourceObject[]>;
   /**
    * Adds or replaces; sets `metadata.resourceVersion` and returns the object as stored. Writing what is there
    * already (but for its resource version) changes nothing.
@@ -47,8 +64,8 @@ export interface ObjectTable {
   resourceVersion(): Promise<number>;
   /** Changes of a kind after a version, oldest first; undefined where the log no longer reaches that far back. */
   changesSince(kind: string, resourceVersion: number): Promise<ObjectChange[] | undefined>;
-  /** Forgets changes older than the newest `keep`. */
-  pruneChanges(keep: number): Promise<void>;
+  /** Forgets at most `limit` of the changes older than the newest `keep`, oldest first; the result is how many. */
+  pruneChanges(keep: number, limit: number): Promise<number>;
 }
 
 /** Where a machine has been put; it stays there until its device says that it is gone. */
@@ -186,6 +203,8 @@ export type StoredTimelineEntry = TimelineEntry & { readonly id: number };
 
 export interface TimelineRange {
   readonly device: string;
+  /** What is of one machine only. */
+  readonly machine?: { readonly namespace: string; readonly name: string };
   /** When it happened, both included. */
   readonly fromMs: number;
   readonly untilMs: number;

@@ -16,7 +16,7 @@ export const SOCKET_NAME = 'agent.sock';
 /** Asks the agent of `dataDir`; every call throws an Error with a sentence that says what to do. */
 export interface LocalClient {
   status(): Promise<LocalStatus>;
-  order(verb: OrderVerb, machine: string, reason: string): Promise<void>;
+  order(verb: OrderVerb, machine: string, reason: string, by?: string): Promise<void>;
   openConsole(machine: string): Promise<Duplex>;
 }
 
@@ -27,8 +27,8 @@ export function createLocalClient(dataDir: string): LocalClient {
   }
   return {
     status: async () => JSON.parse(await call('GET', '/status')) as LocalStatus,
-    async order(verb, machine, reason) {
-      await call('POST', '/orders', { verb, machine, reason });
+    async order(verb, machine, reason, by) {
+      await call('POST', '/orders', { verb, machine, reason, by });
     },
     async openConsole(machine) {
       const path = `/console?machine=${encodeURIComponent(machine)}`;

@@ -5,8 +5,9 @@ import { phaseOf } from '../../shared/model/machine-phase.ts';
 import type { MachineIdentity, MachineStatus } from '../../shared/model/machine.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { Loop } from '../loop.ts';
+import type { Override } from '../plan/memory.ts';
 import type { OrderVerb } from '../plan/order.ts';
-import { applyOrder } from '../plan/order.ts';
+import { applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
 import type { Happening, MachineRow, Machines, Store } from '../ports.ts';
 import type { Session } from '../sync/session.ts';
@@ -15,11 +16,16 @@ import type { Session } from '../sync/session.ts';
 export interface LocalDoor {
   status(): LocalStatus;
   /**
-   * Gives an order to the machine `name` or `namespace/name`; it holds against the run strategy until the
-   * opposite order, or until the hub changes that strategy.
+   * Gives an order to the machine `name` or `namespace/name`; it holds against the run strategy until the opposite
+   * order, or until the hub releases it. `by` is the user who gives it.
    * @throws EffectError `NotFound`, `Ambiguous`, `NotRunning`
    */
-  order(verb: OrderVerb, machine: string, reason: string): void;
+  order(verb: OrderVerb, machine: string, reason: string, by?: string): void;
+  /**
+   * Restarts a machine because the hub asked for it, which an order given on the box does not give way to.
+   * @throws EffectError as `order`, and `HeldOnBox`
+   */
+  restart(machine: string, reason: string): void;
   /** @throws EffectError as `order`, and as `Machines.openConsole` */
   openConsole(machine: string): Promise<Duplex>;
 }
@@ -41,7 +47,8 @@ export interface LocalMachine {
 export interface LocalStatus {
   readonly device: string;
   readonly version: string;
-  readonly link: { readonly state: 'up' | 'down'; readonly since: string };
+  /** `problem` is why the link is down. */
+  readonly link: { readonly state: 'up' | 'down'; readonly since: string; readonly problem?: string };
   readonly outbox: { readonly pending: number };
   readonly desired: { readonly generation: number };
   readonly machines: readonly LocalMachine[];
@@ -61,7 +68,7 @@ interface DoorOptions {
 export function createLocalDoor(options: DoorOptions): LocalDoor {
   const { device, version, store, machines, clock, session, happening, loop } = options;
 
-  function find(machine: string): { row: MachineRow; identity: MachineIdentity } {
+  function find(machine: string): Found {
     const matches = store.machines().flatMap((row) => {
       const identity = identify(row);
       if (identity === undefined) return [];
@@ -80,41 +87,73 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
     );
   }
 
+  /** To be called in a transaction: an order and the report of it belong together. */
+  function apply(
+    { row, identity: { uid, namespace, name, kind } }: Found,
+    verb: OrderVerb,
+    given: Omit<Override, 'verb'>,
+    [reason, message]: readonly [string, string],
+  ): void {
+    store.putMachine({ ...row, memory: applyOrder(row.memory, verb, given) });
+    const machine = { uid, namespace, name, kind };
+    store.appendEvent({ kind: 'event', type: 'Normal', reason, message, machine }, happening());
+  }
+
   return {
     status() {
-      const link = session.link();
+      const { up, sinceMs, problem } = session.link();
       return {
         device,
         version,
-        link: { state: link.up ? 'up' : 'down', since: formatTime(link.sinceMs) },
+        link: {
+          state: up ? 'up' : 'down',
+          since: formatTime(sinceMs),
+          ...(problem === undefined ? {} : { problem }),
+        },
         outbox: { pending: store.pendingReports() },
         desired: { generation: store.desired()?.generation ?? 0 },
         machines: store.machines().flatMap((row) => describe(row, loop.hasTicked())),
       };
     },
-    order(verb, machine, reason) {
+    order(verb, machine, reason, by) {
       store.transaction(() => {
-        const { row, identity } = find(machine);
-        const { reported } = row.memory;
-        if (verb === 'restart' && reported?.process === undefined) {
-          const state = reported?.state ?? 'not looked at yet';
-          throw new EffectError(
-            'NotRunning',
-            machine,
-            `"${machine}" does not run (${state}): start it instead`,
-          );
+        const found = find(machine);
+        if (verb === 'restart') requireRunning(machine, found.row);
+        const given = { atMs: clock.now(), reason, ...(by === undefined ? {} : { by }) };
+        const giver = by === undefined ? '' : ` by ${by}`;
+        apply(found, verb, given, ['LocalOrder', `${verb} was ordered on the box${giver}: ${reason}`]);
+      });
+      loop.wake();
+    },
+    restart(machine, reason) {
+      store.transaction(() => {
+        const found = find(machine);
+        const { override } = found.row.memory;
+        if (override?.verb === 'stop') {
+          const since = describeOverride(override).at;
+          const message = `"${machine}" is held by the stop ordered on the box at ${since}: release that first`;
+          throw new EffectError('HeldOnBox', machine, message);
         }
-        const memory = applyOrder(row.memory, verb, clock.now(), reason);
-        store.putMachine({ ...row, memory });
-        const message = `${verb} was ordered on the box: ${reason}`;
-        const { uid, namespace, name, kind } = identity;
-        const event = { kind: 'event', type: 'Normal', reason: 'LocalOrder', message } as const;
-        store.appendEvent({ ...event, machine: { uid, namespace, name, kind } }, happening());
+        requireRunning(machine, found.row);
+        const event = ['RestartRequested', `a restart was asked for at the hub: ${reason}`] as const;
+        apply(found, 'restart', { atMs: clock.now(), reason }, event);
       });
       loop.wake();
     },
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),
   };
+}
+
+interface Found {
+  readonly row: MachineRow;
+  readonly identity: MachineIdentity;
+}
+
+function requireRunning(machine: string, { memory: { reported } }: MachineRow): void {
+  if (reported?.process !== undefined) return;
+  const state = reported?.state ?? 'not looked at yet';
+  const message = `"${machine}" does not run (${state}): start it instead`;
+  throw new EffectError('NotRunning', machine, message);
 }
 
 function identify({ desired }: MachineRow): MachineIdentity | undefined {

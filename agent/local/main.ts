@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify as stringifyYaml } from 'yaml';
 import { loadConfig } from '../../shared/config/load.ts';
@@ -27,11 +28,13 @@ export async function printStatus(flags: Flags, output: Output): Promise<void> {
   print(status, output, () => {
     const { device, version, link, outbox, desired, machines } = status;
     const waits = outbox.pending === 1 ? '1 report waits' : `${outbox.pending} reports wait`;
+    const why = link.problem === undefined ? '' : `: ${link.problem}`;
     return [
       `device   ${device} (agent ${version})`,
-      `link     ${link.state} since ${link.since}`,
+      `link     ${link.state} since ${link.since}${why}`,
       `outbox   ${waits} to be sent`,
       `desired  generation ${desired.generation}`,
+      ...machines.flatMap(describeHold),
       '',
       tableOf(machines),
     ].join('\n');
@@ -52,8 +55,18 @@ export async function orderMachine(
 ) {
   const client = connect(flags);
   const before = find(await client.status(), machine);
-  await client.order(verb, machine, reason);
+  await client.order(verb, machine, reason, findGiver());
   if (wait) await watchOrder(client, verb, machine, before?.pid);
+}
+
+/** Who gives an order. Only the agent's own user gets to its socket, so there is nothing to be gained by a lie. */
+function findGiver(): string | undefined {
+  try {
+    return process.env['SUDO_USER'] ?? userInfo().username;
+  } catch {
+    // A user without a name, as in containers.
+    return undefined;
+  }
 }
 
 /** Says each state that the machine passes through until it is where the order leads. */
@@ -115,6 +128,16 @@ function print(value: unknown, output: Output, text: () => string): void {
     yaml: () => stringifyYaml(value).trimEnd(),
   };
   process.stdout.write(`${forms[output]()}\n`);
+}
+
+/** An order that holds, and how it ends. */
+function describeHold({ namespace, name, override }: LocalMachine): string[] {
+  if (override === undefined) return [];
+  const { verb, at, reason, by } = override;
+  const opposite = verb === 'stop' ? 'start' : 'stop';
+  const giver = by === undefined ? '' : ` by ${by}`;
+  const end = `until 'holdfast vm ${opposite} ${namespace}/${name}' here, or until the hub releases it`;
+  return [`held     ${namespace}/${name}: ${verb} ordered${giver} at ${at}, ${end}: ${reason}`];
 }
 
 function tableOf(machines: readonly LocalMachine[]): string {

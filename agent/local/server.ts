@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { codeOf, messageOf } from '../../shared/base/errors.ts';
 import { withSocketPath } from '../../shared/host/unix-socket.ts';
-import { fields } from '../../shared/model/schema.ts';
+import { fields, printable } from '../../shared/model/schema.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
 import type { Log } from '../../shared/ports.ts';
 import { ORDER_VERBS } from '../plan/order.ts';
@@ -15,7 +15,15 @@ import type { LocalDoor } from './door.ts';
 /** The largest order taken, in bytes. */
 const LARGEST_BODY_BYTES = 16 * 1024;
 
-const order = fields({ verb: z.enum(ORDER_VERBS), machine: z.string().min(1), reason: z.string().max(1024) });
+const order = fields({
+  verb: z.enum(ORDER_VERBS),
+  machine: z.string().min(1),
+  reason: printable.max(1024),
+  by: printable.min(1).max(64).optional(),
+}).refine(({ verb, reason }) => verb !== 'stop' || reason.trim() !== '', {
+  path: ['reason'],
+  message: 'a stop holds against the hub, so it has to say why',
+});
 
 export interface LocalServer {
   close(): Promise<void>;
@@ -75,8 +83,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
   } else if (route === 'POST /orders') {
     const parsed = validate(order, parseJson(await readBody(request)));
     if (!parsed.ok) return send(response, 400, { error: formatCauses(parsed.causes) });
-    const { verb, machine, reason } = parsed.value;
-    door.order(verb, machine, reason);
+    const { verb, machine, reason, by } = parsed.value;
+    door.order(verb, machine, reason, by);
     send(response, 202, {});
   } else {
     send(response, 404, { error: `there is no ${route} here` });

@@ -4,6 +4,7 @@ import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import type { ObservedMachine } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import { describeOverride } from './order.ts';
 import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
 import type { Settled } from './settle-run.ts';
@@ -52,9 +53,7 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
     interfaces: describeInterfaces(wanted, observed),
     ...describeProcess(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
-    ...(override === undefined
-      ? {}
-      : { override: { verb: override.verb, at: formatTime(override.atMs), reason: override.reason } }),
+    ...(override === undefined ? {} : { override: describeOverride(override) }),
   };
 }
 

@@ -25,13 +25,15 @@ export interface StopMemory {
 }
 
 /**
- * An order given on the box. It holds until the opposite order, or until the hub changes the run strategy. Its time
- * is for people, so it is by the wall clock.
+ * An order given on the box. It holds until the opposite order, or until the hub releases it. Its time is for people,
+ * so it is by the wall clock.
  */
 export interface Override {
   readonly verb: 'start' | 'stop';
   readonly atMs: number;
   readonly reason: string;
+  /** The user of the box who gave it, as far as that is known. */
+  readonly by?: string;
 }
 
 /** What the planner remembers of a machine between ticks; stored, so that it outlives the agent. */
@@ -48,7 +50,7 @@ export interface MachineMemory {
   readonly nextStartAtMs?: number;
   readonly stop?: StopMemory;
   readonly override?: Override;
-  /** A restart was asked for on the box and its stop is not done. */
+  /** A restart was asked for, on the box or by the hub, and its stop is not done. */
   readonly restarting?: boolean;
   /** The run strategy last planned for. */
   readonly runStrategy?: RunStrategy;

@@ -5,10 +5,12 @@ import type { ObservedMachine } from '../ports.ts';
 import { describePlan } from './describe-plan.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { forget } from './memory.ts';
+import { settleOrder } from './order.ts';
 import type { Draft, MachinePlan, Situation, Wanted } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
+import type { Settled } from './settle-run.ts';
 import { enterBoot, settleRun } from './settle-run.ts';
 import type { Want } from './want.ts';
 import { applyRunStrategy, decideWant, outcomeOf } from './want.ts';
@@ -27,15 +29,23 @@ type Ended = NonNullable<RunMemory['ended']>;
 /** What to do about one machine now: pure, so that the same situation always gives the same plan. */
 export function planMachine(situation: Situation): MachinePlan {
   const { wanted, observed, box } = situation;
-  const strategy = wanted.kind === 'machine' ? wanted.desired.runStrategy : undefined;
-  const current = noteDisks(enterBoot(situation.memory, box.bootId), wanted, observed);
-  const memory = strategy === undefined ? current : applyRunStrategy(current, strategy);
+  const { memory, events } = applyDesired(
+    noteDisks(enterBoot(situation.memory, box.bootId), wanted, observed),
+    wanted,
+  );
   if (observed?.problem !== undefined) {
     const draft = { ...waiting(memory, 'Unknown', 'NotObserved', observed.problem), warning: true };
-    return describePlan(situation, { memory, events: [] }, draft);
+    return describePlan(situation, { memory, events }, draft);
   }
-  const settled = settleRun({ ...situation, memory });
+  const run = settleRun({ ...situation, memory });
+  const settled = { memory: run.memory, events: [...events, ...run.events] };
   return describePlan(situation, settled, draftPlan(situation, settled.memory));
+}
+
+/** What is remembered, brought up to what the hub says of it. */
+function applyDesired(memory: MachineMemory, wanted: Wanted): Settled {
+  if (wanted.kind !== 'machine') return { memory, events: [] };
+  return settleOrder(applyRunStrategy(memory, wanted.desired.runStrategy), wanted.desired);
 }
 
 function draftPlan(situation: Situation, memory: MachineMemory): Draft {

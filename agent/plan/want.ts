@@ -8,11 +8,11 @@ export interface Want {
   readonly why: string;
 }
 
-/** Where the hub changes the run strategy, an order on the box ends, and what came of earlier runs is past. */
+/** Where the hub changes the run strategy, what came of earlier runs is past; an order given on the box holds on. */
 export function applyRunStrategy(memory: MachineMemory, runStrategy: RunStrategy): MachineMemory {
   if (memory.runStrategy === runStrategy) return memory;
   if (memory.runStrategy === undefined) return { ...memory, runStrategy };
-  return { ...forget(forgetOutcome(memory), 'override', 'nextStartAtMs'), failures: 0, runStrategy };
+  return { ...forget(forgetOutcome(memory), 'nextStartAtMs'), failures: 0, runStrategy };
 }
 
 /** What came of the newest run no longer counts, as if we had stopped it. */
@@ -29,11 +29,12 @@ export function forgetOutcome(memory: MachineMemory): MachineMemory {
  */
 export function decideWant(memory: MachineMemory, runStrategy: RunStrategy): Want {
   const { override, run } = memory;
-  if (memory.restarting === true) return { run: false, why: 'a restart was asked for on the box' };
-  if (override?.verb === 'stop') return { run: false, why: `stopped on the box: ${override.reason}` };
+  if (memory.restarting === true) return { run: false, why: 'a restart was asked for' };
+  const by = override?.by === undefined ? '' : ` by ${override.by}`;
+  if (override?.verb === 'stop') return { run: false, why: `stopped on the box${by}: ${override.reason}` };
   const outcome = outcomeOf(memory);
   if (override?.verb === 'start') {
-    return { run: runStrategy === 'Halted' || outcome === undefined, why: 'started on the box' };
+    return { run: runStrategy === 'Halted' || outcome === undefined, why: `started on the box${by}` };
   }
   switch (runStrategy) {
     case 'Always':

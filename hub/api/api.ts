@@ -48,6 +48,7 @@ export function createApi(options: ApiOptions): Api {
       query: new URLSearchParams(search.join('?')),
       accept: request.headers.accept ?? '',
       contentType: (request.headers['content-type'] ?? '').split(';', 1).join().trim().toLowerCase(),
+      idempotencyKey: String(request.headers['idempotency-key'] ?? ''),
       body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
     });
     switch (given.form) {

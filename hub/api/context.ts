@@ -1,6 +1,7 @@
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
+import type { RequestBody, ResponseMessage } from '../../shared/protocol/messages.ts';
 import type { Store, Tables } from '../ports.ts';
 import type { KindSchemas } from './kind-schemas.ts';
 import type { Accepted } from './accept.ts';
@@ -24,6 +25,15 @@ export interface ApiOptions {
   readonly log: Log;
   /** Holdfast's own. */
   readonly version: string;
+  /**
+   * Asks a device over its link and waits for its answer.
+   * @throws EffectError `DeadlineExceeded`, `TooManyRequests`, `Unavailable`
+   */
+  readonly askDevice: (
+    device: string,
+    body: RequestBody,
+    options: { readonly id?: string; readonly deadlineMs: number },
+  ) => Promise<ResponseMessage>;
   readonly admit?: (admission: Admission, tables: Tables) => Promise<readonly FieldCause[]>;
 }
 
@@ -39,4 +49,6 @@ export interface ApiRequest {
   /** A media type in lower case, without parameters; empty where none was given. */
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** Two requests with the same one are one. */
+  readonly idempotencyKey?: string;
 }

@@ -1,6 +1,8 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import { apiVersionOf } from '../../shared/model/kind.ts';
 import { pathNotFound } from './errors.ts';
+import type { Subresource } from './subresource.ts';
+import { subresourcesOf } from './subresources.ts';
 
 /** The documents by which clients find out what is served, as Kubernetes words them (meta/v1, apidiscovery/v2). */
 
@@ -40,7 +42,8 @@ export function compileResourceList(
   version: string,
 ): object {
   const served = kindsOf(kinds, group, version);
-  if (served.length === 0) throw pathNotFound();
+  const beside = subresourcesIn(kinds, group, version);
+  if (served.length === 0 && beside.length === 0) throw pathNotFound();
   const resources = served.flatMap((kind) => {
     const common = { namespaced: kind.namespaced, kind: kind.kind };
     const { shortNames, categories, singular: singularName } = kind;
@@ -48,8 +51,20 @@ export function compileResourceList(
     const status = { name: `${kind.plural}/status`, singularName: '', ...common, verbs: STATUS_VERBS };
     return kind.statusSubresource ? [whole, status] : [whole];
   });
+  const subresources = beside.map(({ kind, name, verb, responseKind }) => ({
+    name: `${kind.plural}/${name}`,
+    singularName: '',
+    namespaced: kind.namespaced,
+    kind: responseKind,
+    verbs: [verb],
+  }));
   const groupVersion = group === '' ? version : `${group}/${version}`;
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources };
+  return {
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion,
+    resources: [...resources, ...subresources],
+  };
 }
 
 export const AGGREGATED_CONTENT_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
@@ -63,25 +78,63 @@ export function compileAggregatedDiscovery(kinds: readonly KindDefinition[], cor
       versions: versions.map((version) => ({
         version,
         freshness: 'Current',
-        resources: kindsOf(kinds, name, version).map((kind) => describeResource(kind, version)),
+        resources: describeResources(kinds, name, version),
       })),
     }));
   return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
 }
 
-function describeResource(kind: KindDefinition, version: string): object {
+function describeResources(kinds: readonly KindDefinition[], group: string, version: string): object[] {
+  const served = kindsOf(kinds, group, version);
+  const beside = subresourcesIn(kinds, group, version);
+  const others = [...new Set(beside.map(({ kind }) => kind))].filter((kind) => !served.includes(kind));
+  return [
+    ...served.map((kind) => describeResource(kind, version, beside)),
+    // A kind of another group, that has only subresources in this one: without a response kind it is not taken for served.
+    ...others.map((kind) => ({
+      resource: kind.plural,
+      scope: scopeOf(kind),
+      verbs: [],
+      subresources: describeSubresources(kind, version, beside),
+    })),
+  ];
+}
+
+function describeResource(kind: KindDefinition, version: string, beside: readonly Subresource[]): object {
   const responseKind = { group: kind.group, version, kind: kind.kind };
   const status = { subresource: 'status', responseKind, verbs: STATUS_VERBS };
+  const subresources = [
+    ...(kind.statusSubresource ? [status] : []),
+    ...describeSubresources(kind, version, beside),
+  ];
   return {
     resource: kind.plural,
     responseKind,
-    scope: kind.namespaced ? 'Namespaced' : 'Cluster',
+    scope: scopeOf(kind),
     singularResource: kind.singular,
     verbs: VERBS,
     shortNames: kind.shortNames,
     categories: kind.categories,
-    ...(kind.statusSubresource && { subresources: [status] }),
+    ...(subresources.length > 0 && { subresources }),
   };
+}
+
+function describeSubresources(
+  kind: KindDefinition,
+  version: string,
+  beside: readonly Subresource[],
+): object[] {
+  return beside
+    .filter((one) => one.kind === kind)
+    .map(({ group, name, verb, responseKind }) => ({
+      subresource: name,
+      responseKind: { group, version, kind: responseKind },
+      verbs: [verb],
+    }));
+}
+
+function scopeOf({ namespaced }: KindDefinition): string {
+  return namespaced ? 'Namespaced' : 'Cluster';
 }
 
 function describeGroup({ name, versions }: Group) {
@@ -91,15 +144,20 @@ function describeGroup({ name, versions }: Group) {
 
 /** The groups in the order of their kinds. */
 export function groupsOf(kinds: readonly KindDefinition[]): Group[] {
-  const names = [...new Set(kinds.map(({ group }) => group))];
+  const served = [...kinds, ...subresourcesOf(kinds)];
+  const names = [...new Set(served.map(({ group }) => group))];
   return names.map((name) => {
-    const versions = kinds.filter(({ group }) => group === name).flatMap((kind) => kind.versions);
+    const versions = served.filter(({ group }) => group === name).flatMap((one) => one.versions);
     return { name, versions: [...new Set(versions)] };
   });
 }
 
 export function kindsOf(kinds: readonly KindDefinition[], group: string, version: string): KindDefinition[] {
   return kinds.filter((kind) => kind.group === group && kind.versions.includes(version));
+}
+
+function subresourcesIn(kinds: readonly KindDefinition[], group: string, version: string): Subresource[] {
+  return subresourcesOf(kinds).filter((one) => one.group === group && one.versions.includes(version));
 }
 
 /** `apis/kubevirt.io/v1`, or `api/v1`: where a group's version is found. */

@@ -91,6 +91,22 @@ export function forbidden(kind: KindDefinition, name: string, why: string): ApiE
   return new ApiError(403, 'Forbidden', message, detailsOf(kind, name));
 }
 
+/** Of something that can't be reached now. */
+export function unavailable(kind: KindDefinition, name: string, why: string): ApiError {
+  const message = `${resourceOf(kind)} "${name}" can't be asked: ${why}`;
+  return new ApiError(503, 'ServiceUnavailable', message, detailsOf(kind, name));
+}
+
+/** Of something that was asked and did not answer in time. */
+export function timedOut(kind: KindDefinition, name: string, why: string): ApiError {
+  const message = `${resourceOf(kind)} "${name}" did not answer: ${why}`;
+  return new ApiError(504, 'Timeout', message, detailsOf(kind, name));
+}
+
+export function tooManyRequests(message: string): ApiError {
+  return new ApiError(429, 'TooManyRequests', message);
+}
+
 export function methodNotAllowed(): ApiError {
   const message = 'the server does not allow this method on the requested resource';
   return new ApiError(405, 'MethodNotAllowed', message, {});

@@ -21,6 +21,7 @@ import { patch } from './patch.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { parseResourcePath, splitPath } from './path.ts';
 import { parseFlag } from './query.ts';
+import { findSubresource } from './subresources.ts';
 import { update } from './update.ts';
 import { compileVersion } from './version.ts';
 import type { CreateView } from './view.ts';
@@ -43,6 +44,8 @@ export function createServe(context: ApiContext): Serve {
     const segments = splitPath(request.pathname);
     const [root, ...rest] = segments;
     const group = root === 'apis' ? rest.shift() : root === 'api' ? '' : undefined;
+    const found = group === undefined ? undefined : findSubresource(context.kinds, group, rest);
+    if (found !== undefined) return serveSubresource(context, found, request);
     if (group !== undefined && rest.length > 1) {
       return serveResource(context, createView, parseResourcePath(context.kinds, group, rest), request);
     }
@@ -69,6 +72,15 @@ async function serveResource(
     ? serveObject(context, path, checked)
     : serveKind(context, path, checked));
   return shapeAnswer(answer, view);
+}
+
+function serveSubresource(
+  context: ApiContext,
+  { subresource, target }: NonNullable<ReturnType<typeof findSubresource>>,
+  request: RawRequest,
+): Promise<Reply> {
+  if (request.method !== (subresource.verb === 'get' ? 'GET' : 'PUT')) throw methodNotAllowed();
+  return subresource.serve(context, target, { ...request, accepted: parseAccept(request.accept, []) });
 }
 
 function serveKind(context: ApiContext, path: ResourcePath, request: ApiRequest): Promise<Answer> {

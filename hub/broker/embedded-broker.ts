@@ -1,52 +1,67 @@
-import type { AddressInfo, Server, Socket } from 'node:net';
-import { createServer } from 'node:net';
-import type { AedesPublishPacket, Client } from 'aedes';
+import type { Socket } from 'node:net';
+import type { AedesPublishPacket, Connection } from 'aedes';
 import { Aedes } from 'aedes';
-import { formatAddress } from '../../shared/base/address.ts';
 import type { Address } from '../../shared/config/settings.ts';
-import { dnsLabel } from '../../shared/model/schema.ts';
+import { createClock } from '../../shared/host/clock.ts';
 import type { Log } from '../../shared/ports.ts';
-import {
-  DEVICE_CHANNELS,
-  HUB_CHANNELS,
-  parseTopic,
-  subscriptionOf,
-  topicOf,
-} from '../../shared/protocol/topics.ts';
+import { DEVICE_CHANNELS, parseTopic, subscriptionOf } from '../../shared/protocol/topics.ts';
 import type { Broker } from '../ports.ts';
-
-/** With Node's 511, five thousand connects at once took five times as long. */
-const LISTEN_BACKLOG = 4096;
-/** A client that takes nothing for this long is dropped: otherwise it holds up everyone else's messages. */
-const DRAIN_TIMEOUT_MS = 2_000;
-const CONCURRENCY = 5_000;
-const CONNECT_TIMEOUT_MS = 10_000;
+import { createAccess } from './access.ts';
+import type { Guard } from './guard.ts';
+import { createGuard } from './guard.ts';
+import type { BrokerTls, Listener } from './listener.ts';
+import { createListener } from './listener.ts';
+import { createOutlet } from './outlet.ts';
 
 /**
- * The MQTT broker inside the hub (aedes). A client is a device by its client id; it publishes on its own device
- * channels and subscribes to its own hub channels, nothing else, and nothing is retained.
+ * A client that takes nothing for this long is dropped. A thin uplink (16 kbit/s) needs half of it for the most that
+ * waits for one device; it holds nobody up meanwhile, for messages wait for each device apart (`concurrency` 0).
  */
-export function createEmbeddedBroker({ host, port }: Address, log: Log): Broker {
+const DRAIN_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A client that asks for none would stay for ever once its link is dead. */
+const LONGEST_KEEPALIVE_SECONDS = 1200;
+
+/** The MQTT broker inside the hub (aedes), which devices reach over TCP, or over TLS with a certificate each. */
+export function createEmbeddedBroker(address: Address, log: Log, tls?: BrokerTls): Broker {
+  const clock = createClock();
+  const guards = new WeakMap<object, Guard>();
   let aedes: Aedes | undefined;
-  let server: Server | undefined;
-  const sockets = new Set<Socket>();
+  let listener: Listener | undefined;
+  const outlet = createOutlet(
+    (topic, payload) =>
+      new Promise((resolve, reject) => {
+        if (aedes === undefined) return reject(new Error('the broker has not been started'));
+        // QoS 1 always: with two at once from inside the process aedes loses messages (aedes#994).
+        const packet = { cmd: 'publish', topic, qos: 1, dup: false, retain: false } as const;
+        aedes.publish({ ...packet, payload: Buffer.from(payload) }, (error) => {
+          if (error) reject(error);
+          else resolve();
+        });
+      }),
+  );
+
+  function take(broker: Aedes, socket: Socket): void {
+    const refuse = (problem: string) => log.debug({ from: socket.remoteAddress, problem }, 'MQTT connection');
+    guards.set(socket, createGuard(socket, clock, refuse));
+    broker.handle(socket);
+  }
+
+  function admit(connection: Connection): void {
+    guards.get(connection)?.accept();
+    listener?.admit(connection as Socket);
+  }
 
   return {
-    async start(receive) {
+    async start(receive, watch) {
       const broker = await Aedes.createBroker({
+        ...createAccess(admit),
+        concurrency: 0,
         drainTimeout: DRAIN_TIMEOUT_MS,
-        concurrency: CONCURRENCY,
         connectTimeout: CONNECT_TIMEOUT_MS,
+        keepaliveLimit: LONGEST_KEEPALIVE_SECONDS,
         maxClientsIdLength: 63,
         maxTopicLevels: 5,
-        authenticate: (client, _user, _password, done) => done(null, dnsLabel.safeParse(client.id).success),
-        authorizePublish: (client, packet, done) => {
-          const allowed = client === null || (!packet.retain && isOwn(packet.topic, client, DEVICE_CHANNELS));
-          done(allowed ? null : new Error(`${client.id} may not publish on ${packet.topic}`));
-        },
-        authorizeSubscribe: (client, subscription, done) => {
-          done(null, isOwn(subscription.topic, client, HUB_CHANNELS) ? subscription : null);
-        },
       });
       aedes = broker;
       broker.on('clientError', (client, error) =>
@@ -66,49 +81,20 @@ export function createEmbeddedBroker({ host, port }: Address, log: Log): Broker 
           broker.subscribe(subscriptionOf(channel), deliver, resolve);
         });
       }
-      const listening = createServer((socket) => {
-        sockets.add(socket);
-        socket.on('close', () => sockets.delete(socket));
-        broker.handle(socket);
-      });
-      server = listening;
-      await new Promise<void>((resolve, reject) => {
-        listening.once('error', reject);
-        listening.listen({ host, port, backlog: LISTEN_BACKLOG }, resolve);
-      });
-      return { address: formatAddress(host, (listening.address() as AddressInfo).port) };
+      listener = createListener(tls, (socket) => take(broker, socket));
+      const listening = await listener.listen(address);
+      watch?.ready();
+      return { address: listening };
     },
 
-    publish: (device, channel, payload) =>
-      new Promise((resolve, reject) => {
-        if (aedes === undefined) return reject(new Error('the broker has not been started'));
-        const packet = {
-          cmd: 'publish',
-          topic: topicOf(device, channel),
-          payload: Buffer.from(payload),
-        } as const;
-        // QoS 1 always: with two at once from inside the process aedes loses messages (aedes#994).
-        aedes.publish({ ...packet, qos: 1, dup: false, retain: false }, (error) => {
-          if (error) reject(error);
-          else resolve();
-        });
-      }),
+    publish: (device, channel, payload) => outlet.publish(device, channel, payload),
 
     async stop() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => {
-        if (server === undefined) resolve();
-        else server.close(() => resolve());
-      });
+      await listener?.close();
       await new Promise<void>((resolve) => {
         if (aedes === undefined) resolve();
         else aedes.close(resolve);
       });
     },
   };
-}
-
-function isOwn(topic: string, client: Client, channels: readonly string[]): boolean {
-  const parsed = parseTopic(topic);
-  return parsed?.device === client.id && channels.includes(parsed.channel);
 }

@@ -2,7 +2,8 @@ import { formatSeconds, formatTime } from '../../shared/base/time.ts';
 import type { DeviceStatus } from '../../shared/model/device.ts';
 import type { ConditionDraft } from '../machines/conditions.ts';
 import { settleConditions } from '../machines/conditions.ts';
-import type { DeviceRow } from '../ports.ts';
+import { countOverrides, describeOverrides } from '../machines/override.ts';
+import type { DeviceRow, MachineRow } from '../ports.ts';
 
 const LAST_RECEIVED_STEP_MS = 30_000;
 /** A clock that is further off than this is worth a look; less is the time that messages take. */
@@ -11,12 +12,17 @@ const CLOCK_TOLERANCE_MS = 30_000;
 /** What the hub knows of a device, as its object's status; `heardAtMs` is when it was last heard. */
 export function describeDevice(
   row: DeviceRow,
-  machines: number,
+  machines: readonly MachineRow[],
   heardAtMs: number | undefined,
   before: DeviceStatus | undefined,
   nowMs: number,
 ): DeviceStatus {
-  const drafts = [describeConnected(row), describeApplied(row), ...describeTroubles(row)];
+  const drafts = [
+    describeConnected(row),
+    describeApplied(row),
+    ...describeTroubles(row),
+    ...describeOverrides(machines),
+  ];
   return {
     conditions: settleConditions(drafts, before?.conditions, nowMs),
     ...(row.facts === undefined ? {} : { facts: row.facts }),
@@ -24,7 +30,8 @@ export function describeDevice(
     ...(isClockOff(row) && { clockAheadMilliseconds: row.clockAheadMs }),
     desiredGeneration: row.generation,
     observedGeneration: row.heldGeneration,
-    machines,
+    machines: machines.length,
+    overriddenMachines: countOverrides(machines),
     ...describeLastReceived(heardAtMs, before),
   };
 }

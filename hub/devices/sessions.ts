@@ -1,3 +1,4 @@
+import { messageOf } from '../../shared/base/errors.ts';
 import { formatTime } from '../../shared/base/time.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import { formatCauses } from '../../shared/model/validate.ts';
@@ -41,6 +42,8 @@ export interface Sessions {
   receive(device: string, channel: DeviceChannel, payload: Uint8Array): void;
   /** Sends a device its newest desired document, if it is connected. */
   publishDesired(device: string): void;
+  /** Asks every device that may be there to say hello, spread over what the hub can take. */
+  callRoll(): void;
   readonly ask: Requests['ask'];
   /** Resolves once everything that came in is done with. */
   settle(): Promise<void>;
@@ -162,6 +165,24 @@ export function createSessions({ store, broker, clock, random, log, heard }: Ses
           requests.take(device, response.value);
         }
       }
+    },
+    callRoll() {
+      connected.clear();
+      store
+        .transaction(({ devices }) => devices.list())
+        .then((rows) => {
+          const spread = spreadMs(rows.length, false);
+          for (const { name, epoch, connection } of rows) {
+            const delayMs = Math.round(random.fraction() * spread);
+            answer(name, { kind: 'later', epoch, connection, delayMs });
+          }
+        })
+        .catch((error: unknown) => {
+          log.warn(
+            { error: messageOf(error) },
+            'devices could not be asked to say hello; they will, within an hour',
+          );
+        });
     },
     publishDesired: (device) => courier.sendDesired(device),
     ask: (device, body, options) => requests.ask(device, body, options),

@@ -2,6 +2,7 @@ import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import { isOwned } from './instance.ts';
+import { checkRelease } from './override.ts';
 
 /** What is asked of the API; `object` is already checked against its kind's schema. */
 interface AdmissionRequest {
@@ -25,12 +26,15 @@ const ORPHANS_REFUSED: FieldCause = {
 /** Rules about machines that a schema can't say. */
 export function admitMachine({ verb, object, orphan }: AdmissionRequest): FieldCause[] {
   if (orphan === true && GROUP.test(object.apiVersion)) return [ORPHANS_REFUSED];
-  if (object.kind !== 'VirtualMachineInstance') return [];
+  if (!GROUP.test(object.apiVersion)) return [];
+  const release = verb === 'delete' ? [] : checkRelease(object);
+  if (object.kind !== 'VirtualMachineInstance') return release;
   const instance = object as unknown as VirtualMachineInstance;
-  if (isOwned(instance)) return verb === 'delete' ? [refuseOwnedDelete(instance)] : [];
-  return (instance.spec.volumes ?? []).flatMap(({ dataVolume }, index) =>
+  if (isOwned(instance)) return verb === 'delete' ? [refuseOwnedDelete(instance)] : release;
+  const refused = (instance.spec.volumes ?? []).flatMap(({ dataVolume }, index) =>
     dataVolume === undefined || verb === 'delete' ? [] : [refuseDataVolume(index)],
   );
+  return [...release, ...refused];
 }
 
 function refuseOwnedDelete({ metadata }: VirtualMachineInstance): FieldCause {

@@ -6,6 +6,7 @@ import type { RunStrategy, VirtualMachineStatus } from '../../shared/model/virtu
 import type { DeviceRow, MachineRow } from '../ports.ts';
 import type { ConditionDraft } from './conditions.ts';
 import { settleConditions } from './conditions.ts';
+import { describeOverride } from './override.ts';
 
 /** What is known of a machine: where it was put, what its device last said, and whether the device can be heard. */
 export interface Knowledge {
@@ -18,6 +19,8 @@ export interface Knowledge {
   readonly waiting: string;
   /** Why it is on another device than its nodeSelector says, where it is. */
   readonly elsewhere: string | undefined;
+  /** The order given on the box that the hub has released. */
+  readonly released: string | undefined;
   readonly nowMs: number;
 }
 
@@ -144,22 +147,15 @@ function describeReady(known: Knowledge): ConditionDraft {
   };
 }
 
-function describeOthers({ row, elsewhere }: Knowledge): ConditionDraft[] {
+function describeOthers({ row, elsewhere, runStrategy, released }: Knowledge): ConditionDraft[] {
   const drafts: ConditionDraft[] = [];
   const add = (type: string, reason: string, text: string, is: 'True' | 'False' = 'True') =>
     drafts.push({ type, status: is, reason, message: text });
   if (elsewhere !== undefined) add('PlacedAsAsked', 'PlacedElsewhere', elsewhere, 'False');
   if (row?.status === undefined) return drafts;
-  const { state, message, process, restartRequired, override } = row.status;
+  const { state, message, process, restartRequired } = row.status;
   if (state === 'Paused') add('Paused', 'Paused', message);
   if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', 'the guest agent answers');
   if (restartRequired !== undefined) add('RestartRequired', 'RestartRequired', restartRequired);
-  if (override !== undefined) {
-    add(
-      'LocalOverride',
-      'OrderedOnBox',
-      `${override.verb} was ordered on the box at ${override.at}: ${override.reason}`,
-    );
-  }
-  return drafts;
+  return [...drafts, ...describeOverride(row, runStrategy, released)];
 }

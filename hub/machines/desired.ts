@@ -7,26 +7,30 @@ import type { MachineRow } from '../ports.ts';
 /** An object that stands for a machine: a VirtualMachine, or an instance that nobody owns. */
 export type MachineObject = VirtualMachine | VirtualMachineInstance;
 
-/** A machine's entry in its device's desired document; `object` is undefined once it is deleted. */
+/**
+ * A machine's entry in its device's desired document; `object` is undefined once it is deleted. `released` is the order
+ * given on the box that is to hold no more.
+ */
 export function compileEntry(
   row: MachineRow,
   object: MachineObject | undefined,
+  released: string | undefined,
 ): DesiredMachine | RemovedMachine | undefined {
   const { uid, kind, namespace, name } = row;
   const identity = { uid, kind, namespace, name };
   if (row.removing) return { ...identity, removed: true, ...graceOf(object) };
   if (object === undefined) return undefined;
-  const generation = object.metadata.generation ?? 1;
+  const release = released === undefined ? {} : { releasedOverride: released };
+  const common = { ...identity, generation: object.metadata.generation ?? 1, ...release };
   return object.kind === 'VirtualMachine'
     ? {
-        ...identity,
-        generation,
+        ...common,
         runStrategy: runStrategyOf(object.spec),
         dataVolumes: object.spec.dataVolumeTemplates ?? [],
         spec: object.spec.template.spec,
       }
     : // An instance of its own is one run: nothing starts it again.
-      { ...identity, generation, runStrategy: 'Once', dataVolumes: [], spec: object.spec };
+      { ...common, runStrategy: 'Once', dataVolumes: [], spec: object.spec };
 }
 
 function graceOf(object: MachineObject | undefined): Pick<RemovedMachine, 'terminationGracePeriodSeconds'> {

@@ -22,7 +22,8 @@ export function placeMachine(
   const selection = wanted === '' ? 'an empty nodeSelector' : `nodeSelector ${wanted}`;
   const advice = matches.length === 0 ? '' : `: narrow it, e.g. with ${HOSTNAME_LABEL}`;
   return {
-    waiting: `${matches.length} of ${devices.length} devices match ${selection}, and exactly one must${advice}`,
+    // Without the number of all devices, which would change with each that comes.
+    waiting: `${matches.length} devices match ${selection}, and exactly one must${advice}`,
   };
 }
 

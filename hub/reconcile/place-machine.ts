@@ -1,13 +1,13 @@
-import type { Device } from '../../shared/model/device.ts';
 import { deviceKey } from '../devices/ensure-device.ts';
 import type { MachineObject } from '../machines/desired.ts';
-import type { Candidate } from '../machines/place.ts';
 import { describeElsewhere, matchesSelector, placeMachine } from '../machines/place.ts';
 import type { MachineRow, Tables } from '../ports.ts';
+import type { Fleet } from './fleet.ts';
 
 /** A machine's row where it has a place, or now gets one; otherwise why it waits. */
-export async function findPlace(tables: Tables, object: MachineObject) {
-  const placement = placeMachine(selectorOf(object), await listCandidates(tables));
+export async function findPlace(tables: Tables, object: MachineObject, fleet: Fleet) {
+  const selector = selectorOf(object);
+  const placement = placeMachine(selector, fleet.candidates(selector));
   if ('waiting' in placement) return { row: undefined, waiting: placement.waiting };
   const { kind, metadata } = object;
   const row: MachineRow = {
@@ -27,20 +27,16 @@ export async function findElsewhere(
   tables: Tables,
   object: MachineObject,
   device: string,
+  fleet: Fleet,
 ): Promise<string | undefined> {
   const selector = selectorOf(object);
   const own = await tables.objects.get(deviceKey(device));
   // Nearly always so: then the other devices, of which there may be many, need not be read.
   if (own !== undefined && matchesSelector(selector, own.metadata.labels ?? {})) return undefined;
-  return describeElsewhere(selector, device, await listCandidates(tables));
+  return describeElsewhere(selector, device, fleet.candidates(selector));
 }
 
 function selectorOf(object: MachineObject): Readonly<Record<string, string>> {
   const spec = object.kind === 'VirtualMachine' ? object.spec.template.spec : object.spec;
   return spec.nodeSelector ?? {};
-}
-
-async function listCandidates({ objects }: Tables): Promise<Candidate[]> {
-  const devices = (await objects.list('holdfast.dev/Device')) as unknown as Device[];
-  return devices.map(({ metadata }) => ({ name: metadata.name, labels: metadata.labels ?? {} }));
 }

@@ -8,6 +8,7 @@ import { heldMachines } from '../devices/held-machines.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { compileEntry } from '../machines/desired.ts';
 import type { Now } from '../machines/instance.ts';
+import { findRelease } from '../machines/override.ts';
 import type { DeviceRow, DocumentRow, MachineRow, Tables, TimelineEntry } from '../ports.ts';
 import { objectKey } from './machine-key.ts';
 
@@ -24,9 +25,10 @@ export async function reconcileDevice(tables: Tables, name: string, { nowMs, uui
     return false;
   }
   await ensureDevice(tables.objects, name, { uid: uuid(), nowMs });
+  const object = (await tables.objects.get(deviceKey(name))) as Device | undefined;
   const machines = await tables.machines.list(name);
   // A device that knows more than this hub would be told to undo what it was told before.
-  const made = row.untold ? undefined : await makeDocument(tables, row, machines);
+  const made = row.untold ? undefined : await makeDocument(tables, row, machines, object);
   const after = made === undefined ? row : { ...row, generation: made.generation, desiredHash: made.hash };
   if (made !== undefined) {
     await tables.documents.put(made);
@@ -34,12 +36,11 @@ export async function reconcileDevice(tables: Tables, name: string, { nowMs, uui
     await noteDesired(tables, made, nowMs);
   }
 
-  const device = (await tables.objects.get(deviceKey(name))) as Device | undefined;
-  if (device !== undefined) {
+  if (object !== undefined) {
     const streams = await tables.streams.getMany([name]);
     const heardAtMs = streams.find(({ epoch }) => epoch === row.epoch)?.heardAtMs;
-    const status = describeDevice(after, machines.length, heardAtMs, device.status, nowMs);
-    await tables.objects.put(deviceKey(name), { ...device, status } as unknown as ResourceObject);
+    const status = describeDevice(after, machines, heardAtMs, object.status, nowMs);
+    await tables.objects.put(deviceKey(name), { ...object, status } as unknown as ResourceObject);
   }
   return made !== undefined;
 }
@@ -49,11 +50,14 @@ async function makeDocument(
   { objects }: Tables,
   { name, generation, desiredHash }: DeviceRow,
   machines: readonly MachineRow[],
+  device: Device | undefined,
 ): Promise<DocumentRow | undefined> {
   const entries = await Promise.all(
     machines.map(async (machine) => {
-      const object = (await objects.get(objectKey(machine))) as MachineObject | undefined;
-      return compileEntry(machine, object?.metadata.uid === machine.uid ? object : undefined);
+      const found = (await objects.get(objectKey(machine))) as MachineObject | undefined;
+      const object = found?.metadata.uid === machine.uid ? found : undefined;
+      const released = object === undefined ? undefined : findRelease(machine, object, device);
+      return compileEntry(machine, object, released);
     }),
   );
   const document = { device: name, machines: entries.filter((entry) => entry !== undefined) };

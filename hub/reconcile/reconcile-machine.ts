@@ -1,13 +1,17 @@
+import type { Device } from '../../shared/model/device.ts';
 import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
 import { isDeleting } from '../api/metadata.ts';
+import { deviceKey } from '../devices/ensure-device.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import type { Knowledge } from '../machines/describe-machine.ts';
 import { describeInstance, describeVirtualMachine, hasInstance } from '../machines/describe-machine.ts';
 import type { Now } from '../machines/instance.ts';
 import { compileInstance, isOwned, isOwnedBy } from '../machines/instance.ts';
+import { findRelease } from '../machines/override.ts';
 import type { MachineRow, Tables } from '../ports.ts';
+import type { Fleet } from './fleet.ts';
 import type { MachineKey } from './machine-key.ts';
 import { instanceKey, objectKey } from './machine-key.ts';
 import { findElsewhere, findPlace } from './place-machine.ts';
@@ -21,6 +25,7 @@ import { removeMachine, removeStrayInstance } from './remove-machine.ts';
 export async function reconcileMachine(
   tables: Tables,
   key: MachineKey,
+  fleet: Fleet,
   now: Now,
 ): Promise<string | undefined> {
   const { objects, machines } = tables;
@@ -33,10 +38,20 @@ export async function reconcileMachine(
   if (object?.kind === 'VirtualMachineInstance' && isOwned(object)) return undefined;
   if (object === undefined || isDeleting(object.metadata)) return removeMachine(tables, row, object);
 
-  const placed = row === undefined ? await findPlace(tables, object) : { row, waiting: '' };
+  const placed = row === undefined ? await findPlace(tables, object, fleet) : { row, waiting: '' };
   const labelled = placed.row === undefined ? object : claim(object, placed.row.device);
-  await project(tables, labelled, placed.row, placed.waiting, now);
+  await project(tables, labelled, placed.row, placed.waiting, fleet, now);
   return placed.row?.device;
+}
+
+/** The order given on the box that the hub has released, where one holds. */
+async function released(
+  { objects }: Tables,
+  object: MachineObject,
+  row: MachineRow | undefined,
+): Promise<string | undefined> {
+  if (row?.status?.override === undefined) return undefined;
+  return findRelease(row, object, (await objects.get(deviceKey(row.device))) as Device | undefined);
 }
 
 /** The object with its device's label and the finalizer that keeps it until that device is done with it. */
@@ -55,6 +70,7 @@ async function project(
   object: MachineObject,
   row: MachineRow | undefined,
   waiting: string,
+  fleet: Fleet,
   now: Now,
 ) {
   const known: Knowledge = {
@@ -64,7 +80,8 @@ async function project(
     row,
     device: row === undefined ? undefined : await tables.devices.get(row.device),
     waiting,
-    elsewhere: row === undefined ? undefined : await findElsewhere(tables, object, row.device),
+    elsewhere: row === undefined ? undefined : await findElsewhere(tables, object, row.device, fleet),
+    released: await released(tables, object, row),
     nowMs: now.nowMs,
   };
   if (object.kind === 'VirtualMachineInstance') {

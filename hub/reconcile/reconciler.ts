@@ -1,15 +1,22 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { ObjectChange, Store } from '../ports.ts';
+import { createFleet } from './fleet.ts';
 import type { Listing } from './listings.ts';
 import { EVERYTHING, machinesOn, UNPLACED } from './listings.ts';
 import type { MachineKey } from './machine-key.ts';
+import type { Work } from './marks.ts';
 import { createMarks } from './marks.ts';
 import { reconcileDevice } from './reconcile-device.ts';
 import { reconcileMachine } from './reconcile-machine.ts';
 
 /** How often everything is looked at anew, whatever was marked: a mark that was missed costs no more than this. */
 const RELIST_EVERY_MS = 5 * 60_000;
+/** A device that comes may be what machines wait for; of a fleet that comes, not each has all of them looked at. */
+const LIST_UNPLACED_AFTER_MS = 500;
+/** How many items share a transaction. */
+const MOST_AT_ONCE = 8;
 
 export interface Reconciler {
   /** Looks at everything once, from then on at what changes, and now and then at everything again. */
@@ -30,7 +37,7 @@ interface ReconcilerOptions {
 }
 
 /**
- * The hub's loop: what changed is marked, and each mark is worked off in a transaction of its own. An item only
+ * The hub's loop: what changed is marked, and marks are worked off a few at a time. An item only
  * reads the store and writes what follows, so doing one twice changes nothing.
  */
 export function createReconciler({
@@ -40,6 +47,7 @@ export function createReconciler({
   log,
   publishDesired,
 }: ReconcilerOptions): Reconciler {
+  const fleet = createFleet();
   let isDraining = false;
   let drained = Promise.resolve();
   let stopped = false;
@@ -52,26 +60,32 @@ export function createReconciler({
   const machines = createMarks<MachineKey>({
     ...common,
     keyOf: ({ uid }) => uid,
-    async take(key) {
-      const device = await store.transaction((tables) => reconcileMachine(tables, key, now()));
-      if (device !== undefined) devices.add(device);
+    async take(key, tables) {
+      const device = await reconcileMachine(tables, key, fleet, now());
+      return () => {
+        if (device !== undefined) devices.add(device);
+      };
     },
   });
   const devices = createMarks<string>({
     ...common,
     keyOf: (name) => name,
-    async take(name) {
-      const isNew = await store.transaction((tables) => reconcileDevice(tables, name, now()));
-      if (isNew) publishDesired(name);
+    async take(name, tables) {
+      const isNew = await reconcileDevice(tables, name, now());
+      return () => {
+        if (isNew) publishDesired(name);
+      };
     },
   });
   const listings = createMarks<Listing>({
     ...common,
     keyOf: ({ name }) => name,
-    async take({ list }) {
-      const found = await store.transaction(list);
-      for (const key of found.machines) machines.add(key);
-      for (const name of found.devices) devices.add(name);
+    async take({ list }, tables) {
+      const found = await list(tables);
+      return () => {
+        for (const key of found.machines) machines.add(key);
+        for (const name of found.devices) devices.add(name);
+      };
     },
   });
   const sorts = [machines, devices, listings];
@@ -83,8 +97,9 @@ export function createReconciler({
   }
 
   async function drain(): Promise<void> {
-    for (let work = next(); work !== undefined; work = next()) {
-      await work();
+    for (let turn = nextTurn(); turn.length > 0; turn = nextTurn()) {
+      const these = turn;
+      await takeAll(these).catch(() => takeEach(these));
       // The store answers without ever giving way: without this, nobody else would be served until all is done.
       await clock.turn();
     }
@@ -92,22 +107,48 @@ export function createReconciler({
     isDraining = false;
   }
 
-  /** The sorts take turns, so that however much there is of one, the others go on. */
-  function next(): (() => Promise<void>) | undefined {
-    if (stopped) return undefined;
-    for (let tries = 0; tries < sorts.length; tries += 1) {
-      const work = sorts[turn]?.next();
-      turn = (turn + 1) % sorts.length;
-      if (work !== undefined) return work;
-    }
-    return undefined;
+  /** Several items share a transaction, of which each costs a write to the disk. */
+  async function takeAll(turn: readonly Work[]): Promise<void> {
+    const committed = await store.transaction(async (tables) => {
+      const after: (() => void)[] = [];
+      for (const { take } of turn) after.push(await take(tables));
+      return after;
+    });
+    for (const work of turn) work.succeeded();
+    for (const act of committed) act();
   }
 
-  function markChange({ type, key, object, previous }: ObjectChange): void {
+  /** An item that fails must not take with it those that shared its transaction. */
+  async function takeEach(turn: readonly Work[]): Promise<void> {
+    for (const work of turn) {
+      try {
+        await takeAll([work]);
+      } catch (error) {
+        work.failed(error);
+      }
+    }
+  }
+
+  /** The sorts take turns, so that however much there is of one, the others go on. */
+  function nextTurn(): Work[] {
+    const work: Work[] = [];
+    for (let tries = 0; tries < sorts.length && work.length < MOST_AT_ONCE && !stopped; tries += 1) {
+      const next = sorts[turn]?.next();
+      turn = (turn + 1) % sorts.length;
+      if (next === undefined) continue;
+      work.push(next);
+      tries = -1;
+    }
+    return work;
+  }
+
+  function markChange({ resourceVersion, type, key, object, previous }: ObjectChange): void {
     if (key.kind === 'holdfast.dev/Device') {
-      const labels = canonicalJson(object.metadata.labels);
-      if (type === 'MODIFIED' && labels === canonicalJson(previous?.metadata.labels)) return;
-      listings.add(UNPLACED);
+      fleet.note({ resourceVersion, type, key, object });
+      // Its labels decide what is placed there, its spec what holds; its status follows from what is looked at here.
+      const given = ({ metadata, spec }: ResourceObject) => canonicalJson([metadata.labels, spec]);
+      if (type === 'MODIFIED' && previous !== undefined && given(object) === given(previous)) return;
+      listings.addIn(LIST_UNPLACED_AFTER_MS, UNPLACED);
       listings.add(machinesOn(key.name));
       devices.add(key.name);
       return;
@@ -132,6 +173,7 @@ export function createReconciler({
   return {
     async start() {
       stopListening = store.onChange(markChange);
+      await store.transaction((tables) => fleet.load(tables));
       relist();
     },
     deviceChanged(name) {

@@ -7,7 +7,8 @@ export interface ChangeLog {
   /** Numbers a change and writes it down. */
   append(change: Omit<ObjectChange, 'resourceVersion'>): Promise<ObjectChange>;
   since(kind: string, resourceVersion: number): Promise<ObjectChange[] | undefined>;
-  prune(keep: number): Promise<void>;
+  /** Forgets at most `limit` of all but the newest `keep`; the result is how many. */
+  prune(keep: number, limit: number): Promise<number>;
 }
 
 export function createChangeLog(database: Database): ChangeLog {
@@ -39,7 +40,7 @@ export function createChangeLog(database: Database): ChangeLog {
       return rows.map(readChange);
     },
 
-    async prune(keep) {
+    async prune(keep, limit) {
       const newestToGo = await database
         .selectFrom('changes')
         .select('resource_version')
@@ -47,10 +48,19 @@ export function createChangeLog(database: Database): ChangeLog {
         .limit(1)
         .offset(keep)
         .executeTakeFirst();
-      if (newestToGo === undefined) return;
-      const through = newestToGo.resource_version;
+      if (newestToGo === undefined) return 0;
+      const going = await database
+        .selectFrom('changes')
+        .select('resource_version')
+        .where('resource_version', '<=', newestToGo.resource_version)
+        .orderBy('resource_version')
+        .limit(limit)
+        .execute();
+      const through = going.at(-1)?.resource_version;
+      if (through === undefined) return 0;
       await database.deleteFrom('changes').where('resource_version', '<=', through).execute();
       await setCounter(database, 'changes_pruned_through', through);
+      return going.length;
     },
   };
 }

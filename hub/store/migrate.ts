@@ -4,12 +4,14 @@ import { Migrator } from 'kysely/migration';
 import { EffectError } from '../../shared/base/errors.ts';
 import * as initial from './migrations/0001-initial.ts';
 import * as link from './migrations/0002-link.ts';
+import * as history from './migrations/0003-history.ts';
 import type { Database } from './schema.ts';
 
 /** Every migration, by the name under which a store remembers it. Names sort in the order of running. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
   '0002-link': link,
+  '0003-history': history,
 };
 
 /**

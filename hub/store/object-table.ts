@@ -30,6 +30,26 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
       return rows.map(({ object }) => parseObject(object));
     },
 
+    async count(kind) {
+      const { count } = await database
+        .selectFrom('objects')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('kind', '=', kind)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+
+    async oldest(kind, limit) {
+      const rows = await database
+        .selectFrom('objects')
+        .select('object')
+        .where('kind', '=', kind)
+        .orderBy('resource_version')
+        .limit(limit)
+        .execute();
+      return rows.map(({ object }) => parseObject(object));
+    },
+
     async put(key, object) {
       const previous = await get(key);
       if (previous !== undefined && contentOf(previous) === contentOf(object)) return previous;
@@ -61,7 +81,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
 
     resourceVersion: () => readCounter(database, 'resource_version'),
     changesSince: (kind, resourceVersion) => log.since(kind, resourceVersion),
-    pruneChanges: (keep) => log.prune(keep),
+    pruneChanges: (keep, limit) => log.prune(keep, limit),
   };
 }
 

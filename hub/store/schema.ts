@@ -71,6 +71,8 @@ export interface StoredTimeline {
   reason: string;
   message: string;
   machine: string | null;
+  /** `namespace/name`, to be found by. */
+  machine_name: string | null;
   happened_at_ms: number;
   device_time_ms: number | null;
   learned_at_ms: number;

@@ -6,6 +6,7 @@ import { readCounter, setCounter } from './counters.ts';
 import { createDeviceTable } from './device-table.ts';
 import { createDocumentTable } from './document-table.ts';
 import { createHeldTable } from './held-table.ts';
+import { keepStatements } from './kept-statements.ts';
 import { createMachineTable } from './machine-table.ts';
 import { migrate } from './migrate.ts';
 import { createObjectTable } from './object-table.ts';
@@ -37,9 +38,9 @@ export async function createStore(path: string): Promise<Store> {
 
 /** The store in a SQLite database that is open, which it closes with itself; `name` is for errors. */
 export async function createStoreIn(file: Sqlite.Database, name: string): Promise<Store> {
-  const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: file }) });
   file.pragma('foreign_keys = ON');
-  await migrate(database, name);
+  await migrate(new Kysely<Schema>({ dialect: new SqliteDialect({ database: file }) }), name);
+  const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: keepStatements(file) }) });
 
   const listeners = new Set<(change: ObjectChange) => void>();
   let last: Promise<unknown> = Promise.resolve();

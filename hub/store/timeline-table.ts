@@ -3,7 +3,7 @@ import type { StoredTimelineEntry, TimelineTable } from '../ports.ts';
 import { readCounter, setCounter } from './counters.ts';
 import type { Database, StoredTimeline } from './schema.ts';
 
-/** How many rows one statement inserts: each takes twelve of the 32,766 parameters that SQLite allows. */
+/** How many rows one statement inserts: each takes thirteen of the 32,766 parameters that SQLite allows. */
 const ROWS_AT_ONCE = 1_000;
 
 export function createTimelineTable(database: Database): TimelineTable {
@@ -19,6 +19,7 @@ export function createTimelineTable(database: Database): TimelineTable {
         reason: entry.reason,
         message: entry.message,
         machine: entry.machine === undefined ? null : JSON.stringify(entry.machine),
+        machine_name: entry.machine === undefined ? null : nameOf(entry.machine),
         happened_at_ms: Math.round(entry.happenedAtMs),
         device_time_ms: entry.deviceTimeMs ?? null,
         learned_at_ms: Math.round(entry.learnedAtMs),
@@ -34,17 +35,15 @@ export function createTimelineTable(database: Database): TimelineTable {
       await setCounter(database, 'timeline', newest + rows.length);
     },
 
-    async list({ device, fromMs, untilMs, limit }) {
-      const rows = await database
+    async list({ device, machine, fromMs, untilMs, limit }) {
+      let query = database
         .selectFrom('timeline')
         .selectAll()
         .where('device', '=', device)
         .where('happened_at_ms', '>=', fromMs)
-        .where('happened_at_ms', '<=', untilMs)
-        .orderBy('happened_at_ms', 'desc')
-        .orderBy('id', 'desc')
-        .limit(limit)
-        .execute();
+        .where('happened_at_ms', '<=', untilMs);
+      if (machine !== undefined) query = query.where('machine_name', '=', nameOf(machine));
+      const rows = await query.orderBy('happened_at_ms', 'desc').orderBy('id', 'desc').limit(limit).execute();
       return rows.reverse().map(readEntry);
     },
 
@@ -76,6 +75,10 @@ export function createTimelineTable(database: Database): TimelineTable {
       return past.length;
     },
   };
+}
+
+function nameOf({ namespace, name }: Pick<MachineIdentity, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`;
 }
 
 function readEntry(row: StoredTimeline): StoredTimelineEntry {

@@ -37,28 +37,49 @@ export const folder = (options: Options): Setting<string> => ({
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export const text = (placeholder: string, options: Options): Setting<string> => ({
+  placeholder,
+  ...options,
+  parse: (given) => given,
+});
+
+/** A file that something is read from; '' where there is none. */
+export const file = (options: Options): Setting<string> => ({
+  placeholder: 'FILE',
+  ...options,
+  parse: (text) => (text === '' ? '' : resolve(text)),
+});
+
 /** An address to listen on. Port 0 lets the system choose. */
-export const loopbackAddress = (options: Options): Setting<Address> => ({
+export const address = (options: Options): Setting<Address> => ({
   placeholder: 'HOST:PORT',
   ...options,
+  parse: parseAddress,
+});
+
+/** One that only this host gets to. */
+export const loopbackAddress = (options: Options): Setting<Address> => ({
+  ...address(options),
   parse: (text) => {
-    const address = parseAddress(text);
-    if (isLoopback(address.host)) return address;
-    throw new Error(`must be a loopback address such as 127.0.0.1:${address.port}: nothing is encrypted yet`);
+    const parsed = parseAddress(text);
+    if (isLoopback(parsed)) return parsed;
+    throw new Error(`must be a loopback address such as 127.0.0.1:${parsed.port}: nothing is encrypted yet`);
   },
 });
 
+/** Where a broker is; with '' as its fallback, '' is none. */
 export const brokerUrl = (options: Options): Setting<string> => ({
   placeholder: 'URL',
   ...options,
   parse: (text) => {
-    const [, address] = /^(?:mqtt:\/\/)?([^/]+)\/?$/.exec(text) ?? [];
+    if (text === '' && options.fallback === '') return '';
+    const [, scheme = 'mqtt', host] = /^(?:(mqtts?):\/\/)?([^/@]+)\/?$/.exec(text) ?? [];
     try {
-      parseAddress(address ?? '');
+      parseAddress(host ?? '');
     } catch (error) {
-      throw new Error('must be mqtt://HOST:PORT', { cause: error });
+      throw new Error('must be mqtt://HOST:PORT or mqtts://HOST:PORT', { cause: error });
     }
-    return `mqtt://${address}`;
+    return `${scheme}://${host}`;
   },
 });
 
@@ -117,6 +138,6 @@ function parseAddress(text: string): Address {
   return { host, port };
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback({ host }: Address): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

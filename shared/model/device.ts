@@ -33,6 +33,15 @@ export const deviceMetrics = fields({
 });
 export type DeviceMetrics = z.infer<typeof deviceMetrics>;
 
+/** Whether an order given on the box holds until it is taken back, or the hub releases each that it learns of. */
+export const LOCAL_OVERRIDES = ['Keep', 'Release'] as const;
+
+const spec = fields({
+  /** Keep unless given. */
+  localOverrides: z.enum(LOCAL_OVERRIDES).optional(),
+});
+export type DeviceSpec = z.infer<typeof spec>;
+
 const status = fields({
   conditions: z.array(condition).optional(),
   facts: deviceFacts.optional(),
@@ -43,6 +52,8 @@ const status = fields({
   desiredGeneration: z.int().optional(),
   observedGeneration: z.int().optional(),
   machines: z.int().optional(),
+  /** How many of them are held by orders given on the box. */
+  overriddenMachines: z.int().optional(),
   /** When the device was last heard, to half a minute. */
   lastReceivedTime: timestamp.optional(),
 });
@@ -52,7 +63,7 @@ export interface Device {
   apiVersion: string;
   kind: 'Device';
   metadata: ObjectMeta;
-  spec?: Record<string, never>;
+  spec?: DeviceSpec;
   status?: DeviceStatus;
 }
 
@@ -73,6 +84,12 @@ export const deviceKind = defineKind({
       description: 'Whether the link to the device is up',
     },
     { name: 'Machines', type: 'integer', jsonPath: '.status.machines', description: 'Machines placed on it' },
+    {
+      name: 'Overrides',
+      type: 'integer',
+      jsonPath: '.status.overriddenMachines',
+      description: 'Machines held by orders given on the box',
+    },
     { name: 'Accelerator', type: 'string', jsonPath: '.status.facts.accelerator', description: 'kvm or tcg' },
     {
       name: 'Last Report',
@@ -101,7 +118,7 @@ export const deviceKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec: fields({}).optional(), status: status.optional() },
+  shape: { spec: spec.optional(), status: status.optional() },
 });
 
 /** The label by which a machine's `nodeSelector` names one device, as on a Kubernetes node. */

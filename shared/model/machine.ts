@@ -26,6 +26,8 @@ export const desiredMachine = fields({
   ...identity,
   generation: z.int(),
   runStrategy: z.enum(RUN_STRATEGIES),
+  /** The order given on the box that is to hold no more: its `at`, as the device reported it. */
+  releasedOverride: timestamp.optional(),
   dataVolumes: z.array(dataVolumeTemplate),
   spec: instanceSpec,
 });
@@ -85,6 +87,13 @@ export const machineStatus = fields({
   /** What differs between the running machine and its description, where it needs a restart. */
   restartRequired: z.string().optional(),
   /** An order given on the box that holds against the run strategy. */
-  override: fields({ verb: z.enum(['start', 'stop']), at: timestamp, reason: z.string() }).optional(),
+  override: fields({
+    verb: z.enum(['start', 'stop']),
+    /** When, by the device's clock; the hub names the order by it. */
+    at: timestamp,
+    reason: z.string(),
+    /** The user of the box who gave it. */
+    by: z.string().optional(),
+  }).optional(),
 });
 export type MachineStatus = z.infer<typeof machineStatus>;

@@ -117,17 +117,28 @@ describe('changes', () => {
     expect(heard).toEqual([1, 2, 3]);
   });
 
+  test('are forgotten a few at a time where there are many', async () => {
+    for (let size = 1; size <= 10; size += 1) await put('a', size);
+    const prune = () => store.transaction(({ objects }) => objects.pruneChanges(3, 5));
+    expect(await prune()).toBe(5);
+    expect(await since(4)).toBeUndefined();
+    expect((await since(5))?.length).toBe(5);
+    expect(await prune()).toBe(2);
+    expect(await prune()).toBe(0);
+    expect((await since(7))?.length).toBe(3);
+  });
+
   test('are forgotten by pruning, which is said', async () => {
     for (let size = 1; size <= 10; size += 1) await put('a', size);
-    await store.transaction(({ objects }) => objects.pruneChanges(3));
+    await store.transaction(({ objects }) => objects.pruneChanges(3, 1_000));
     expect(await since(6)).toBeUndefined();
     expect((await since(7))?.map(({ resourceVersion }) => resourceVersion)).toEqual([8, 9, 10]);
     expect(await since(6, 'test/Other')).toBeUndefined();
-    await store.transaction(({ objects }) => objects.pruneChanges(100));
+    await store.transaction(({ objects }) => objects.pruneChanges(100, 1_000));
     expect((await since(7))?.length).toBe(3);
     await reopen();
     expect(await since(6)).toBeUndefined();
-    await store.transaction(({ objects }) => objects.pruneChanges(0));
+    await store.transaction(({ objects }) => objects.pruneChanges(0, 1_000));
     expect(await since(9)).toBeUndefined();
     expect(await since(10)).toEqual([]);
   });

@@ -78,7 +78,7 @@ describe('bad input', () => {
     await world.create('lost', 'edge-99');
     await world.untilStatus('lost', 'ErrorUnschedulable');
     expect(await messageOf('lost')).toBe(
-      '0 of 1 devices match nodeSelector kubernetes.io/hostname=edge-99, and exactly one must',
+      '0 devices match nodeSelector kubernetes.io/hostname=edge-99, and exactly one must',
     );
     await world.kubectl('delete', 'vm', 'lost');
   });

@@ -29,6 +29,7 @@ describe('holdfast', () => {
     ],
     [['agent', '--nmae', 'e'], "unknown option '--nmae'"],
     [['fly'], "unknown command 'fly'"],
+    [['vm', 'stop', 'pos'], "required option '--reason <TEXT>' not specified"],
   ])('%j: one line that names what is wrong, exit code 2', async (args, message) => {
     const { code, stderr, stdout } = await runHoldfast(args);
     expect(stderr).toContain(message);

@@ -1,6 +1,6 @@
 import { createApi } from '../../hub/api/api.ts';
 import { createHub } from '../../hub/hub.ts';
-import type { Broker, DeviceRow, Store } from '../../hub/ports.ts';
+import type { Broker, BrokerWatch, DeviceRow, Store } from '../../hub/ports.ts';
 import { createStore } from '../../hub/store/store.ts';
 import { createRandom } from '../../shared/host/random.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
@@ -47,7 +47,14 @@ export interface TestHub {
   readonly log: LogRecorder;
   /** What was published to devices. */
   readonly sent: Sent[];
-  call(method: string, path: string, body?: unknown): Promise<{ code: number; body: HubBody }>;
+  /** What the broker tells the hub of itself. */
+  readonly broker: BrokerWatch;
+  call<Body = HubBody>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ code: number; body: Body }>;
   say(device: string, channel: DeviceChannel, message: object): void;
   stop(): Promise<void>;
 }
@@ -59,9 +66,11 @@ export async function startHub(): Promise<TestHub> {
   const log = createLogRecorder();
   const sent: Sent[] = [];
   let receive: Parameters<Broker['start']>[0] = () => {};
+  let watch: BrokerWatch | undefined;
   const broker: Broker = {
-    async start(listener) {
+    async start(listener, told) {
       receive = listener;
+      watch = told;
       return { address: 'none' };
     },
     async publish(device, channel, payload) {
@@ -70,7 +79,12 @@ export async function startHub(): Promise<TestHub> {
     async stop() {},
   };
   const hub = createHub(
-    { version: '0.1.0', apiListen: { host: '127.0.0.1', port: 0 }, eventRetentionMs: 3_600_000 },
+    {
+      version: '0.1.0',
+      apiListen: { host: '127.0.0.1', port: 0 },
+      eventRetentionMs: 3_600_000,
+      timelineRetentionMs: 24 * 3_600_000,
+    },
     { store, broker, serveApi: createApi, clock, random: createRandom(), log },
   );
   const { api } = await hub.start();
@@ -79,14 +93,18 @@ export async function startHub(): Promise<TestHub> {
     clock,
     log,
     sent,
-    async call(method, path, body) {
+    async call<Body>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
       const response = await fetch(`http://${api}${path}`, {
         method,
-        headers: { 'content-type': type },
+        headers: { 'content-type': type, ...headers },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
-      return { code: response.status, body: (await response.json()) as HubBody };
+      return { code: response.status, body: (await response.json()) as Body };
+    },
+    broker: {
+      ready: () => watch?.ready(),
+      lost: (reason) => watch?.lost(reason),
     },
     say: (device, channel, message) => receive(device, channel, encodeMessage(message)),
     stop: () => hub.stop(),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LocalClient } from '../../../agent/local/client.ts';
 import { SOCKET_NAME, createLocalClient } from '../../../agent/local/client.ts';
+import type { LocalDoor } from '../../../agent/local/door.ts';
 import { createLocalDoor } from '../../../agent/local/door.ts';
 import type { LocalServer } from '../../../agent/local/server.ts';
 import { serveLocalDoor } from '../../../agent/local/server.ts';
@@ -30,6 +31,7 @@ let root: string;
 let dataDir: string;
 let store: Store;
 let server: LocalServer;
+let door: LocalDoor;
 let client: LocalClient;
 let log: LogRecorder;
 let woken: number;
@@ -45,13 +47,13 @@ async function open(folder: string): Promise<void> {
   const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir };
   const machines = createMachines({ ...places, bootId: HAPPENING.bootId, clock, log });
   closeMachines = () => machines.close();
-  const door = createLocalDoor({
+  door = createLocalDoor({
     device: 'edge-1',
     version: '1.2.3',
     store,
     machines,
     clock,
-    session: { link: () => ({ up: false, sinceMs: HAPPENING.atMs }) },
+    session: { link: () => ({ up: false, sinceMs: HAPPENING.atMs, problem: 'nobody answers' }) },
     happening: () => HAPPENING,
     loop: { wake: () => (woken += 1), hasTicked: () => true },
   });
@@ -116,7 +118,7 @@ describe('the status of a box', () => {
     expect(await client.status()).toEqual({
       device: 'edge-1',
       version: '1.2.3',
-      link: { state: 'down', since: '2026-03-01T08:00:00.250Z' },
+      link: { state: 'down', since: '2026-03-01T08:00:00.250Z', problem: 'nobody answers' },
       outbox: { pending: 1 },
       desired: { generation: 7 },
       machines: [
@@ -150,16 +152,17 @@ describe('an order', () => {
     'to %s is stored and reported with its reason, and acted on',
     async (name) => {
       put();
-      await client.order('start', name, 'the till is needed');
+      await client.order('start', name, 'the till is needed', 'anna');
       expect(store.machines()[0]?.memory.override).toMatchObject({
         verb: 'start',
         reason: 'the till is needed',
+        by: 'anna',
       });
       expect(store.reportsAfter(0, 2 ** 20).map(({ body }) => body)).toMatchObject([
         {
           kind: 'event',
           reason: 'LocalOrder',
-          message: 'start was ordered on the box: the till is needed',
+          message: 'start was ordered on the box by anna: the till is needed',
           machine: { uid: UID, namespace: 'default', name: 'pos' },
         },
       ]);
@@ -176,10 +179,10 @@ describe('an order', () => {
   test('to a name that two machines have asks for the namespace', async () => {
     put();
     put({ uid: OTHER_UID, namespace: 'shop' });
-    await expect(client.order('stop', 'pos', '')).rejects.toThrow(
+    await expect(client.order('stop', 'pos', 'repairs')).rejects.toThrow(
       '"pos" may be any of default/pos, shop/pos: give the namespace too',
     );
-    await client.order('stop', 'shop/pos', '');
+    await client.order('stop', 'shop/pos', 'repairs');
     expect(store.pendingReports()).toBe(1);
   });
 
@@ -191,10 +194,33 @@ describe('an order', () => {
     expect(store.machines()[0]?.memory.restarting).toBe(true);
   });
 
+  test('to restart that the hub gives says so, and gives way to a stop that was ordered here', async () => {
+    put({}, { reported });
+    door.restart(UID, 'asked for through the API');
+    expect(store.machines()[0]?.memory).toMatchObject({ restarting: true });
+    expect(store.reportsAfter(0, 2 ** 20).map(({ body }) => body)).toMatchObject([
+      {
+        reason: 'RestartRequested',
+        message: 'a restart was asked for at the hub: asked for through the API',
+      },
+    ]);
+    put({ runStrategy: 'Always' }, { reported });
+    await client.order('stop', 'pos', 'cleaning the till');
+    expect(() => door.restart(UID, 'again')).toThrow(
+      /held by the stop ordered on the box at .*: release that/,
+    );
+    expect(store.machines()[0]?.memory).toMatchObject({ override: { verb: 'stop' } });
+    expect(store.machines()[0]?.memory).not.toHaveProperty('restarting');
+    expect(store.pendingReports()).toBe(2);
+  });
+
   test.each([
     ['{"verb":"explode","machine":"pos","reason":""}', /verb/],
     ['{"verb":"start","machine":"","reason":""}', /machine/],
     ['{"verb":"start","machine":"pos","reason":"","more":1}', /more: unknown field/],
+    ['{"verb":"stop","machine":"pos","reason":" "}', /reason: a stop holds against the hub/],
+    ['{"verb":"stop","machine":"pos","reason":"a\\nb"}', /reason: must be printable text/],
+    ['{"verb":"start","machine":"pos","reason":"","by":""}', /by/],
     ['null', /expected object/],
   ])('that says %s is refused with what is wrong with it', async (body, why) => {
     put();

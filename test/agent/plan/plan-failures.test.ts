@@ -122,7 +122,7 @@ describe('images', () => {
   });
 });
 
-describe('removal and orders on the box', () => {
+describe('removal and changes', () => {
   const removed = { uid: UID, namespace: 'default', name: 'pos', kind: 'VirtualMachine', removed: true };
 
   test('a deleted machine has its own grace period', () => {
@@ -147,45 +147,6 @@ describe('removal and orders on the box', () => {
     scenario.settle();
     expect(scenario.actions).toEqual(['start', 'power-button', 'quit', 'remove']);
     expect(scenario.state).toBe('Removed');
-  });
-
-  test('a stop on the box holds against Always until it is taken back there', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    scenario.order('stop');
-    scenario.tick();
-    scenario.guest('shutdown');
-    scenario.pass(100);
-    expect(scenario.status).toMatchObject({ state: 'Stopped', reason: 'StoppedOnBox' });
-    expect(scenario.status?.override).toMatchObject({ verb: 'stop', reason: 'a test' });
-    scenario.order('start');
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-    expect(scenario.status?.override).toBeUndefined();
-  });
-
-  test('a stop on the box ends when the hub changes the run strategy', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    scenario.order('stop');
-    scenario.tick();
-    scenario.guest('shutdown');
-    scenario.settle();
-    scenario.want(desiredMachine('RerunOnFailure', { generation: 2 }));
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-  });
-
-  test('a restart on the box shuts the guest down and starts it again', () => {
-    const scenario = createScenario(desiredMachine('Always'));
-    scenario.settle();
-    scenario.order('restart');
-    scenario.tick();
-    expect(scenario.state).toBe('Stopping');
-    scenario.guest('shutdown');
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-    expect(scenario.actions).toEqual(['start', 'power-button', 'quit', 'start']);
   });
 
   test('a change that needs a restart is told, and made at the next start', () => {

@@ -164,7 +164,7 @@ export function createScenario(desired: unknown) {
       wanted = next;
     },
     order(verb: OrderVerb) {
-      memory = applyOrder(memory, verb, nowMs, 'a test');
+      memory = applyOrder(memory, verb, { atMs: nowMs + wallOffsetMs, reason: 'a test' });
     },
     guest(runState: string | undefined) {
       if (observed?.process === undefined) throw new Error('there is no process');

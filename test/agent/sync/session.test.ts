@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ReportMessage } from '../../../shared/protocol/messages.ts';
 import { LARGEST_PAYLOAD_BYTES } from '../../../shared/protocol/messages.ts';
-import { encodeDesired, splitDesired } from '../../../shared/protocol/desired.ts';
+import { encodeDesired, hashText, splitDesired } from '../../../shared/protocol/desired.ts';
 import { startProxy } from '../link/frozen-proxy.ts';
 import type { Device } from './device.ts';
 import { createDevice } from './device.ts';
@@ -331,5 +331,31 @@ describe('the link', () => {
     device.start(hub.url);
     expect(await hub.take('hello')).toMatchObject({ connection: 2 });
     expect(hub.channels).toEqual(['gone', 'hello']);
+  });
+});
+
+describe('a long document over a link that is lost again and again', () => {
+  test('goes on from the parts that came, which each hello names', async () => {
+    const noise = Array.from({ length: 4_000 }, (_, index) => hashText(`${index}`)).join('');
+    const { text, hash } = encodeDesired({ device: 'edge-1', generation: 1, machines: [{ noise }] });
+    const parts = splitDesired(1, hash, text);
+    expect(parts.length).toBeGreaterThan(2);
+    device.start(hub.url);
+    for (const [index, part] of parts.entries()) {
+      const { epoch, partial } = await hub.take('hello');
+      const before = parts.slice(0, index).map((one) => one.part);
+      expect(partial).toEqual(index === 0 ? undefined : { hash, parts: before });
+      await hub.ack(epoch, 0);
+      await poll(() => device.link?.up).toBe(true);
+      await hub.send('desired', part);
+      if (index === parts.length - 1) break;
+      // Its answer says that the part before it has come.
+      await hub.send('request', { id: epoch, expiresAt: '2100-01-01T00:00:00Z', body: { verb: 'ping' } });
+      expect(await hub.take('response')).toMatchObject({ outcome: 'done' });
+      await hub.stop();
+      hub = await startScriptedHub(hub.port);
+      await passUntilRetry();
+    }
+    await poll(() => device.store.desired()).toEqual({ generation: 1, hash });
   });
 });

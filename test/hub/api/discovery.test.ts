@@ -45,12 +45,26 @@ test('says that it is well and what it is', async () => {
 test('lists groups, versions and resources', async () => {
   expect((await api.call('GET', '/api')).body).toMatchObject({ versions: ['v1'] });
   const { body } = await api.call<{ groups: Group[] }>('GET', '/apis');
-  expect(body.groups.map(({ name }) => name)).toEqual(['holdfast.dev', 'kubevirt.io']);
+  expect(body.groups.map(({ name }) => name)).toEqual([
+    'holdfast.dev',
+    'kubevirt.io',
+    'subresources.kubevirt.io',
+  ]);
   const group = await api.call<Group>('GET', '/apis/kubevirt.io/');
   expect(group.body.preferredVersion.version).toBe('v1');
   const { body: list } = await api.call<{ resources: Group[] }>('GET', '/apis/kubevirt.io/v1alpha3');
   expect(list.resources.map(({ name }) => name)).toContain('virtualmachines/status');
   expect((await api.call('GET', '/api/v1')).body).toMatchObject({ groupVersion: 'v1' });
+  expect((await api.call('GET', '/apis/subresources.kubevirt.io/v1')).body).toMatchObject({
+    resources: [{ name: 'virtualmachines/restart', namespaced: true, verbs: ['update'] }],
+  });
+  const own = await api.call<{ resources: Group[] }>('GET', '/apis/holdfast.dev/v1alpha1');
+  expect(own.body.resources.map(({ name }) => name)).toEqual([
+    'devices',
+    'devices/status',
+    'devices/timeline',
+    'devices/ping',
+  ]);
   for (const path of ['/apis/nope', '/apis/kubevirt.io/v2', '/api/v2', '/nope', '/', '/openapi/v2']) {
     expect([path, (await api.call('GET', path)).code]).toEqual([path, 404]);
   }
@@ -64,9 +78,28 @@ test('tells everything in one document where it is asked to', async () => {
   expect(headers.get('content-type')).toBe(
     'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
   );
-  expect(body.items.map(({ metadata }) => metadata.name)).toEqual(['holdfast.dev', 'kubevirt.io']);
+  expect(body.items.map(({ metadata }) => metadata.name)).toEqual([
+    'holdfast.dev',
+    'kubevirt.io',
+    'subresources.kubevirt.io',
+  ]);
   const vm = body.items[1]?.versions[0]?.resources.find(({ resource }) => resource === 'virtualmachines');
   expect(vm).toMatchObject({ scope: 'Namespaced', shortNames: ['vm', 'vms'], categories: ['all'] });
+  // Without a response kind clients take the kind itself for not served in this group.
+  expect(body.items[2]?.versions[0]?.resources).toEqual([
+    {
+      resource: 'virtualmachines',
+      scope: 'Namespaced',
+      verbs: [],
+      subresources: [
+        {
+          subresource: 'restart',
+          responseKind: { group: 'subresources.kubevirt.io', version: 'v1', kind: 'Status' },
+          verbs: ['update'],
+        },
+      ],
+    },
+  ]);
   const core = await discover('/api');
   expect(core.body.items[0]?.metadata.name).toBe('');
 });

@@ -110,7 +110,7 @@ describe('a list in pages', () => {
     const newer = await get(`${ALL_VMS}?${at}`);
     expect(newer.body.items.map(({ metadata }) => metadata.name)).toEqual(['a', 'b', 'bb', 'a']);
 
-    await api.store.transaction(({ objects }) => objects.pruneChanges(0));
+    await api.store.transaction(({ objects }) => objects.pruneChanges(0, 1_000));
     const late = await get(`${ALL_VMS}?limit=2&continue=${token}`);
     expect([late.code, late.body.reason]).toEqual([410, 'Expired']);
   });

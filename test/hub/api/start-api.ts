@@ -71,6 +71,7 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
     random: createRandom(),
     log,
     version: '0.1.0',
+    askDevice: () => Promise.reject(new Error('there is no device to be asked')),
     ...options,
   });
   const { address } = await api.listen({ host: '127.0.0.1', port: 0 });

@@ -115,7 +115,7 @@ test('says so where it can not go back that far', async () => {
   await create('a');
   const from = await newest();
   await create('b');
-  await api.store.transaction(({ objects }) => objects.pruneChanges(0));
+  await api.store.transaction(({ objects }) => objects.pruneChanges(0, 1_000));
   const gone = await api.call('GET', `${VMS}?watch=true&resourceVersion=${from}`);
   expect([gone.code, gone.body.reason]).toEqual([410, 'Expired']);
   const ahead = await api.call('GET', `${VMS}?watch=true&resourceVersion=99999`);
@@ -203,7 +203,7 @@ test('is closed where its client is too slow, while others go on', async () => {
         });
         await objects.put({ kind: 'kubevirt.io/VirtualMachine', namespace: 'default', name: 'a' }, object);
       }
-      await objects.pruneChanges(0);
+      await objects.pruneChanges(0, 1_000);
     });
     await quick.events((batch + 1) * 100);
   }

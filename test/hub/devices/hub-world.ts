@@ -5,6 +5,7 @@ import Sqlite from 'better-sqlite3';
 import { expect } from 'vitest';
 import { createApi } from '../../../hub/api/api.ts';
 import { createEmbeddedBroker } from '../../../hub/broker/embedded-broker.ts';
+import type { DeviceTimeline } from '../../../hub/api/subresources/timeline.ts';
 import type { Hub } from '../../../hub/hub.ts';
 import { createHub } from '../../../hub/hub.ts';
 import type { Store } from '../../../hub/ports.ts';
@@ -46,6 +47,7 @@ export async function startHub() {
       version: '0.1.0',
       apiListen: { host: '127.0.0.1', port: 0 },
       eventRetentionMs: 3_600_000,
+      timelineRetentionMs: 24 * 3_600_000,
     };
     hub = createHub(options, ports);
     ({ api, mqtt } = await hub.start());
@@ -94,8 +96,14 @@ export async function startHub() {
     instance: (name: string) =>
       call<VirtualMachineInstance>('GET', `${KUBEVIRT}/virtualmachineinstances/${name}`),
     device: (name: string) => call<Device>('GET', `/apis/holdfast.dev/v1alpha1/devices/${name}`),
+    patchDevice: (name: string, patch: object) =>
+      call('PATCH', `/apis/holdfast.dev/v1alpha1/devices/${name}`, patch),
     relabel: (name: string, labels: Record<string, string>) =>
       call('PATCH', `/apis/holdfast.dev/v1alpha1/devices/${name}`, { metadata: { labels } }),
+    timeline: async (name: string) => {
+      const url = `/apis/holdfast.dev/v1alpha1/devices/${name}/timeline`;
+      return (await call<DeviceTimeline>('GET', url))?.items ?? [];
+    },
     /** The device's condition of a type, as `status: message`. */
     async condition(name: string, type: string) {
       const { status } = (await world.device(name)) ?? {};

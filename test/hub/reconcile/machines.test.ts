@@ -103,7 +103,7 @@ describe('a machine', () => {
   test('waits and says why until exactly one device matches, and is placed then', async () => {
     await hub.create(spec('Always', { shop: 'north' }));
     await poll(() => hub.ready('pos')).toBe(
-      'False: 0 of 1 devices match nodeSelector shop=north, and exactly one must',
+      'False: 0 devices match nodeSelector shop=north, and exactly one must',
     );
     expect(await hub.printable('pos')).toBe('ErrorUnschedulable');
     await hub.relabel('edge-1', { shop: 'north' });

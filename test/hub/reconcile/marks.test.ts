@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Tables } from '../../../hub/ports.ts';
 import { createMarks } from '../../../hub/reconcile/marks.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { createManualClock } from '../../shared/manual-clock.ts';
@@ -15,11 +16,18 @@ function setup(failing: ReadonlySet<string> = new Set()) {
     async take(item) {
       taken.push(`${item} at ${clock.now() / 1000} s`);
       if (failing.has(item)) throw new Error('no');
+      return () => {};
     },
     due: () => {},
   });
   const drain = async () => {
-    for (let work = marks.next(); work !== undefined; work = marks.next()) await work();
+    for (let work = marks.next(); work !== undefined; work = marks.next()) {
+      const { take } = work;
+      await take({} as Tables).then(
+        () => work.succeeded(),
+        (error: unknown) => work.failed(error),
+      );
+    }
   };
   return { clock, taken, marks, drain };
 }

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError, loadConfig } from '../../../shared/config/load.ts';
 import {
+  address,
   brokerUrl,
   choice,
+  file as fileSetting,
   flagOf,
   folder,
   integer,
@@ -102,7 +104,10 @@ describe('a wrong setting', () => {
 
 const KINDS = {
   loopback: loopbackAddress({ prose: '' }),
+  address: address({ prose: '' }),
   broker: brokerUrl({ prose: '' }),
+  maybeBroker: brokerUrl({ prose: '', fallback: '' }),
+  file: fileSetting({ prose: '', fallback: '' }),
   choice: choice(['auto', 'kvm'], { prose: '' }),
   label: label({ prose: '' }),
   ip: ipv4Address({ prose: '' }),
@@ -118,6 +123,12 @@ test.each([
   ['broker', 'mqtt://hub.example:1883', 'mqtt://hub.example:1883'],
   ['broker', 'hub.example:1883', 'mqtt://hub.example:1883'],
   ['broker', 'mqtt://[::1]:1883/', 'mqtt://[::1]:1883'],
+  ['broker', 'mqtts://hub.example:8883', 'mqtts://hub.example:8883'],
+  ['maybeBroker', '', ''],
+  ['maybeBroker', 'mqtt://hub.example:1883', 'mqtt://hub.example:1883'],
+  ['address', '0.0.0.0:8883', { host: '0.0.0.0', port: 8883 }],
+  ['file', '', ''],
+  ['file', '/a/../b', '/b'],
   ['choice', 'kvm', 'kvm'],
   ['label', 'edge-1', 'edge-1'],
   ['label', 'a'.repeat(63), 'a'.repeat(63)],
@@ -136,7 +147,11 @@ test.each([
   ['loopback', '127.0.0.1'],
   ['loopback', '127.0.0.1:65536'],
   ['loopback', '::1:80'],
-  ['broker', 'mqtts://hub.example:8883'],
+  ['broker', ''],
+  ['broker', 'mqtt://user:secret@hub.example:1883'],
+  ['broker', 'user@hub.example:1883'],
+  ['maybeBroker', 'hub.example'],
+  ['address', '0.0.0.0'],
   ['broker', 'http://hub.example:80'],
   ['broker', 'hub.example'],
   ['broker', 'user@hub.example/path:1'],

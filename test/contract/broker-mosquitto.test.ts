@@ -1,0 +1,4 @@
+import { testBroker } from './broker.ts';
+import { MOSQUITTO, mosquitto } from './brokers/mosquitto.ts';
+
+testBroker('Mosquitto', mosquitto, MOSQUITTO);
