@@ -30,6 +30,7 @@ export interface BoxWatch {
   readonly ending: (uid: string, how: 'power-button' | 'quit' | 'kill', process: SimProcess) => void;
   readonly removing: (uid: string, machine: SimMachine) => void;
   readonly madeDisk: (uid: string, dataVolume: string) => void;
+  readonly startFailed: () => void;
 }
 
 /** The disks and processes of a box. */
@@ -150,6 +151,7 @@ export function createBoxDisk(scheduler: Scheduler, random: SeededRandom, watch:
     takeStartFailure() {
       if (failures === 0) return false;
       failures -= 1;
+      watch.startFailed();
       return true;
     },
     onChange(listener) {

@@ -48,13 +48,14 @@ export function createBox(ground: Ground, name: string): Box {
   const { scheduler, network, witness, bugs } = ground;
   const random = ground.random.fork(name);
   const hands: ClockHands = { skewMs: 0, drift: 0, bootedAtMs: 0 };
-  const storeDisk: SimDisk = { roomWrites: Infinity };
+  const storeDisk: SimDisk = { roomWrites: Infinity, refused: () => ground.count('agent disk full') };
   const images: ImageFolder = { ready: new Map() };
   const disk = createBoxDisk(scheduler, random.fork('disk'), {
     starting: (uid, live) => witness.starting(name, uid, live),
     ending: (uid, how, process) => witness.ending(name, uid, how, process),
     removing: (uid, machine) => witness.removing(name, uid, machine),
     madeDisk: (uid, dataVolume) => witness.madeDisk(name, uid, dataVolume),
+    startFailed: () => ground.count('starts fail'),
   });
   let bootId = random.uuid();
   let database = new Database(':memory:');

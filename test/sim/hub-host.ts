@@ -19,8 +19,8 @@ import { createSimLog } from './sim-log.ts';
 import { createPendingFacts } from './witness.ts';
 
 const RESTART_MS = [500, 20_000] as const;
-/** For which the hub keeps events; longer than any simulated world lasts. */
-const EVENT_RETENTION_MS = 365 * 24 * 3_600_000;
+/** For which the hub keeps what it was told; longer than any simulated world lasts. */
+const RETENTION_MS = 365 * 24 * 3_600_000;
 
 /** The hub's host: its database, and the hub that is now and then there, with a broker of its own or one apart. */
 export interface HubHost {
@@ -29,9 +29,12 @@ export interface HubHost {
   /** What is committed, to be read by those who check it. */
   readonly database: () => Database.Database;
   life(): Life | undefined;
+  /** Whether its API answers. */
+  isServing(): boolean;
   start(): void;
   crash(steps: number): void;
-  backUp(): void;
+  /** False where it is in the middle of something. */
+  backUp(): boolean;
   /** Starts the hub anew on its newest backup; false where there is none. */
   restore(): boolean;
   loseDatabase(): void;
@@ -43,7 +46,7 @@ export function createHubHost(ground: Ground, brokerIsInside: boolean): HubHost 
   const { scheduler, network, witness, bugs } = ground;
   const random = ground.random.fork('hub');
   const hands: ClockHands = { skewMs: 0, drift: 0, bootedAtMs: 0 };
-  const storeDisk: SimDisk = { roomWrites: Infinity };
+  const storeDisk: SimDisk = { roomWrites: Infinity, refused: () => ground.count('hub disk full') };
   const backups: Buffer[] = [];
   let database = new Database(':memory:');
   let now: { life: Life; hub?: Hub; serve?: Serve } | undefined;
@@ -83,7 +86,8 @@ export function createHubHost(ground: Ground, brokerIsInside: boolean): HubHost 
       {
         version: '0.0.0',
         apiListen: { host: '127.0.0.1', port: 0 },
-        eventRetentionMs: EVENT_RETENTION_MS,
+        eventRetentionMs: RETENTION_MS,
+        timelineRetentionMs: RETENTION_MS,
       },
       {
         store,
@@ -120,6 +124,7 @@ export function createHubHost(ground: Ground, brokerIsInside: boolean): HubHost 
     storeDisk,
     database: () => database,
     life: () => now?.life,
+    isServing: () => now?.serve !== undefined && !now.life.isOver(),
     start,
     crash(steps) {
       if (now === undefined) return;
@@ -128,8 +133,9 @@ export function createHubHost(ground: Ground, brokerIsInside: boolean): HubHost 
       ended();
     },
     backUp() {
-      if (database.inTransaction) return;
+      if (database.inTransaction) return false;
       witness.hubBackedUp(backups.push(database.serialize()) - 1);
+      return true;
     },
     restore() {
       const backup = backups.at(-1);

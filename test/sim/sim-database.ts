@@ -5,6 +5,8 @@ import type { Life } from './life.ts';
 export interface SimDisk {
   /** How many more writes there is room for. */
   roomWrites: number;
+  /** Called when there was none. */
+  readonly refused: () => void;
 }
 
 interface GateOptions {
@@ -30,7 +32,10 @@ export function gateDatabase(raw: Database.Database, options: GateOptions): Data
 
   function write<T>(work: () => T): T {
     life.step();
-    if (disk.roomWrites <= 0) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+    if (disk.roomWrites <= 0) {
+      disk.refused();
+      throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+    }
     disk.roomWrites -= 1;
     const result = work();
     if (!raw.inTransaction) settle();

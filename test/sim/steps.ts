@@ -120,7 +120,19 @@ const FAULT_STEPS = {
       box(device).loseStore();
     },
   },
-  'hub backup': { weight: 1, apply: ({ hub }) => hub.backUp() },
+  'hub backup': {
+    weight: 1,
+    apply({ hub, count }) {
+      if (hub.backUp()) count('hub backup');
+    },
+  },
+  'hub database lost': {
+    weight: 0.1,
+    apply({ hub, count }) {
+      count('hub database lost');
+      hub.loseDatabase();
+    },
+  },
   'hub restored': {
     weight: 0.2,
     apply({ hub, count }) {
@@ -202,3 +214,9 @@ const FAULT_STEPS = {
 
 export type StepKind = keyof typeof FAULT_STEPS | keyof typeof OPERATOR_STEPS;
 export const STEPS: Readonly<Record<StepKind, StepDefinition>> = { ...FAULT_STEPS, ...OPERATOR_STEPS };
+
+/** All that is counted when it really happened: a soak in which one of these never did has not tried it. */
+export const COUNTED: readonly string[] = [
+  ...Object.keys(STEPS).map((kind) => kind.replace(/^weather /, '')),
+  'takeover',
+];

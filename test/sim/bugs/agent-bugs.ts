@@ -1,4 +1,4 @@
-import type { Store } from '../../../agent/ports.ts';
+import type { ReadyImage, Store } from '../../../agent/ports.ts';
 import type { Bug } from './bug.ts';
 
 /** Deliberate bugs of the agent. */
@@ -127,12 +127,18 @@ export const AGENT_BUGS: readonly Bug[] = [
             machine.disks.clear();
             machine.known.clear();
           }
-          await machines.start(request);
+          await machines.start({ ...request, images: new AnyImage() });
         },
       }),
     }),
   },
 ];
+
+class AnyImage extends Map<string, ReadyImage> {
+  override has(): boolean {
+    return true;
+  }
+}
 
 /** How long the agent's session waits for the hub. */
 const ANSWER_DEADLINE_MS = 60_000;

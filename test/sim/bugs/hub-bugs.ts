@@ -109,18 +109,15 @@ export const HUB_BUGS: readonly Bug[] = [
       hubStore: (store) => ({
         ...store,
         async transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T> {
-          const results: T[] = [];
-          try {
-            return await store.transaction(async (tables) => {
-              const result = await work(tables);
-              results.push(result);
-              return result;
-            });
-          } catch (error) {
-            const [result] = results;
+          let result: { readonly value: T } | undefined;
+          const trusting = async (tables: Tables) => {
+            result = { value: await work(swallowFull(tables)) };
+            return result.value;
+          };
+          return store.transaction(trusting).catch((error: unknown) => {
             if (codeOf(error) !== 'SQLITE_FULL' || result === undefined) throw error;
-            return result;
-          }
+            return result.value;
+          });
         },
       }),
     }),
@@ -173,4 +170,18 @@ function read<T>(payload: Uint8Array): T {
 
 function changeTables(store: Store, change: (tables: Tables) => Tables): Store {
   return { ...store, transaction: (work) => store.transaction((tables) => work(change(tables))) };
+}
+
+type Call = (...given: unknown[]) => Promise<unknown>;
+
+function swallowFull(tables: Tables): Tables {
+  const swallow = (call: Call): Call => {
+    return (...given) =>
+      call(...given).catch((error: unknown) => {
+        if (codeOf(error) !== 'SQLITE_FULL') throw error;
+      });
+  };
+  const each = <T>(members: object, change: (member: T) => unknown) =>
+    Object.fromEntries(Object.entries(members).map(([name, member]) => [name, change(member as T)]));
+  return each(tables, (table: object) => each(table, swallow)) as unknown as Tables;
 }

@@ -24,6 +24,7 @@ interface HubMachine {
  * picture is the box's, and it has every report. The result is what is not so yet.
  */
 export function findDisagreements(world: World, reports: ReportsCheck): Disagreement[] {
+  if (!world.hub.isServing()) return [{ subject: 'hub', message: 'the hub does not serve' }];
   const hub = readHub(world);
   return [
     ...world.boxes.flatMap((box) =>

@@ -25,7 +25,7 @@ export function createPresenceCheck(accuse: Accuse, nowMs: () => number): Presen
       welcomed.clear();
     },
     look({ hub, network, plan }) {
-      if (hub.database().inTransaction) return;
+      if (!hub.isServing() || hub.database().inTransaction) return;
       const select = hub.database().prepare('SELECT session FROM devices WHERE name = ?').pluck();
       for (const device of plan.devices) {
         const sinceMs = network.connectedSinceMs(device);
