@@ -11,6 +11,10 @@ import { createSeededRandom } from './seeded-random.ts';
 import { testClock } from '../contract/clock.ts';
 import { testImages } from '../contract/images.ts';
 import { testLink } from '../contract/link.ts';
+import { UID, blankMachine, requestOf } from '../contract/machines-world.ts';
+import { testMachines } from '../contract/machines.ts';
+import { createBoxDisk } from './box-disk.ts';
+import { createSimMachines } from './sim-machines.ts';
 
 /** What a simulated world is made of does what the real parts do, as far as hub and agent rely on it. */
 
@@ -102,6 +106,36 @@ describe('the simulated network', () => {
       cut: () => network.cut('edge-1'),
       async close() {
         network.stopBroker();
+      },
+    };
+  });
+});
+
+describe('simulated machines', () => {
+  testMachines(() => {
+    const scheduler = createScheduler();
+    keepGoing(scheduler);
+    const watch = {
+      starting: () => {},
+      ending: () => {},
+      removing: () => {},
+      madeDisk: () => {},
+      startFailed: () => {},
+    };
+    const disk = createBoxDisk(scheduler, createSeededRandom('box'), watch);
+    return {
+      uid: UID,
+      disk: 'pos-blank',
+      request: (run) => requestOf(blankMachine(), run),
+      takeDisk: (uid, dataVolume) => void disk.machine(uid).disks.delete(dataVolume),
+      open() {
+        const life = createLife(scheduler, 'edge-1', noCrash);
+        return createSimMachines({
+          disk,
+          life,
+          clock: createSimClock(scheduler, life, hands()),
+          bootId: 'boot-1',
+        });
       },
     };
   });

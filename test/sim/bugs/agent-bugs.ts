@@ -20,15 +20,26 @@ export const AGENT_BUGS: readonly Bug[] = [
   {
     name: 'older-generation',
     prose: 'the agent takes any desired document, however old',
-    create: () => ({
-      agentStore: (store) => ({
-        ...store,
-        desired() {
-          const held = store.desired();
-          return held && { ...held, generation: 0 };
-        },
-      }),
-    }),
+    create() {
+      let isTaking = false;
+      return {
+        link: (link) => ({
+          connect: (options) =>
+            link.connect({
+              ...options,
+              receive(channel, payload) {
+                isTaking = channel === 'desired';
+                options.receive(channel, payload);
+                isTaking = false;
+              },
+            }),
+        }),
+        agentStore: (store) => ({
+          ...store,
+          desired: () => (isTaking ? undefined : store.desired()),
+        }),
+      };
+    },
   },
   {
     name: 'start-without-adopting',

@@ -5,7 +5,11 @@ export const CAUGHT: Readonly<
   Record<string, Omit<SeedOptions, 'bug' | 'devices' | 'hours'> & { check: string }>
 > = {
   'delete-before-acknowledge': { seed: 2, focus: ['weather drop', 'QEMU dies'], check: 'agreement' },
-  'older-generation': { seed: 1, focus: ['weather double', 'run strategy'], check: 'documents' },
+  'older-generation': {
+    seed: 7,
+    focus: ['weather double', 'run strategy', 'create', 'template'],
+    check: 'documents',
+  },
   'start-without-adopting': { seed: 1, focus: ['agent crash'], check: 'running' },
   'stop-without-link': { seed: 1, focus: ['connection cut'], check: 'running' },
   'state-and-report-apart': { seed: 2, focus: ['agent crash', 'QEMU dies'], check: 'agreement' },
