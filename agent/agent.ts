@@ -142,8 +142,25 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
     cancelFacts = clock.after(FACTS_EVERY_MS, keepReportingFacts);
   }
 
+  /** Where the store was lost, that is said aloud, once. */
+  function tellLoss(): void {
+    try {
+      store.transaction(() => {
+        const loss = store.takeLoss();
+        if (loss === undefined) return;
+        const message = `the agent's store was lost: ${loss}; machines are taken over from their folders`;
+        log.error({ loss }, 'the store was lost, and is made anew from the folders of machines');
+        store.appendEvent({ kind: 'event', type: 'Warning', reason: 'StoreLost', message }, happening());
+      });
+    } catch (error) {
+      // A full disk: it is said at the next start.
+      log.warn({ error: messageOf(error) }, 'that the store was lost could not be noted');
+    }
+  }
+
   return {
     start() {
+      tellLoss();
       machines.onChange(() => loop.wake());
       images.onChange(() => loop.wake());
       session.start();

@@ -3,11 +3,12 @@ import { codeOf, messageOf } from '../shared/base/errors.ts';
 import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
+import { compileKept, recoverRow } from './plan/kept.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
-import type { Happening, MachineRow, ObservedMachine } from './ports.ts';
+import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
 
 /** A tick comes at least this often, so that a change that nothing announced is seen all the same. */
 const TICK_EVERY_MS = 10_000;
@@ -84,24 +85,45 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     const unsettled = new Set(busy.keys());
     const observed = new Map((await machines.observe()).map((machine) => [machine.uid, machine]));
     const plans = store.transaction(() => {
+      recoverRows([...observed.values()].filter(({ uid }) => !unsettled.has(uid)));
       const rows = store.machines().filter(({ uid }) => !unsettled.has(uid));
-      const chosen: { uid: string; plan: MachinePlan }[] = [];
+      const chosen: { uid: string; plan: MachinePlan; kept: KeptMachine | undefined }[] = [];
       let free = MOST_AT_ONCE - busy.size;
       for (const row of rows) {
         const plan = tryPlan(row, observed.get(row.uid));
+        if (plan === undefined) continue;
+        const kept = compileKept(row, plan, observed.get(row.uid));
+        const isActedOn = plan.actions.length > 0 || kept !== undefined;
         // What can't be done now is not noted as done: it is planned again when there is room.
-        if (plan === undefined || (plan.actions.length > 0 && free === 0)) continue;
-        if (plan.actions.length > 0) free -= 1;
+        if (isActedOn && free === 0) continue;
+        if (isActedOn) free -= 1;
         storePlan(row, plan);
-        chosen.push({ uid: row.uid, plan });
+        chosen.push({ uid: row.uid, plan, kept });
       }
       return chosen;
     });
     ticked = true;
     reported();
-    for (const { uid, plan } of plans) if (plan.actions.length > 0) act(uid, plan.actions);
+    for (const { uid, plan, kept } of plans) {
+      if (plan.actions.length > 0 || kept !== undefined) act(uid, plan.actions, kept);
+    }
     const wakeAtMs = Math.min(...plans.map(({ plan }) => plan.wakeAtMs ?? Infinity));
     return Math.min(wakeAtMs - clock.monotonic(), TICK_EVERY_MS);
+  }
+
+  /** To be called in a transaction: gives the store machines that it has lost, as their folders know them. */
+  function recoverRows(observed: readonly ObservedMachine[]): void {
+    const rows = new Map(store.machines().map((row) => [row.uid, row]));
+    for (const machine of observed) {
+      const before = rows.get(machine.uid);
+      const row = recoverRow(before, machine);
+      if (row === undefined) continue;
+      store.putMachine(row);
+      const wanted = readWanted(row.desired);
+      if (before !== undefined || wanted === undefined) continue;
+      const message = 'its folder was found, and the store knew nothing of it';
+      queueEvents(identityOf(wanted), [{ type: 'Warning', reason: 'Recovered', message }]);
+    }
   }
 
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
@@ -133,8 +155,13 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     else if (canonicalJson(memory) !== canonicalJson(row.memory)) store.putMachine({ ...row, memory });
   }
 
-  function act(uid: string, actions: readonly Action[]): void {
-    const work = Promise.all(actions.map((action) => attempt(uid, action))).then((done) => {
+  function act(uid: string, actions: readonly Action[], kept: KeptMachine | undefined): void {
+    const carryAllOut = async () => {
+      // A machine that runs is known on its disk before it does.
+      const isKept = kept === undefined || (await keep(uid, kept));
+      return [isKept, ...(await Promise.all(actions.map((action) => attempt(uid, action))))];
+    };
+    const work = carryAllOut().then((done) => {
       const settle = () => {
         busy.delete(uid);
         wake();
@@ -143,6 +170,17 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
       else settle();
     });
     busy.set(uid, work);
+  }
+
+  /** The result is whether that could be written; what is to be done is done also where it could not. */
+  async function keep(uid: string, kept: KeptMachine): Promise<boolean> {
+    try {
+      await machines.keep(uid, kept);
+      return true;
+    } catch (error) {
+      log.warn({ machine: uid, error: messageOf(error) }, 'what is known of a machine could not be kept');
+      return false;
+    }
   }
 
   /** Carries out an action; the result is whether to go on at once. */

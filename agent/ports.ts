@@ -54,9 +54,14 @@ export interface ObservedMachine {
   };
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
+  /** What `keep` last wrote. */
+  readonly kept?: KeptMachine;
   /** What could not be observed, where something could not: then nothing is done with the machine. */
   readonly problem?: string;
 }
+
+/** What it takes to go on with a machine where the store is lost. */
+export type KeptMachine = Pick<MachineRow, 'desired' | 'memory'>;
 
 export interface StartRequest {
   readonly machine: CompiledMachine;
@@ -76,6 +81,8 @@ export interface Machines {
    * @throws EffectError naming what failed, with QEMU's own last words
    */
   start(request: StartRequest): Promise<void>;
+  /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
+  keep(uid: string, kept: KeptMachine): Promise<void>;
   /** Presses the ACPI power button. */
   powerButton(uid: string): Promise<void>;
   /** Lets a held guest go on. */
@@ -175,6 +182,11 @@ export type StatusBody = Exclude<ReportBody, EventBody | { kind: 'metrics' }>;
 export interface Store {
   /** Runs `work` as one transaction; what it throws undoes it. */
   transaction<T>(work: () => T): T;
+  /**
+   * What became of the store before this one, where that was lost; undefined from then on. To be called in the
+   * transaction that reports it.
+   */
+  takeLoss(): string | undefined;
   /** Made with the store. */
   epoch(): string;
   /** The number of the next connection, each time one higher. */
@@ -187,13 +199,16 @@ export interface Store {
   machines(): MachineRow[];
   putMachine(row: MachineRow): void;
   deleteMachine(uid: string): void;
-  /** Queues an event; never displaced. */
+  /** Queues an event; never displaced, and dropped only where nothing else can be. */
   appendEvent(body: EventBody, happening: Happening): void;
   /** Queues what is the case of `subject`, in place of an unsent report of it. */
   putStatus(subject: string, body: StatusBody, happening: Happening): void;
   /** Queues figures of the box, which are the first to be dropped where too much waits. */
   appendMetrics(metrics: DeviceMetrics, happening: Happening): void;
-  /** Numbers what is not yet numbered and returns reports after `sequence`, oldest first, within `maxBytes`. */
+  /**
+   * Numbers what is not yet numbered and returns reports after `sequence`, oldest first, within `maxBytes`. Where
+   * some were dropped since, an event that says so is among what waits.
+   */
   reportsAfter(sequence: number, maxBytes: number): Report[];
   /** Deletes what the hub has committed; a number that was never given out changes nothing. */
   acknowledge(sequence: number): void;

@@ -67,25 +67,29 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
             'the machine was deleted',
           );
     case 'refused':
-      return planRefused(situation, memory, wanted.problem);
+      return planRefused(situation, memory, wanted);
     case 'machine':
       return planWanted(situation, memory, wanted);
   }
 }
 
 /** Promise 1: a running machine is not stopped because its newer description can't be read; only an order stops it. */
-function planRefused(situation: Situation, before: MachineMemory, problem: string): Draft {
+function planRefused(
+  situation: Situation,
+  before: MachineMemory,
+  { reason, problem }: Extract<Wanted, { kind: 'refused' }>,
+): Draft {
   const process = situation.observed?.process;
   // There is nothing that it could be started as again.
   const memory = forget(before, 'restarting');
   const want = decideWant(memory, 'Manual');
-  const refused = { reason: 'NotSupported', message: problem, warning: true };
+  const refused = { reason, message: problem, warning: true };
   if (memory.override?.verb === 'stop') {
     return process === undefined
       ? planAbsent(memory, want)
       : stopProcess(situation, memory, process, DEFAULT_GRACE_MS, 'Stopping', want.why);
   }
-  if (process === undefined) return { ...waiting(memory, 'Refused', 'NotSupported', problem), warning: true };
+  if (process === undefined) return { ...waiting(memory, 'Refused', reason, problem), warning: true };
   return { ...planRunning(situation, memory, process), ...refused };
 }
 

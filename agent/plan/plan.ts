@@ -24,9 +24,10 @@ export interface Box {
 export type Wanted =
   | { readonly kind: 'machine'; readonly desired: DesiredMachine; readonly compiled: CompiledMachine }
   | { readonly kind: 'removed'; readonly desired: RemovedMachine }
-  /** Its description can't be carried out here; `problem` says what and where. */
+  /** Its description can't be carried out here, or there is none; `problem` says what and where. */
   | {
       readonly kind: 'refused';
+      readonly reason: 'NotSupported' | 'FoundOnDisk';
       readonly identity: MachineIdentity;
       readonly generation: number;
       readonly problem: string;

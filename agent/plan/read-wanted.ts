@@ -2,6 +2,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { DesiredMachine, MachineIdentity } from '../../shared/model/machine.ts';
 import { desiredMachine, machineIdentity, removedMachine } from '../../shared/model/machine.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
+import { isFound } from './kept.ts';
 import type { Wanted } from './plan.ts';
 import { compileMachine } from '../machine/compile.ts';
 
@@ -17,11 +18,21 @@ export function readWanted(entry: unknown): Wanted | undefined {
     const removed = validate(removedMachine, entry);
     return removed.ok ? { kind: 'removed', desired: removed.value } : undefined;
   }
+  if (isFound(entry)) {
+    return {
+      kind: 'refused',
+      reason: 'FoundOnDisk',
+      identity: identity.value,
+      generation: 0,
+      problem: 'known from its folder only, and left as it is: what describes it comes from the hub',
+    };
+  }
   const desired = validate(desiredMachine, entry);
   if (desired.ok) return compile(identity.value, desired.value);
   const generation =
     'generation' in entry && Number.isInteger(entry.generation) ? Number(entry.generation) : 0;
-  return { kind: 'refused', identity: identity.value, generation, problem: formatCauses(desired.causes) };
+  const problem = formatCauses(desired.causes);
+  return { kind: 'refused', reason: 'NotSupported', identity: identity.value, generation, problem };
 }
 
 /** A description that passed its schema and yet can't be compiled came from a hub that knows more than this agent. */
@@ -29,7 +40,8 @@ function compile(identity: MachineIdentity, desired: DesiredMachine): Wanted {
   try {
     return { kind: 'machine', desired, compiled: compileMachine(desired) };
   } catch (error) {
-    return { kind: 'refused', identity, generation: desired.generation, problem: messageOf(error) };
+    const { generation } = desired;
+    return { kind: 'refused', reason: 'NotSupported', identity, generation, problem: messageOf(error) };
   }
 }
 

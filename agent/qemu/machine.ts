@@ -4,13 +4,14 @@ import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
-import type { ObservedMachine, StartRequest } from '../ports.ts';
+import type { KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
 import { createAddressCache } from './addresses.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { QEMU_LOG, listDisks } from './folder.ts';
+import { readKept, writeKept } from './kept.ts';
 import type { Scope } from './launch.ts';
 import { composeGate, composeLocked } from './launch.ts';
 import type { Located } from './locate.ts';
@@ -36,6 +37,7 @@ export interface LocalMachine {
     context: Omit<StartContext, 'folder'>,
     scope: Scope | undefined,
   ): Promise<void>;
+  keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: 'system_powerdown' | 'cont' | 'quit'): Promise<void>;
   kill(): Promise<void>;
@@ -150,9 +152,10 @@ export function createMachine(options: MachineOptions): LocalMachine {
           problems.push(`${what}: ${messageOf(error)}`);
           return undefined;
         });
-      const [disks = [], known] = await Promise.all([
+      const [disks = [], known, kept] = await Promise.all([
         attempt("the machine's disks can't be listed", listDisks(folder)),
         attempt("the machine's last run is not known", readRecord(folder)),
+        attempt('what is kept of the machine is not known', readKept(folder, uid)),
         trimLogs(folder).then(
           () => note('cut its logs', undefined),
           (error: unknown) => note('cut its logs', messageOf(error)),
@@ -166,6 +169,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
         uid,
         disks,
         ...(record === undefined ? {} : { record }),
+        ...(kept === undefined ? {} : { kept }),
         ...(problem === undefined ? {} : { problem }),
       };
       if (process === undefined) return seen;
@@ -181,6 +185,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => start(request, context, scope)).catch((error: unknown) => {
         const { namespace, name } = request.machine;
         throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
+      });
+    },
+
+    async keep(kept) {
+      await inTurn(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        writeKept(folder, kept);
       });
     },
 

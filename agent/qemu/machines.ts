@@ -86,6 +86,7 @@ export function createMachines(options: MachinesOptions): Machines {
       const { uid } = request.machine;
       await machineOf(uid).start(request, { localImages, bootId, account, ports, clock }, scopeOf(request));
     },
+    keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
     resume: async (uid) => machineOf(uid).command('cont'),
     quit: async (uid) => machineOf(uid).command('quit'),

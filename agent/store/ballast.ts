@@ -11,6 +11,7 @@ const ROOM_BYTES = 4 * BALLAST_BYTES;
  * from starting the other machines: then the file is given up, and taken again when there is room.
  */
 export interface Ballast {
+  isHeld(): boolean;
   /** Takes the room, if there is any and it is not held. */
   hold(): void;
   /** Gives it up; false where there was none to give. */
@@ -19,6 +20,7 @@ export interface Ballast {
 
 export function createBallast(path: string): Ballast {
   return {
+    isHeld: () => existsSync(path),
     hold() {
       if (existsSync(path)) return;
       const { bavail, bsize } = statfsSync(dirname(path));

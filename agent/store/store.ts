@@ -1,24 +1,28 @@
 import { closeSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
-import { codeOf, EffectError } from '../../shared/base/errors.ts';
+import { codeOf, EffectError, messageOf } from '../../shared/base/errors.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { MachineMemory } from '../plan/memory.ts';
 import type { Store } from '../ports.ts';
 import type { Ballast } from './ballast.ts';
 import { createBallast } from './ballast.ts';
 import { MIGRATIONS } from './migrations.ts';
+import { checkPages, holdsAnything, isBroken, moveAside } from './broken-file.ts';
 import { createOutbox } from './outbox.ts';
 import { createResponses } from './responses.ts';
 
 /**
  * The agent's store in one SQLite file. WAL with full sync: what a transaction wrote is there after a power cut. Where
- * the disk is full, its `ballast` beside it is given up for it.
+ * the disk is full, its `ballast` beside it is given up for it. A file that can't be read is moved aside and the store
+ * made anew: machines are adopted from their folders, and a box without an agent would run none of them.
  * @throws EffectError `StoreTooNew` where a newer agent has written the file
  */
 export function createStore(path: string, random: Random): Store {
   const ballast = createBallast(join(dirname(path), 'ballast'));
-  const database = withRoom(ballast, () => openDatabase(path, random));
+  // Only ever made beside a store, the ballast tells that there was one.
+  const gone = ballast.isHeld() && !holdsAnything(path) ? `${path} was gone` : undefined;
+  const database = withRoom(ballast, () => openOrRenew(path, random, gone));
   ballast.hold();
   const store = createTables(database, random);
   const guarded = Object.entries(store).map(([name, call]: [string, (...given: never[]) => unknown]) => {
@@ -48,7 +52,22 @@ function withRoom<T>(ballast: Ballast, work: () => T): T {
   }
 }
 
-function openDatabase(path: string, random: Random): Database.Database {
+/** Opens the database, or, where what is there is none any more, a new one in its place. */
+function openOrRenew(path: string, random: Random, lost: string | undefined): Database.Database {
+  try {
+    return openDatabase(path, random, lost);
+  } catch (error) {
+    if (!isBroken(error)) throw error;
+    const aside = moveAside(path);
+    return openDatabase(
+      path,
+      random,
+      `${path} could not be read (${messageOf(error)}) and is kept as ${aside}`,
+    );
+  }
+}
+
+function openDatabase(path: string, random: Random, lost: string | undefined): Database.Database {
   // Made before SQLite would make it, so that only its owner can read it; the files beside it take its mode.
   closeSync(openSync(path, 'a', 0o600));
   const database = new Database(path);
@@ -56,7 +75,8 @@ function openDatabase(path: string, random: Random): Database.Database {
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('busy_timeout = 5000');
-    prepareDatabase(database, path, random);
+    checkPages(database);
+    prepareDatabase(database, path, random, lost);
     return database;
   } catch (error) {
     database.close();
@@ -66,17 +86,24 @@ function openDatabase(path: string, random: Random): Database.Database {
 
 /** The store in a SQLite database that is open, which it closes with itself; `name` is for errors. */
 export function createStoreIn(database: Database.Database, name: string, random: Random): Store {
-  prepareDatabase(database, name, random);
+  prepareDatabase(database, name, random, undefined);
   return createTables(database, random);
 }
 
-function prepareDatabase(database: Database.Database, name: string, random: Random): void {
+/** `lost` is what became of the store before this one, for whoever makes it anew. */
+function prepareDatabase(
+  database: Database.Database,
+  name: string,
+  random: Random,
+  lost: string | undefined,
+): void {
   migrate(database, name);
   database
     .prepare(
-      'INSERT INTO identity SELECT 1, ?, 0, 1, 0, 0, 0, NULL WHERE NOT EXISTS (SELECT 1 FROM identity)',
+      `INSERT INTO identity (only, epoch, connection, next_sequence, acknowledged, link_up, lost)
+        SELECT 1, ?, 0, 1, 0, 0, ? WHERE NOT EXISTS (SELECT 1 FROM identity)`,
     )
-    .run(random.uuid());
+    .run(random.uuid(), lost ?? null);
 }
 
 function createTables(database: Database.Database, random: Random): Store {
@@ -98,10 +125,25 @@ function createTables(database: Database.Database, random: Random): Store {
     ),
     putMachine: database.prepare('INSERT OR REPLACE INTO machines VALUES (?, ?, ?)'),
     deleteMachine: database.prepare('DELETE FROM machines WHERE uid = ?'),
+    loss: database.prepare<[], string>('SELECT lost FROM identity WHERE lost IS NOT NULL').pluck(),
+    forgetLoss: database.prepare('UPDATE identity SET lost = NULL'),
   };
+  const { forgetCount, ...outbox } = createOutbox(database, random);
 
   return {
-    transaction: (work) => database.transaction(work).immediate(),
+    transaction(work) {
+      try {
+        return database.transaction(work).immediate();
+      } catch (error) {
+        forgetCount();
+        throw error;
+      }
+    },
+    takeLoss() {
+      const loss = statements.loss.get();
+      if (loss !== undefined) statements.forgetLoss.run();
+      return loss;
+    },
     epoch: () => statements.epoch.get() ?? '',
     // In a transaction, whose end says so if it could not be written: a statement that returns a row does not.
     nextConnection: () => database.transaction(() => statements.connect.get() ?? 0).immediate(),
@@ -121,7 +163,7 @@ function createTables(database: Database.Database, random: Random): Store {
     putMachine: ({ uid, desired, memory }) =>
       void statements.putMachine.run(uid, JSON.stringify(desired), JSON.stringify(memory)),
     deleteMachine: (uid) => void statements.deleteMachine.run(uid),
-    ...createOutbox(database, random),
+    ...outbox,
     ...createResponses(database),
     close: () => void database.close(),
   };

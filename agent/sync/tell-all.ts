@@ -1,3 +1,4 @@
+import { isFound } from '../plan/kept.ts';
 import type { Happening, Store } from '../ports.ts';
 
 /**
@@ -8,8 +9,11 @@ export function tellAll(store: Store, happening: Happening): void {
   store.transaction(() => {
     const generation = store.desired()?.generation ?? 0;
     for (const { uid, desired, memory } of store.machines()) {
-      const entry = desired as Record<string, unknown>;
-      store.putStatus(`held/${uid}`, { kind: 'held', generation, entry }, happening);
+      // What was only found on the disk is no description that a hub could take over.
+      if (!isFound(desired)) {
+        const entry = desired as Record<string, unknown>;
+        store.putStatus(`held/${uid}`, { kind: 'held', generation, entry }, happening);
+      }
       const { reported: status } = memory;
       if (status !== undefined) store.putStatus(`machine/${uid}`, { kind: 'machine', status }, happening);
     }

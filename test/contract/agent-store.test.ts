@@ -5,6 +5,8 @@ import { afterEach, describe } from 'vitest';
 import { createStore } from '../../agent/store/store.ts';
 import type { Store } from '../../agent/ports.ts';
 import { createRandom } from '../../shared/host/random.ts';
+import { testOutboxBounds } from './agent-outbox.ts';
+import type { AgentStoreWorld } from './agent-store.ts';
 import { testAgentStore } from './agent-store.ts';
 
 describe('the store in a SQLite file', () => {
@@ -16,7 +18,7 @@ describe('the store in a SQLite file', () => {
     }
   });
 
-  testAgentStore(() => {
+  function open(): AgentStoreWorld {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-agent-store-'));
     const path = join(folder, 'agent.db');
     const entry = { folder, store: createStore(path, createRandom()) };
@@ -29,5 +31,8 @@ describe('the store in a SQLite file', () => {
         return entry.store;
       },
     };
-  });
+  }
+
+  testAgentStore(open);
+  testOutboxBounds(open);
 });

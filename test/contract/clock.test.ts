@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { createClock } from '../../shared/host/clock.ts';
 import { createManualClock } from '../shared/manual-clock.ts';
+import { createSkippingClock } from '../shared/skipping-clock.ts';
 import { testClock } from './clock.ts';
 
 describe("the host's clock", () => {
@@ -18,5 +19,12 @@ describe('a clock in the hands of a test', () => {
   testClock(() => {
     const clock = createManualClock();
     return { clock, pass: async (ms) => clock.advance(ms) };
+  });
+});
+
+describe('a clock that hours are skipped on', () => {
+  testClock(() => {
+    const clock = createSkippingClock(createClock());
+    return { clock, pass: (ms) => clock.skip(ms) };
   });
 });

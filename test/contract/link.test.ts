@@ -1,27 +1,32 @@
-import { createClock } from '../../shared/host/clock.ts';
 import { describe } from 'vitest';
 import { createMqttLink } from '../../agent/link/mqtt-link.ts';
-import { createEmbeddedBroker } from '../../hub/broker/embedded-broker.ts';
+import { createClock } from '../../shared/host/clock.ts';
 import { startProxy } from '../agent/link/frozen-proxy.ts';
-import { createLogRecorder } from '../shared/log-recorder.ts';
+import { embedded } from './brokers/embedded.ts';
+import { mosquitto } from './brokers/mosquitto.ts';
+import type { BrokerKind } from './brokers/world.ts';
+import { openWorld } from './brokers/world.ts';
 import { testLink } from './link.ts';
 
-describe('the MQTT link over the embedded broker', () => {
+describe.each<[string, BrokerKind]>([
+  ['the embedded broker', embedded],
+  ['Mosquitto', mosquitto],
+])('the MQTT link over %s', (_, kind) => {
   testLink(async () => {
-    const heard: string[] = [];
-    const broker = createEmbeddedBroker({ host: '127.0.0.1', port: 0 }, createLogRecorder());
-    const { address } = await broker.start((_device, channel, payload) => {
-      heard.push(`${channel} ${Buffer.from(payload).toString()}`);
-    });
-    const proxy = await startProxy(address);
+    // It answers no hello: what the link brings is all that comes.
+    const world = await openWorld(kind, () => {});
+    const proxy = await startProxy(world.broker.address);
     let closing: Promise<void> | undefined;
+    const access = { url: `mqtt://${proxy.address}`, ...world.broker.login('edge-1') };
     return {
-      link: createMqttLink(`mqtt://${proxy.address}`, 'edge-1', 60, createClock()),
-      heard,
-      send: (channel, text) => broker.publish('edge-1', channel, Buffer.from(text)),
+      link: createMqttLink(access, 'edge-1', 60, createClock()),
+      get heard() {
+        return world.heard.map(({ channel, text }) => `${channel} ${text}`);
+      },
+      send: (channel, text) => world.hub.publish('edge-1', channel, Buffer.from(text)),
       cut: () => proxy.cut(),
       close() {
-        closing ??= proxy.close().then(() => broker.stop());
+        closing ??= proxy.close().then(() => world.close());
         return closing;
       },
     };

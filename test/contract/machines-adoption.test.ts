@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OTHER_UID, UID, blankMachine, createWorld, observeOne, requestOf, until } from './machines-world.ts';
@@ -156,5 +156,41 @@ describe('a QEMU that does not answer', () => {
     process.kill(pid, 'SIGSTOP');
     await fresh.kill(UID);
     await until('QEMU ended', async () => (await observeOne(fresh)).process === undefined);
+  });
+});
+
+describe('what is kept of a machine', () => {
+  const kept = (name = 'pos') => ({
+    desired: { uid: UID, namespace: 'shop', name, kind: 'VirtualMachine', notes: 'ä' },
+    memory: { failures: 1, run: { number: 3 }, disks: ['root'] },
+  });
+
+  test('is there for another agent, before a start and through it, for the agent alone, until it is removed', async () => {
+    const first = world.open();
+    await first.keep(UID, kept('till'));
+    await first.keep(UID, kept());
+    await first.start(requestOf(blankMachine(), 3));
+    expect(statSync(join(world.root, 'data/machines', UID, 'machine.json')).mode & 0o077).toBe(0);
+    await first.close();
+    const second = world.open();
+    expect(await observeOne(second)).toMatchObject({ kept: kept(), process: { runState: 'running' } });
+    await second.kill(UID);
+    await until('QEMU ended', async () => (await observeOne(second)).process === undefined);
+    await second.remove(UID);
+    expect(await second.observe()).toEqual([]);
+  });
+
+  test.each([
+    ['is torn', (text: string) => text.slice(0, text.length / 2)],
+    ['is of another machine', (text: string) => text.replace(UID, OTHER_UID)],
+    ['does not say which machine it is about', (text: string) => text.replace('"name"', '"no"')],
+    ['remembers what makes no sense', (text: string) => text.replace('"failures":1', '"failures":"x"')],
+  ])('is nothing where it %s', async (_, change) => {
+    const machines = world.open();
+    await machines.keep(UID, kept());
+    const path = join(world.root, 'data/machines', UID, 'machine.json');
+    writeFileSync(path, change(readFileSync(path, 'utf8')));
+    const seen = await observeOne(machines);
+    expect([seen.kept, seen.problem]).toEqual([undefined, undefined]);
   });
 });

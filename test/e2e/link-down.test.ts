@@ -110,7 +110,7 @@ describe('a box without its hub', () => {
     await waitFor('the condition', async () => {
       const { status } = await world.machine('video');
       return status?.conditions?.some(
-        ({ type, message }) => type === 'LocalOverride' && message?.startsWith('start'),
+        ({ type, message }) => type === 'LocalOverride' && message?.startsWith('a start'),
       );
     });
   });
@@ -118,7 +118,8 @@ describe('a box without its hub', () => {
   test('ends when it is told to, though its hub is frozen in the middle of a word', async () => {
     process.kill(world.service('hub')?.pid ?? 0, 'SIGSTOP');
     try {
-      await runHoldfast(['vm', 'stop', 'video', '--no-wait', '--data-dir', world.agentDir('edge-1')]);
+      const stop = ['vm', 'stop', 'video', '--reason', 'a test', '--no-wait'];
+      await runHoldfast([...stop, '--data-dir', world.agentDir('edge-1')]);
       await waitFor('something that is owed', async () => (await world.status('edge-1')).outbox.pending > 0);
       await world.end('edge-1');
       expect(world.service('edge-1')?.exitCode()).toBe(0);

@@ -49,8 +49,8 @@ export async function createWorld() {
     agentDir,
     service: (name: string) => services.get(name),
 
-    /** Starts the hub, on the same addresses as before if it was there before. */
-    async startHub() {
+    /** Starts the hub with further flags, on the same addresses as before if it was there before. */
+    async startHub(more: readonly string[] = []) {
       const dataDir = join(folder, 'hub');
       const listen = [
         '--api-listen',
@@ -60,7 +60,10 @@ export async function createWorld() {
       ];
       mkdirSync(dataDir, { recursive: true });
       rmSync(join(dataDir, 'addresses.json'), { force: true });
-      services.set('hub', startService(['hub', '--data-dir', dataDir, ...listen], join(folder, 'hub.log')));
+      services.set(
+        'hub',
+        startService(['hub', '--data-dir', dataDir, ...listen, ...more], join(folder, 'hub.log')),
+      );
       addresses = await waitFor('the hub', () => {
         return JSON.parse(readFileSync(join(dataDir, 'addresses.json'), 'utf8')) as {
           api: string;
@@ -69,7 +72,11 @@ export async function createWorld() {
       });
     },
 
-    startAgent(name: string, more: readonly string[] = []) {
+    /** The hub's addresses as `HOST:PORT`, once it was started. */
+    addresses: () => addresses,
+
+    /** Starts an agent with further flags, in the network that the words `within` lead to. */
+    startAgent(name: string, more: readonly string[] = [], within: readonly string[] = []) {
       const hub = `mqtt://${addresses?.mqtt ?? '127.0.0.1:1'}`;
       const args = [
         'agent',
@@ -83,7 +90,7 @@ export async function createWorld() {
         'tcg',
         ...more,
       ];
-      services.set(name, startService(args, join(folder, `${name}.log`)));
+      services.set(name, startService(args, join(folder, `${name}.log`), within));
     },
 
     async end(name: string, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') {

@@ -1,7 +1,7 @@
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
 import { isKept } from '../../agent/machine/disk.ts';
 import { sourceKey } from '../../agent/machine/compile.ts';
-import type { ReadyImage, RunRecord, RunState } from '../../agent/ports.ts';
+import type { KeptMachine, ReadyImage, RunRecord, RunState } from '../../agent/ports.ts';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -17,6 +17,7 @@ export interface SimProcess {
 
 export interface SimMachine {
   record?: RunRecord;
+  kept?: KeptMachine;
   process?: SimProcess;
   /** By data volume, what tells a disk from another one that was made in its place. */
   readonly disks: Map<string, string>;

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { EffectError } from '../../shared/base/errors.ts';
-import type { Machines, ObservedMachine, RunRecord, StartRequest } from '../../agent/ports.ts';
+import type { KeptMachine, Machines, ObservedMachine, RunRecord, StartRequest } from '../../agent/ports.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { BoxDisk, SimProcess } from './box-disk.ts';
 import type { Life } from './life.ts';
@@ -35,8 +35,13 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
   }
 
   function observeMachine(uid: string): ObservedMachine {
-    const { record, process, disks } = disk.machine(uid);
-    const seen = { uid, disks: [...disks.keys()], ...(record === undefined ? {} : { record }) };
+    const { record, kept, process, disks } = disk.machine(uid);
+    const seen = {
+      uid,
+      disks: [...disks.keys()],
+      ...(record === undefined ? {} : { record }),
+      ...(kept === undefined ? {} : { kept }),
+    };
     if (process === undefined) return seen;
     const { pid, answers, runState } = process;
     // A start that was cut off before its process was noted: it is known by its command line.
@@ -105,6 +110,15 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
       return disk.uids().map(observeMachine);
     },
     start: (request) => inTurn(request.machine.uid, () => start(request)),
+    keep: (uid, kept) =>
+      inTurn(uid, async () => {
+        life.step();
+        if (!disk.hasRoom()) throw new EffectError('DiskFull', uid, 'the disk is full');
+        // As a file holds it: not the same object, and no more than JSON says.
+        disk.machine(uid).kept = JSON.parse(JSON.stringify(kept)) as KeptMachine;
+        life.step();
+        await life.pause(5, 'keeping');
+      }),
     powerButton: (uid) => command(uid, () => disk.pressPower(uid)),
     resume: (uid) => command(uid, () => disk.resume(uid)),
     quit: (uid) => command(uid, (process) => disk.endProcess(uid, process, 'quit')),

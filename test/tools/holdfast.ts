@@ -16,10 +16,15 @@ export interface Service {
   readonly exitCode: () => number | null;
 }
 
-/** Starts `bin/holdfast` with its output in `logFile`. */
-export function startService(args: readonly string[], logFile: string): Service {
+/** Starts `bin/holdfast` with its output in `logFile`, `within` being words before it such as `nice`. */
+export function startService(
+  args: readonly string[],
+  logFile: string,
+  within: readonly string[] = [],
+): Service {
   const log = openSync(logFile, 'a');
-  const child: ChildProcess = spawn(HOLDFAST, args, { stdio: ['ignore', log, log] });
+  const [command = '', ...rest] = [...within, HOLDFAST, ...args];
+  const child: ChildProcess = spawn(command, rest, { stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = once(child, 'exit');
   return {

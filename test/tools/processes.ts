@@ -18,6 +18,13 @@ export function qemusBelow(folder: string): { pid: number; uid: string }[] {
     });
 }
 
+/** Field 22 of `/proc/<pid>/stat`: with the pid it names a process, as a pid alone does not. */
+export function startTicksOf(pid: number): number {
+  // The second field is a name in brackets that may hold blanks.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  return Number(fields[19]);
+}
+
 /** The command lines of processes that name `text` or run below it. */
 export function processesNaming(text: string): string[] {
   return readdirSync('/proc')

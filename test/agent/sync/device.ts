@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMqttLink } from '../../../agent/link/mqtt-link.ts';
-import type { Store } from '../../../agent/ports.ts';
+import type { Happening, Store } from '../../../agent/ports.ts';
 import { createStore } from '../../../agent/store/store.ts';
 import { createInbox } from '../../../agent/sync/inbox.ts';
 import type { Session } from '../../../agent/sync/session.ts';
@@ -29,10 +29,15 @@ export function createDevice() {
   const random = createRandom();
   let store: Store = createStore(join(folder, 'agent.db'), random);
   let session: Session | undefined;
+  let moment = HAPPENING;
 
   const device = {
     clock,
     log,
+    /** What the box's clocks say from now on, and in which boot. */
+    setMoment(now: Happening) {
+      moment = now;
+    },
     get store() {
       return store;
     },
@@ -40,7 +45,7 @@ export function createDevice() {
       return session?.link();
     },
     start(url: string) {
-      const happening = () => HAPPENING;
+      const happening = () => moment;
       const inbox = createInbox({ device: 'edge-1', store, log, happening, stored: () => {} });
       const link = createMqttLink(url, 'edge-1', 240, createClock());
       const requests = createRequests({ store, clock, log, carryOut: ({ verb }) => `${verb} is done` });
@@ -62,7 +67,7 @@ export function createDevice() {
     },
     /** Queues an event of each text and says that there is something to send. */
     report(...texts: string[]) {
-      for (const text of texts) store.appendEvent(event(text), HAPPENING);
+      for (const text of texts) store.appendEvent(event(text), moment);
       session?.wake();
     },
     async stop() {

@@ -38,7 +38,7 @@ export const mosquitto: BrokerKind = {
   },
 };
 
-const ACL = [
+export const ACL = [
   `user ${HUB_USER}`,
   ...DEVICE_CHANNELS.map((channel) => `topic read holdfast/v1/+/${channel}`),
   ...HUB_CHANNELS.map((channel) => `topic write holdfast/v1/+/${channel}`),
@@ -47,14 +47,15 @@ const ACL = [
   '',
 ].join('\n');
 
-const SETTINGS = `
+export const SETTINGS = `
 allow_anonymous false
 use_username_as_clientid true
 persistence false
 retain_available false
 max_packet_size ${LARGEST_PAYLOAD_BYTES + 256}
 message_size_limit ${LARGEST_PAYLOAD_BYTES}
-max_inflight_messages 0
+max_inflight_messages 1000
 max_queued_messages 0
+max_queued_bytes 67108864
 max_keepalive 1200
 `;

@@ -57,8 +57,12 @@ export const DEVICES = ['edge-1', 'edge-2', 'neighbour'];
 export const HUB_USER = 'holdfast_hub';
 export const passwordOf = (user: string) => `secret of ${user}`;
 
-/** A running broker with a hub, that answers each `hello` by an `ack` of the same payload. */
-export async function openWorld(kind: BrokerKind): Promise<BrokerWorld> {
+type AnswerHello = (hub: Broker, device: string, payload: Uint8Array) => void;
+const acknowledge: AnswerHello = (hub, device, payload) =>
+  void hub.publish(device, 'ack', payload).catch(() => {});
+
+/** A running broker with a hub, that answers each `hello` by an `ack` of the same payload, unless it is told how. */
+export async function openWorld(kind: BrokerKind, answerHello = acknowledge): Promise<BrokerWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-broker-'));
   const broker = await kind.prepare(folder);
   const heard: Heard[] = [];
@@ -82,7 +86,7 @@ export async function openWorld(kind: BrokerKind): Promise<BrokerWorld> {
       await new Promise<void>((resolve, reject) => {
         const receive = (device: string, channel: DeviceChannel, payload: Uint8Array) => {
           heard.push({ device, channel, text: Buffer.from(payload).toString() });
-          if (channel === 'hello') started.publish(device, 'ack', payload).catch(() => {});
+          if (channel === 'hello') answerHello(started, device, payload);
         };
         const watch = {
           ready: () => {

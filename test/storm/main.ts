@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+import { messageOf } from '../../shared/base/errors.ts';
+import { createWorld } from '../e2e/world.ts';
+import { BROKERS } from './parts.ts';
+import { raiseStorm } from './storm.ts';
+
+/**
+ * `npm run storm -- --minutes M [--seed S] [--broker mosquitto]`: kills hub, broker and agent over and over. The exit code is 1 where something
+ * was lost, doubled or restarted.
+ */
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '5' },
+    broker: { type: 'string', default: 'embedded' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
+  },
+});
+const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
+const broker = BROKERS.find((known) => known === values.broker);
+if (!(minutes > 0) || !Number.isInteger(seed) || broker === undefined) {
+  process.stderr.write(
+    `storm: --minutes takes a number above 0, --seed an integer, --broker ${BROKERS.join(' or ')}\n`,
+  );
+  process.exit(2);
+}
+
+const MACHINES = 8;
+const startedAtMs = performance.now();
+const world = await createWorld();
+
+/** Machines are in sessions of their own, and would go on. */
+async function interrupt(): Promise<void> {
+  await world.close();
+  process.exit(130);
+}
+process.once('SIGINT', () => void interrupt());
+process.once('SIGTERM', () => void interrupt());
+
+const progress = (line: string) => {
+  const seconds = Math.round((performance.now() - startedAtMs) / 1000);
+  process.stderr.write(`storm: ${String(seconds).padStart(4)} s  ${line}\n`);
+};
+try {
+  const { counts, problems } = await raiseStorm({
+    world,
+    broker,
+    seconds: minutes * 60,
+    machines: MACHINES,
+    seed,
+    progress,
+  });
+  const said = Object.entries(counts).map(([what, times]) => `${what} ${times}`);
+  for (const problem of problems) process.stdout.write(`${problem}\n`);
+  process.stdout.write(`seed ${seed}, ${minutes} minutes: ${said.join(', ')}; ${problems.length} problems\n`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+} catch (error) {
+  process.stderr.write(`storm: seed ${seed}: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+} finally {
+  await world.close();
+}

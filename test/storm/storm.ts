@@ -1,0 +1,166 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createLocalClient } from '../../agent/local/client.ts';
+import { READY_LINE, compileSmallMachine, copyKernel } from '../bench/small-machine.ts';
+import { compileIdleMachine } from '../e2e/idle-machine.ts';
+import type { World } from '../e2e/world.ts';
+import { keepJournal } from '../tools/event-journal.ts';
+import { createSeededFractions } from '../tools/seeded-random.ts';
+import { waitFor } from '../tools/wait-for.ts';
+import { findProblems } from './aftermath.ts';
+import { createHands } from './hands.ts';
+import { createOperator } from './operator.ts';
+import type { BrokerName, Part } from './parts.ts';
+import { createParts } from './parts.ts';
+import { watchProcesses } from './process-watch.ts';
+
+/** The box, and its machines: guests that nobody touches, one that falls over and is ordered about on the box, and
+ * one that operators start and stop. */
+const DEVICE = 'edge-1';
+const VICTIM = 'victim';
+const SWITCHED = 'switched';
+
+/** The part of all starts that are let to come to their end. */
+const LIVES = 0.7;
+const BOOT_LIMIT_MS = 180_000;
+/** The longest that an agent waits for an answer from a hub that was killed, and what is to be done then. */
+const CALM_LIMIT_MS = 120_000;
+/** Between one thing that happens and the next, for each of those that make them happen. */
+const PAUSES_MS = {
+  kill: { shortest: 200, longest: 8_000 },
+  down: { shortest: 0, longest: 2_000 },
+  edit: { shortest: 200, longest: 1_500 },
+  order: { shortest: 300, longest: 2_000 },
+  crash: { shortest: 500, longest: 3_000 },
+} as const;
+
+export interface StormOptions {
+  readonly world: World;
+  readonly broker: BrokerName;
+  readonly seconds: number;
+  /** How many machines there are that nobody touches. */
+  readonly machines: number;
+  /** Decides what happens when; how far the processes have got then is the machine's. */
+  readonly seed: number;
+  readonly progress: (line: string) => void;
+}
+
+export interface Outcome {
+  /** How often each thing happened. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** What was lost, doubled or restarted, or does not agree, as sentences. */
+  readonly problems: readonly string[];
+}
+
+/** Kills hub, broker and agent over and over while people work and machines fall over, and looks at what is left. */
+export async function raiseStorm(options: StormOptions): Promise<Outcome> {
+  const { world, broker, seconds, seed, progress } = options;
+  const kernels = join(world.folder, 'kernels');
+  copyKernel(kernels);
+  const parts = await createParts(world, DEVICE, broker, kernels);
+  const door = createLocalClient(world.agentDir(DEVICE));
+  const operator = createOperator(() => world.addresses()?.api ?? '');
+  const counts: Record<string, number> = {};
+  const count = (what: string) => void (counts[what] = (counts[what] ?? 0) + 1);
+
+  try {
+    for (const part of parts) await part.start();
+    await keepJournal(world.agentDir(DEVICE));
+    await waitFor('the link', async () => (await door.status()).link.state === 'up');
+    progress(`waiting for ${options.machines} guests`);
+    const steady = await bootMachines(world, kernels, options.machines);
+    const victimUid = (await operator.read(VICTIM)).metadata.uid ?? '';
+    const names = { steady: [...steady.keys()], switched: SWITCHED, victim: VICTIM };
+    const hands = createHands({ door, operator, ...names, count });
+    const watch = watchProcesses(() => world.qemus(DEVICE));
+
+    progress(`storm of ${seconds} s, seed ${seed}`);
+    const untilMs = Date.now() + seconds * 1_000;
+    /** Does something again and again, at moments of its own, until the storm is over. */
+    const keepOn = async (
+      kind: keyof typeof PAUSES_MS,
+      number: number,
+      happen: (fraction: () => number) => Promise<void>,
+    ) => {
+      const fraction = createSeededFractions(seed * 100 + number);
+      while (Date.now() < untilMs) {
+        await sleep(pauseMs(kind, fraction()));
+        await happen(fraction);
+      }
+    };
+    const killAndStart = (part: Part) => async (fraction: () => number) => {
+      await part.kill();
+      count(`${part.name} killed`);
+      await sleep(pauseMs('down', fraction()));
+      const up = part.start().catch((error: unknown) => progress(`${part.name}: ${String(error)}`));
+      // Otherwise it is killed in the middle of its start, and it is the next that has to be up.
+      if (fraction() < LIVES) await up;
+    };
+    await Promise.all([
+      keepOn('edit', 1, (fraction) => hands.edit(fraction)),
+      keepOn('order', 2, (fraction) => hands.order(fraction)),
+      keepOn('crash', 3, async () => {
+        if (crash(world, victimUid)) count('machines crashed');
+      }),
+      ...parts.map((part, index) => keepOn('kill', 4 + index, killAndStart(part))),
+    ]);
+
+    progress('calm');
+    const calmAtMs = Date.now();
+    const look = () =>
+      findProblems({ world, device: DEVICE, door, operator, steady, orders: hands.ordered, watch });
+    let problems = await look();
+    while (problems.length > 0 && Date.now() - calmAtMs < CALM_LIMIT_MS) {
+      await sleep(500);
+      problems = await look();
+    }
+    watch.stop();
+    const convergeSeconds = Math.round((Date.now() - calmAtMs) / 1_000);
+    return { counts: { ...counts, 'seconds to converge': convergeSeconds }, problems };
+  } finally {
+    for (const part of parts) await part.kill();
+  }
+}
+
+/** Creates the machines and waits until all run and the guests are up; the uids of those to be left alone, by name. */
+async function bootMachines(world: World, kernels: string, count: number): Promise<Map<string, string>> {
+  const names = Array.from({ length: count }, (_, index) => `steady-${index + 1}`);
+  for (const name of names) await apply(world, compileSmallMachine(name, DEVICE, kernels));
+  for (const name of [VICTIM, SWITCHED]) await apply(world, compileIdleMachine(name, DEVICE));
+  const door = createLocalClient(world.agentDir(DEVICE));
+  return waitFor(
+    'every machine',
+    async () => {
+      const { machines } = await door.status();
+      const running = machines.filter(({ state }) => state === 'Running');
+      if (running.length < count + 2) return undefined;
+      const steady = running.filter(({ name }) => names.includes(name));
+      const areUp = steady.every(({ uid }) => world.console(DEVICE, uid).includes(READY_LINE));
+      return areUp && new Map(steady.map(({ name, uid }) => [name, uid]));
+    },
+    BOOT_LIMIT_MS,
+  );
+}
+
+async function apply(world: World, manifest: object): Promise<void> {
+  const { code, stderr } = await world.tryKubectl(['apply', '-f', '-'], JSON.stringify(manifest));
+  if (code !== 0) throw new Error(stderr);
+}
+
+/** Ends the QEMU of a machine, if it has one. */
+function crash(world: World, victimUid: string): boolean {
+  const found = world.qemus(DEVICE).find(({ uid }) => uid === victimUid);
+  if (found === undefined) return false;
+  try {
+    process.kill(found.pid, 'SIGKILL');
+    return true;
+  } catch {
+    // It had just ended.
+    return false;
+  }
+}
+
+function pauseMs(kind: keyof typeof PAUSES_MS, fraction: number): number {
+  const { shortest, longest } = PAUSES_MS[kind];
+  return shortest + fraction * (longest - shortest);
+}
