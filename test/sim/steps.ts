@@ -27,7 +27,8 @@ const crashSteps = ({ amount }: Step) => Math.floor(amount * amount * CRASH_WITH
 function weather(name: 'drop' | 'double' | 'reorder' | 'delay', most: number): StepDefinition {
   return {
     weight: 2,
-    forMs: SHORT,
+    // Devices say little: weather has to last for there to be a message in it.
+    forMs: [10 * MINUTE_MS, 4 * HOUR_MS],
     apply({ network }, { device, amount }) {
       network.wire(device).setWeather({ ...FAIR, [name]: amount * most });
       return () => network.wire(device).setWeather(FAIR);
