@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createLogRecorder } from '../shared/log-recorder.ts';
+import { testMachines } from './machines.ts';
 import {
   UID,
   blankMachine,
@@ -28,6 +29,16 @@ beforeEach(() => {
 afterEach(async () => world.clear());
 
 const isRoot = process.geteuid?.() === 0;
+
+describe('machines with QEMU', () => {
+  testMachines(() => ({
+    uid: UID,
+    disk: 'pos-blank',
+    request: (run) => requestOf(blankMachine(), run),
+    takeDisk: (uid, dataVolume) => rmSync(join(world.root, 'data/machines', uid, `disk-${dataVolume}.qcow2`)),
+    open: () => world.open(),
+  }));
+});
 
 describe('a guest', () => {
   test('boots, is talked to, shuts itself down at the button, and is seen to have', async () => {
