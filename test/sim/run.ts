@@ -16,8 +16,8 @@ import { createSeededRandom } from './seeded-random.ts';
 import { joinWitnesses } from './witness.ts';
 import { createWorld } from './world.ts';
 
-/** Within which all agree, once faults stop: hello is compared hourly, and everything else comes sooner. */
-const AGREED_WITHIN_MS = 90 * 60_000;
+/** Within which all agree, once faults stop: hello is compared every two hours, and everything else comes sooner. */
+const AGREED_WITHIN_MS = 150 * 60_000;
 const LOOK_EVERY_MS = 60_000;
 /** For how long they have to go on agreeing. */
 const STAY_AGREED_MS = 3 * 60_000;

@@ -17,6 +17,8 @@ interface HubMachine {
   readonly uid: string;
   readonly device: string;
   readonly status: MachineStatus | undefined;
+  /** Left out of its device's document until an operator says what is to become of it. */
+  readonly isHeldBack: boolean;
 }
 
 /**
@@ -40,8 +42,9 @@ function readHub({ hub }: World) {
   const database = hub.database();
   const texts = (sql: string) => database.prepare(sql).pluck().all() as string[];
   const devices = texts('SELECT session FROM devices').map((text) => JSON.parse(text) as DeviceRow);
-  const machines = database.prepare('SELECT uid, device, status FROM machines').all() as {
+  const machines = database.prepare('SELECT uid, device, status, held_back FROM machines').all() as {
     uid: string;
+    held_back: string | null;
     device: string;
     status: string | null;
   }[];
@@ -49,8 +52,13 @@ function readHub({ hub }: World) {
   const documents = texts('SELECT text FROM documents');
   return {
     devices: new Map(devices.map((row) => [row.name, row])),
-    machines: machines.map(({ uid, device, status }): HubMachine => {
-      return { uid, device, status: status === null ? undefined : (JSON.parse(status) as MachineStatus) };
+    machines: machines.map(({ uid, device, status, held_back: heldBack }): HubMachine => {
+      return {
+        uid,
+        device,
+        isHeldBack: heldBack !== null,
+        status: status === null ? undefined : (JSON.parse(status) as MachineStatus),
+      };
     }),
     objects: objects.map((text) => JSON.parse(text) as VirtualMachine),
     entries: new Map(documents.flatMap(readEntries)),
@@ -117,7 +125,8 @@ function compareObjects({ objects, machines, entries }: HubView): string[] {
       const { uid = '', name, generation, deletionTimestamp } = metadata;
       if (deletionTimestamp !== undefined) return [`${name} is being deleted`];
       const entry = entries.get(uid);
-      if (entry === undefined) return [`${name} is in no document`];
+      const isHeldBack = machines.some((machine) => machine.uid === uid && machine.isHeldBack);
+      if (entry === undefined) return isHeldBack ? [] : [`${name} is in no document`];
       const isCurrent = entry.generation === generation && entry.runStrategy === runStrategyOf(spec);
       return isCurrent ? [] : [`the document does not have ${name} as it is`];
     }),
