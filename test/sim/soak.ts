@@ -40,6 +40,7 @@ for (let seed = start; performance.now() < endsAtMs; seed += 1) {
   for (const [kind, count] of outcome.counts) counts.set(kind, (counts.get(kind) ?? 0) + count);
   if (outcome.violation === undefined) continue;
   failures += 1;
+  process.stderr.write(`seed ${seed} fails (${outcome.violation.message}); it is being cut down\n`);
   print(await runner.explain(options, outcome));
   print(`  again: npm run sim -- --seed ${seed} --devices ${devices} --hours ${options.hours}`);
 }

@@ -18,12 +18,16 @@ export function createRunningCheck(
   documents: Documents,
 ): Partial<Witness> {
   const orders = new Map<string, { verb: string; atMs: number }>();
+  /** Orders to start hold until the one to stop; one to restart leaves them. */
+  const ordered = new Set<string>();
   const homes = new Map<string, string>();
   const keyOf = (device: string, uid: string) => `${device} ${uid}`;
 
   return {
     ordered(device, uid, verb) {
       orders.set(keyOf(device, uid), { verb, atMs: scheduler.nowMs() });
+      if (verb === 'start') ordered.add(keyOf(device, uid));
+      if (verb === 'stop') ordered.delete(keyOf(device, uid));
     },
     starting(device, uid, live) {
       if (live) accuse(device, `machine ${uid} is started while its process lives`);
@@ -31,7 +35,7 @@ export function createRunningCheck(
       if (home !== device) accuse(device, `machine ${uid} is started here and lives on ${home}`);
       homes.set(uid, device);
       const entry = documents.entryOf(device, uid);
-      const isOrdered = orders.get(keyOf(device, uid))?.verb === 'start';
+      const isOrdered = ordered.has(keyOf(device, uid));
       if (entry === undefined) accuse(device, `machine ${uid} is started, and no document named it`);
       else if (entry.removed === true) accuse(device, `machine ${uid} is started, and is to be removed`);
       else if (entry.runStrategy === 'Halted' && !isOrdered)
