@@ -1,11 +1,11 @@
-import { canonicalJson } from '../shared/base/canonical-json.ts';
+import { isSameJson } from '../shared/base/same-json.ts';
 import { codeOf, messageOf } from '../shared/base/errors.ts';
 import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
 import { planMachine } from './plan/plan-machine.ts';
-import type { Action, Box, MachinePlan, PlannedEvent } from './plan/plan.ts';
+import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
 import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
@@ -47,6 +47,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
   const { store, machines, images, clock, random, log } = ports;
   /** What is being done for each machine that is acted on. */
   const busy = new Map<string, Promise<void>>();
+  const readings = new WeakMap<object, Wanted | undefined>();
   let cancelTimer = () => {};
   let running: Promise<void> | undefined;
   let woken = false;
@@ -126,10 +127,17 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     }
   }
 
+  /** An entry is read once for as long as it is the same: each tick asks. */
+  function wantedOf(desired: unknown): Wanted | undefined {
+    if (typeof desired !== 'object' || desired === null) return undefined;
+    if (!readings.has(desired)) readings.set(desired, readWanted(desired));
+    return readings.get(desired);
+  }
+
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
   function tryPlan(row: MachineRow, machine: ObservedMachine | undefined): MachinePlan | undefined {
     try {
-      const wanted = readWanted(row.desired);
+      const wanted = wantedOf(row.desired);
       if (wanted === undefined) return undefined;
       return planMachine({
         wanted,
@@ -152,7 +160,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     queueEvents(status, events);
     if (statusChanged) store.putStatus(`machine/${row.uid}`, { kind: 'machine', status }, happening());
     if (status.state === 'Removed') store.deleteMachine(row.uid);
-    else if (canonicalJson(memory) !== canonicalJson(row.memory)) store.putMachine({ ...row, memory });
+    else if (!isSameJson(memory, row.memory)) store.putMachine({ ...row, memory });
   }
 
   function act(uid: string, actions: readonly Action[], kept: KeptMachine | undefined): void {

@@ -163,7 +163,7 @@ export interface Connection {
 /** A machine as the agent's store keeps it. */
 export interface MachineRow {
   readonly uid: string;
-  /** The entry of the desired document, unchecked: `parseDesiredMachine` reads it. */
+  /** The entry of the desired document, unchecked: `readWanted` reads it. The same object for as long as it is the same. */
   readonly desired: unknown;
   readonly memory: MachineMemory;
 }

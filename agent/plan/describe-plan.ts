@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { isSameJson } from '../../shared/base/same-json.ts';
 import { formatTime } from '../../shared/base/time.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
@@ -13,7 +13,7 @@ import type { Settled } from './settle-run.ts';
 export function describePlan(situation: Situation, settled: Settled, draft: Draft): MachinePlan {
   const { reported } = situation.memory;
   const status = describeStatus(situation, draft);
-  const statusChanged = canonicalJson(status) !== canonicalJson(reported);
+  const statusChanged = !isSameJson(status, reported);
   return {
     memory: statusChanged ? { ...draft.memory, reported: status } : draft.memory,
     actions: draft.actions,

@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { isSameJson } from '../../shared/base/same-json.ts';
 import type { FoundMachine } from '../../shared/model/machine.ts';
 import type { KeptMachine, MachineRow, ObservedMachine } from '../ports.ts';
 import { EMPTY_MEMORY, forget } from './memory.ts';
@@ -23,7 +23,7 @@ export function compileKept(
   if (!isPlaced || isFound(desired)) return undefined;
   const memory = forget(plan.memory, 'reported', 'askedImages', 'nextStartAtMs', 'stop', 'resumedAtMs');
   const kept = { desired, memory };
-  return canonicalJson(kept) === canonicalJson(observed?.kept) ? undefined : kept;
+  return isSameJson(kept, observed?.kept) ? undefined : kept;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { isSameJson } from '../../shared/base/same-json.ts';
 import type { Clock } from '../../shared/ports.ts';
 import { socketFiles } from '../machine/files.ts';
 import type { GuestAddresses } from './guest-agent.ts';
@@ -17,7 +17,7 @@ export function createAddressCache(folder: string, clock: Clock, onChange: () =>
     const heard = await readGuestAddresses(join(folder, socketFiles(run).guestAgent), clock).catch(
       () => undefined,
     );
-    if (heard === undefined || knownOfRun !== run || canonicalJson(heard) === canonicalJson(known)) return;
+    if (heard === undefined || knownOfRun !== run || isSameJson(heard, known)) return;
     known = heard;
     onChange();
   };

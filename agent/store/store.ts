@@ -130,6 +130,16 @@ function createTables(database: Database.Database, random: Random): Store {
   };
   const { forgetCount, ...outbox } = createOutbox(database, random);
 
+  /** Entries as they were last parsed. They change seldom and are looked at all the time. */
+  const entries = new Map<string, { readonly text: string; readonly entry: unknown }>();
+  function parseEntry(uid: string, text: string): unknown {
+    const known = entries.get(uid);
+    if (known?.text === text) return known.entry;
+    const entry = JSON.parse(text) as unknown;
+    entries.set(uid, { text, entry });
+    return entry;
+  }
+
   return {
     transaction(work) {
       try {
@@ -157,12 +167,15 @@ function createTables(database: Database.Database, random: Random): Store {
     machines: () =>
       statements.machines.all().map(({ uid, desired, memory }) => ({
         uid,
-        desired: JSON.parse(desired) as unknown,
+        desired: parseEntry(uid, desired),
         memory: JSON.parse(memory) as MachineMemory,
       })),
     putMachine: ({ uid, desired, memory }) =>
       void statements.putMachine.run(uid, JSON.stringify(desired), JSON.stringify(memory)),
-    deleteMachine: (uid) => void statements.deleteMachine.run(uid),
+    deleteMachine(uid) {
+      statements.deleteMachine.run(uid);
+      entries.delete(uid);
+    },
     ...outbox,
     ...createResponses(database),
     close: () => void database.close(),

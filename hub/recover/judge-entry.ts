@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import { isSameJson } from '../../shared/base/same-json.ts';
 import { isDeleting } from '../api/metadata.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { compileEntry } from '../machines/desired.ts';
@@ -124,7 +124,7 @@ export function isSameContent(
   const { uid, kind, namespace, name, generation } = entry;
   const row = { uid, kind, namespace, name, device: '', removing: false };
   const own = compileEntry(row, object, entry.releasedOverride);
-  return canonicalJson({ ...own, generation }) === canonicalJson(entry);
+  return isSameJson({ ...own, generation }, entry);
 }
 
 function leave(why: string): Verdict {

@@ -1,5 +1,5 @@
 import type { DeviceRow } from '../../../hub/ports.ts';
-import { canonicalJson } from '../../../shared/base/canonical-json.ts';
+import { isSameJson } from '../../../shared/base/same-json.ts';
 import type { MachineStatus } from '../../../shared/model/machine.ts';
 import type { VirtualMachine } from '../../../shared/model/virtual-machine.ts';
 import { runStrategyOf } from '../../../shared/model/virtual-machine.ts';
@@ -97,7 +97,7 @@ function compareBox(world: World, box: Box, hub: HubView): string[] {
   for (const { uid, desired, memory } of store.machines()) {
     const known = hub.machines.find((machine) => machine.uid === uid);
     expect(
-      known === undefined || canonicalJson(known.status) === canonicalJson(memory.reported),
+      known === undefined || isSameJson(known.status, memory.reported),
       `the hub has ${known?.status?.state} of machine ${uid}, the device ${memory.reported?.state}`,
     );
     const problem = compareProcess(box, desired as Entry, memory.override?.verb);
