@@ -14,6 +14,7 @@ import type { DeviceChannel } from '../../shared/protocol/topics.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { Broker, Store } from '../ports.ts';
 import type { Batch } from './batch.ts';
+import { createComplaints } from './complaints.ts';
 import { createCourier } from './courier.ts';
 import { ensureDevice } from './ensure-device.ts';
 import { createIntake } from './intake.ts';
@@ -75,6 +76,7 @@ export function createSessions({
   heard,
 }: SessionsOptions): Sessions {
   const intake = createIntake({ store, clock, log });
+  const complain = createComplaints(clock, log);
   const courier = createCourier({ broker, clock, log, findDocument });
   const requests = createRequests({
     clock,
@@ -158,13 +160,13 @@ export function createSessions({
 
   /** Asks for a message again, where there is no room for it. */
   function postpone(device: string, epoch: string, connection: number): void {
-    log.warn({ device }, 'too many messages wait: one is asked for again later');
+    complain(device, 'too many messages wait: one is asked for again later');
     answer(device, { kind: 'later', epoch, connection, delayMs: LATER_MS });
   }
 
   return {
     receive(device, channel, payload) {
-      const refuse = (problem: string) => log.warn({ device, channel, problem }, 'a message was refused');
+      const refuse = (problem: string) => complain(device, 'a message was refused', { channel, problem });
       const bytes = payload.byteLength;
       switch (channel) {
         case 'hello': {
@@ -188,7 +190,7 @@ export function createSessions({
           if (!gone.ok) return refuse(formatCauses(gone.causes));
           const take = (batch: Batch) => partLater(batch, device, gone.value);
           // One that is lost is made up for: a device that is silent for too long counts as gone.
-          if (!intake.add({ device, bytes, take })) log.warn({ device }, 'a last will was dropped');
+          if (!intake.add({ device, bytes, take })) complain(device, 'a last will was dropped');
           return;
         }
         case 'response': {
