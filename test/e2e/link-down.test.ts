@@ -61,7 +61,8 @@ describe('a box without its hub', () => {
     backAtMs = Date.now();
     await world.startHub();
     await world.kubectl('patch', 'vm', 'pos', '--type', 'merge', '-p', '{"spec":{"runStrategy":"Halted"}}');
-    expect((await world.machine('pos')).status?.printableStatus).toBe('Unknown');
+    // A hub that starts gives its devices a moment to come back before it says that it does not know.
+    await world.untilStatus('pos', 'Unknown');
     const connected = await world.kubectl(
       'get',
       'device',
