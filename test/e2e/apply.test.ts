@@ -30,7 +30,7 @@ describe('a manifest given to the hub', () => {
     const table = await world.kubectl('get', 'vm,vmi');
     expect(table).toMatch(/NAME +AGE +STATUS +READY +DEVICE\n.*\/pos +\S+ +Running +True +edge-1/);
     expect(table).toMatch(/NAME +AGE +PHASE +IP +NODENAME +READY\n.*\/pos +\S+ +Running +.*edge-1 +True/);
-    expect(await world.kubectl('get', 'devices')).toMatch(/edge-1 +True +1 +tcg/);
+    expect(await world.kubectl('get', 'devices')).toMatch(/edge-1 +True +1 +0 +tcg/);
   });
 
   test('shows in kubectl describe with what happened to it', async () => {
