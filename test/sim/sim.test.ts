@@ -9,7 +9,7 @@ import { createSeedRunner } from './seed.ts';
 /** Simulated worlds, about a minute of them; `npm run sim` and `npm run soak` run more. */
 
 const runner = createSeedRunner(createKindSchemas());
-const SEEDS = Array.from({ length: 8 }, (_, index) => index + 1);
+const SEEDS = Array.from({ length: 16 }, (_, index) => index + 1);
 
 async function expectKept(options: SeedOptions): Promise<void> {
   const outcome = await runner.run(options);

@@ -13,7 +13,11 @@ export const CAUGHT: Readonly<
   'start-without-adopting': { seed: 1, focus: ['agent crash'], check: 'running' },
   'stop-without-link': { seed: 1, focus: ['connection cut'], check: 'running' },
   'state-and-report-apart': { seed: 2, focus: ['agent crash', 'QEMU dies'], check: 'agreement' },
-  'remove-the-unnamed': { seed: 1, focus: ['hub backup', 'hub restored', 'create'], check: 'running' },
+  'remove-the-unnamed': {
+    seed: 35,
+    focus: ['hub backup', 'hub restored', 'create', 'template', 'delete', 'run strategy'],
+    check: 'running',
+  },
   'never-time-out': { seed: 1, focus: ['partition both'], check: 'agreement' },
   'disk-anew': { seed: 1, focus: ['QEMU dies'], check: 'disks' },
   'acknowledge-before-commit': {
