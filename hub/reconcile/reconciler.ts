@@ -13,6 +13,9 @@ import { reconcileMachine } from './reconcile-machine.ts';
 
 /** How often everything is looked at anew, whatever was marked: a mark that was missed costs no more than this. */
 const RELIST_EVERY_MS = 5 * 60_000;
+/** From so many devices on, a hub that starts looks at everything only when they have had their time to come back. */
+const FEW_DEVICES = 100;
+const LIST_LATER_MS = 3;
 /** A device that comes may be what machines wait for; of a fleet that comes, not each has all of them looked at. */
 const LIST_UNPLACED_AFTER_MS = 500;
 /** How many items share a transaction. */
@@ -177,8 +180,13 @@ export function createReconciler({
   return {
     async start() {
       stopListening = store.onChange(markChange);
-      await store.transaction((tables) => fleet.load(tables));
-      relist();
+      const devices = await store.transaction(async (tables) => {
+        await fleet.load(tables);
+        return tables.devices.count();
+      });
+      // A large fleet's devices come back first: looking at all that is theirs would keep them waiting.
+      if (devices < FEW_DEVICES) relist();
+      else cancelRelist = clock.after(devices * LIST_LATER_MS, relist);
     },
     deviceChanged(name) {
       devices.add(name);
