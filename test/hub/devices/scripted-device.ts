@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import mqtt from 'mqtt';
+import { withDeadline } from '../../../shared/base/deadline.ts';
+import { createClock } from '../../../shared/host/clock.ts';
 import type { MachineState, MachineStatus } from '../../../shared/model/machine.ts';
 import type { DesiredDocument } from '../../../shared/protocol/desired.ts';
 import { createDesiredAssembler, parseDesired } from '../../../shared/protocol/desired.ts';
@@ -61,11 +63,14 @@ export async function connectDevice(
   { name = 'edge-1', epoch = randomUUID(), connection = 1 }: Partial<DeviceOptions> = {},
 ) {
   const gone = encodeMessage({ epoch, connection });
-  const client = await mqtt.connectAsync(`mqtt://${address}`, {
+  const connecting = mqtt.connectAsync(`mqtt://${address}`, {
     clientId: name,
     reconnectPeriod: 0,
     will: { topic: topicOf(name, 'gone'), payload: gone, qos: 1, retain: false },
   });
+  // One that is cut off before it is let in, because another takes its place, would be waited for without end.
+  const late = () => new Error(`${name} was not let in`);
+  const client = await withDeadline(createClock(), DEADLINE_MS, connecting, late);
   const acks: number[] = [];
   const answers: AckMessage[] = [];
   const asked: RequestMessage[] = [];
