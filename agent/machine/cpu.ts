@@ -1,5 +1,5 @@
 import { parseQuantity } from '../../shared/base/quantity.ts';
-import type { Domain } from '../../shared/model/domain.ts';
+import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
 import { formatOptions } from './options.ts';
 

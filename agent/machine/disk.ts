@@ -1,9 +1,9 @@
 import { assert } from '../../shared/base/assert.ts';
 import { quantityBytes } from '../../shared/base/quantity.ts';
 import type { DataVolumeTemplate } from '../../shared/model/data-volume.ts';
-import type { Disk } from '../../shared/model/domain.ts';
+import type { Disk } from '../../shared/model/domain/disk.ts';
 import type { InstanceSpec } from '../../shared/model/instance-spec.ts';
-import type { Volume } from '../../shared/model/volume.ts';
+import type { Volume } from '../../shared/model/volume/volume.ts';
 import { SEED_FILE, keptDiskFile, scratchDiskFile } from './files.ts';
 import { formatOptions } from './options.ts';
 import { pciSlot } from './pci.ts';

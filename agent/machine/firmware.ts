@@ -1,4 +1,4 @@
-import type { Domain } from '../../shared/model/domain.ts';
+import type { Domain } from '../../shared/model/domain/domain.ts';
 import { formatOptions } from './options.ts';
 
 export interface KernelBoot {

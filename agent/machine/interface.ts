@@ -1,4 +1,5 @@
-import type { Domain, NetworkInterface } from '../../shared/model/domain.ts';
+import type { Domain } from '../../shared/model/domain/domain.ts';
+import type { NetworkInterface } from '../../shared/model/domain/interface.ts';
 import type { HostPort } from '../ports.ts';
 import { formatOptions } from './options.ts';
 import { pciSlot } from './pci.ts';

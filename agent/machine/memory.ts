@@ -1,6 +1,6 @@
 import { assert } from '../../shared/base/assert.ts';
 import { quantityBytes } from '../../shared/base/quantity.ts';
-import type { Domain } from '../../shared/model/domain.ts';
+import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
 import type { CpuTopology } from './cpu.ts';
 import { cpuCount } from './cpu.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { templateMeta } from './metadata.ts';
-import { dnsSubdomain, fields, positiveQuantity } from './schema.ts';
+import { dnsSubdomain, fields, positiveQuantity, notYet } from './schema.ts';
 
 /**
  * `dataVolumeTemplates` of a VirtualMachine, after CDI's `DataVolume` (cdi.kubevirt.io/v1beta1): a disk that
@@ -21,13 +21,13 @@ const placement = {
   volumeMode: z.enum(['Filesystem', 'Block']).optional(),
   resources: resources.optional(),
 };
-const UNSUPPORTED_PLACEMENT = [
+const REFUSED_PLACEMENT = notYet(
   'dataSource',
   'dataSourceRef',
   'selector',
   'volumeName',
   'volumeAttributesClassName',
-];
+);
 
 const http = fields(
   {
@@ -38,19 +38,13 @@ const http = fields(
       .regex(/^sha256:[0-9a-fA-F]{64}$/, 'must be "sha256:" and 64 hexadecimal digits')
       .optional(),
   },
-  ['certConfigMap', 'extraHeaders', 'secretExtraHeaders', 'secretRef'],
+  notYet('certConfigMap', 'extraHeaders', 'secretExtraHeaders', 'secretRef'),
 );
 
-const source = fields({ http: http.optional(), blank: fields({}).optional() }, [
-  'gcs',
-  'imageio',
-  'pvc',
-  'registry',
-  's3',
-  'snapshot',
-  'upload',
-  'vddk',
-]).superRefine((value, context) => {
+const source = fields(
+  { http: http.optional(), blank: fields({}).optional() },
+  notYet('gcs', 'imageio', 'pvc', 'registry', 's3', 'snapshot', 'upload', 'vddk'),
+).superRefine((value, context) => {
   if (Object.keys(value).length === 1) return;
   context.addIssue({ code: 'custom', message: 'must name exactly one source: http or blank' });
 });
@@ -64,11 +58,11 @@ export const dataVolumeTemplate = fields(
     spec: fields(
       {
         source,
-        pvc: fields(placement, UNSUPPORTED_PLACEMENT).optional(),
-        storage: fields(placement, UNSUPPORTED_PLACEMENT).optional(),
+        pvc: fields(placement, REFUSED_PLACEMENT).optional(),
+        storage: fields(placement, REFUSED_PLACEMENT).optional(),
         contentType: z.literal('kubevirt').optional(),
       },
-      ['checkpoints', 'finalCheckpoint', 'preallocation', 'priorityClassName', 'sourceRef'],
+      notYet('checkpoints', 'finalCheckpoint', 'preallocation', 'priorityClassName', 'sourceRef'),
     ).superRefine((spec, context) => {
       if (spec.pvc !== undefined && spec.storage !== undefined) {
         context.addIssue({
@@ -84,6 +78,6 @@ export const dataVolumeTemplate = fields(
       }
     }),
   },
-  ['status'],
+  notYet('status'),
 );
 export type DataVolumeTemplate = z.infer<typeof dataVolumeTemplate>;

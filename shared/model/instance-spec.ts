@@ -1,24 +1,11 @@
 import { z } from 'zod';
-import { domain } from './domain.ts';
+import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
-import { dnsLabel, fields } from './schema.ts';
-import { volume } from './volume.ts';
+import { dnsLabel, fields, notYet } from './schema.ts';
+import { network } from './network.ts';
+import { volume } from './volume/volume.ts';
 
 /** KubeVirt's `VirtualMachineInstanceSpec`: all that one run of a machine needs. */
-
-const network = fields(
-  { name: dnsLabel, pod: fields({}, ['vmIPv6NetworkCIDR', 'vmNetworkCIDR']).optional() },
-  ['multus', 'resourceClaim'],
-).superRefine((value, context) => {
-  if (value.pod !== undefined) return;
-  const params = { reason: 'FieldValueRequired' };
-  context.addIssue({
-    code: 'custom',
-    path: ['pod'],
-    params,
-    message: 'is required: the one network supported',
-  });
-});
 
 const shape = fields(
   {
@@ -29,7 +16,7 @@ const shape = fields(
     hostname: dnsLabel.optional(),
     terminationGracePeriodSeconds: z.int().min(0).max(86_400).optional(),
   },
-  [
+  notYet(
     'accessCredentials',
     'affinity',
     'architecture',
@@ -47,7 +34,7 @@ const shape = fields(
     'tolerations',
     'topologySpreadConstraints',
     'utilityVolumes',
-  ],
+  ),
 );
 
 export const instanceSpec = shape.superRefine((spec, context) => {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
 import { instanceSpec } from './instance-spec.ts';
-import { dnsLabel, dnsSubdomain, fields, timestamp } from './schema.ts';
+import { annotations, labels } from './metadata.ts';
+import { base64, dnsLabel, dnsSubdomain, fields, timestamp } from './schema.ts';
 import { interfaceStatus } from './virtual-machine-instance.ts';
 import { RUN_STRATEGIES } from './virtual-machine.ts';
 
@@ -21,6 +22,38 @@ const identity = {
 export const machineIdentity = z.object(identity);
 export type MachineIdentity = z.infer<typeof machineIdentity>;
 
+/** A bridge on the box, and the VLAN on it, from a `NetworkAttachmentDefinition` of type bridge. */
+export const bridgeNetwork = fields({
+  /** The name of the Linux bridge: what an interface may be called (15 characters, no "/" or white space). */
+  bridge: z.string().regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, 'must be the name of a network interface'),
+  vlan: z.int().min(1).max(4094).optional(),
+  mtu: z.int().min(68).max(65_521).optional(),
+});
+export type BridgeNetwork = z.infer<typeof bridgeNetwork>;
+
+/** What a machine's spec refers to by name, with its content: a box asks nobody for it. */
+export const references = fields({
+  /** By name, all of the machine's namespace. */
+  configMaps: z
+    .record(
+      z.string(),
+      fields({
+        data: z.record(z.string(), z.string()).optional(),
+        binaryData: z.record(z.string(), base64).optional(),
+      }),
+    )
+    .optional(),
+  secrets: z.record(z.string(), fields({ data: z.record(z.string(), base64) })).optional(),
+  /** By `multus.networkName`, as the spec has it. */
+  networks: z.record(z.string(), bridgeNetwork).optional(),
+  /**
+   * Data volumes that are not of the machine's own templates, by name: the entry (its uid) in whose folder the disk
+   * is, and the name that it has there. For volumes that use them, and for templates that clone them.
+   */
+  dataVolumes: z.record(z.string(), fields({ uid: machineUid, dataVolume: dnsSubdomain })).optional(),
+});
+export type References = z.infer<typeof references>;
+
 /** What one machine should be. `generation` is that of its object in the API. */
 export const desiredMachine = fields({
   ...identity,
@@ -29,6 +62,10 @@ export const desiredMachine = fields({
   /** The order given on the box that is to hold no more: its `at`, as the device reported it. */
   releasedOverride: timestamp.optional(),
   dataVolumes: z.array(dataVolumeTemplate),
+  /** The instance's, for volumes that show them to the guest. */
+  labels: labels.optional(),
+  annotations: annotations.optional(),
+  references: references.optional(),
   spec: instanceSpec,
 });
 export type DesiredMachine = z.infer<typeof desiredMachine>;

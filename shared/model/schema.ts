@@ -52,26 +52,41 @@ export const printable = z
 
 export const timestamp = z.iso.datetime({ offset: true });
 
+/** Fields of a foreign format that are refused: by name, why; it reads on from "is not supported: ". */
+export type RefusedFields = Readonly<Record<string, string>>;
+
 /**
- * An object of exactly these fields. `unsupported` names fields that KubeVirt's format has and Holdfast does
- * not run: they are refused as such, so that nobody takes them for a typing error.
+ * An object of exactly these fields. Each field of KubeVirt's format is in one of three tables: those of `shape`
+ * work, or are taken and do nothing here where they are marked with `meaningless`; `refused` says of all others why
+ * they are not run, so that nobody takes them for a typing error. Both marks are metadata of the schema
+ * (`.meta()`), from which warnings and documentation are made.
  */
-export function fields<Shape extends z.core.$ZodLooseShape>(
-  shape: Shape,
-  unsupported: readonly string[] = [],
-) {
-  return z.strictObject(shape, {
+export function fields<Shape extends z.core.$ZodLooseShape>(shape: Shape, refused: RefusedFields = {}) {
+  const schema = z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => describeUnknownKey(key, Object.keys(shape), unsupported)).join('\n')
+        ? issue.keys.map((key) => describeUnknownKey(key, Object.keys(shape), refused)).join('\n')
         : undefined,
   });
+  return Object.keys(refused).length === 0 ? schema : schema.meta({ refused });
 }
 
-export const UNSUPPORTED = 'is a KubeVirt field that Holdfast does not support';
+/** Marks a field that is taken, kept, and changes nothing here; whoever writes it is warned, with `why`. */
+export function meaningless<Schema extends z.ZodType>(schema: Schema, why: string): Schema {
+  return schema.meta({ ...schema.meta(), meaningless: why });
+}
 
-function describeUnknownKey(key: string, known: readonly string[], unsupported: readonly string[]): string {
-  if (unsupported.includes(key)) return UNSUPPORTED;
+/** What the message for a refused field begins with. */
+export const NOT_SUPPORTED = 'is not supported: ';
+
+/** Refused for now. */
+export function notYet(...names: readonly string[]): RefusedFields {
+  return Object.fromEntries(names.map((name) => [name, 'Holdfast does not run it yet']));
+}
+
+function describeUnknownKey(key: string, known: readonly string[], refused: RefusedFields): string {
+  const why = Object.hasOwn(refused, key) ? refused[key] : undefined;
+  if (why !== undefined) return `${NOT_SUPPORTED}${why}`;
   const meant = known.find((name) => isNearly(name.toLowerCase(), key.toLowerCase()));
   return meant === undefined
     ? `unknown field; known here: ${known.join(', ')}`

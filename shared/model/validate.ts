@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { UNSUPPORTED } from './schema.ts';
+import { NOT_SUPPORTED } from './schema.ts';
 
 /** Why one field was refused, in the words of Kubernetes' `StatusCause`. */
 export interface FieldCause {
@@ -37,7 +37,7 @@ function causesOf(issue: z.core.$ZodIssue): FieldCause[] {
       const messages = issue.message.split('\n');
       return issue.keys.map((key, index) => {
         const message = messages[index] ?? 'unknown field';
-        const reason = message === UNSUPPORTED ? 'FieldValueNotSupported' : 'FieldValueForbidden';
+        const reason = message.startsWith(NOT_SUPPORTED) ? 'FieldValueNotSupported' : 'FieldValueForbidden';
         return { field: formatPath([...issue.path, key]), reason, message };
       });
     }

@@ -4,7 +4,7 @@ import { instanceSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
-import { fields } from './schema.ts';
+import { fields, notYet } from './schema.ts';
 
 /** When a machine runs, in KubeVirt's words; `running: true|false` stands for Always and Halted. */
 export const RUN_STRATEGIES = ['Always', 'Halted', 'Manual', 'Once', 'RerunOnFailure'] as const;
@@ -17,7 +17,7 @@ const spec = fields(
     dataVolumeTemplates: z.array(dataVolumeTemplate).optional(),
     template: fields({ metadata: templateMeta.nullish(), spec: instanceSpec }),
   },
-  ['instancetype', 'preference', 'updateVolumesStrategy'],
+  notYet('instancetype', 'preference', 'updateVolumesStrategy'),
 ).superRefine((value, context) => {
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { messageOf } from '../../../shared/base/errors.ts';
 import { formatTime } from '../../../shared/base/time.ts';
 import { groupKindOf } from '../../../shared/model/kind.ts';
-import { fields } from '../../../shared/model/schema.ts';
+import { fields, notYet } from '../../../shared/model/schema.ts';
 import { formatCauses, validate } from '../../../shared/model/validate.ts';
 import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
 import type { MachineRow, TimelineEntry } from '../../ports.ts';
@@ -25,7 +25,7 @@ const restartOptions = fields(
     kind: z.string().optional(),
     dryRun: z.array(z.string()).nullish(),
   },
-  ['gracePeriodSeconds'],
+  notYet('gracePeriodSeconds'),
 );
 
 /** KubeVirt's restart of a running machine: its guest is asked to shut down, and it is started again. */

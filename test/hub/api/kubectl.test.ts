@@ -210,7 +210,7 @@ test('is told clearly what is wrong with a manifest', async () => {
   expect(
     await complaint('apply -f -', manifest('bad', { domain: ', gpus: [{ name: a, deviceName: b }]' })),
   ).toContain(
-    'spec.template.spec.domain.devices.gpus: Unsupported value: is a KubeVirt field that Holdfast does not support',
+    'spec.template.spec.domain.devices.gpus: Unsupported value: is not supported: Holdfast does not run it yet',
   );
   expect(await complaint('apply --validate=ignore -f -', manifest('bad', { spec: 'never: 1' }))).toContain(
     'spec.never: Forbidden',

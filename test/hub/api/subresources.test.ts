@@ -208,7 +208,7 @@ describe('restart', () => {
   test.each([
     ['PUT', 'nowhere/restart', {}, {}, 404, 'virtualmachines.kubevirt.io "nowhere" not found'],
     ['PUT', 'waiting/restart', {}, {}, 409, 'has not been put on a device yet'],
-    ['PUT', 'waiting/restart', { gracePeriodSeconds: 0 }, {}, 400, 'gracePeriodSeconds: is a KubeVirt field'],
+    ['PUT', 'waiting/restart', { gracePeriodSeconds: 0 }, {}, 400, 'gracePeriodSeconds: is not supported'],
     ['PUT', 'waiting/restart', {}, { 'idempotency-key': '7' }, 400, 'the header Idempotency-Key must be'],
     ['POST', 'waiting/restart', {}, {}, 405, 'does not allow this method'],
     ['PUT', 'waiting/explode', {}, {}, 404, 'could not find the requested resource'],

@@ -85,7 +85,7 @@ describe('a field that is not known', () => {
     for (const [, reason, message] of causes) {
       expect([reason, message]).toEqual([
         'FieldValueNotSupported',
-        'is a KubeVirt field that Holdfast does not support',
+        'is not supported: Holdfast does not run it yet',
       ]);
     }
   });

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { fields, notYet } from '../schema.ts';
+import { disk } from './disk.ts';
+import { networkInterface } from './interface.ts';
+
+/** KubeVirt's `Devices`. */
+export const devices = fields(
+  {
+    disks: z.array(disk).optional(),
+    interfaces: z.array(networkInterface).optional(),
+    rng: fields({}).optional(),
+    autoattachPodInterface: z.boolean().optional(),
+    autoattachGraphicsDevice: z.boolean().optional(),
+    autoattachSerialConsole: z.literal(true).optional(),
+  },
+  notYet(
+    'autoattachInputDevice',
+    'autoattachMemBalloon',
+    'autoattachVSOCK',
+    'blockMultiQueue',
+    'clientPassthrough',
+    'disableHotplug',
+    'downwardMetrics',
+    'filesystems',
+    'gpus',
+    'hostDevices',
+    'inputs',
+    'logSerialConsole',
+    'networkInterfaceMultiqueue',
+    'panicDevices',
+    'sound',
+    'tpm',
+    'useVirtioTransitional',
+    'video',
+    'watchdog',
+  ),
+);
+export type Devices = z.infer<typeof devices>;

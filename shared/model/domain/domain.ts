@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { fields, notYet } from '../schema.ts';
+import { cpu } from './cpu.ts';
+import { devices } from './devices.ts';
+import { firmware } from './firmware.ts';
+import { memory, resources } from './memory.ts';
+
+/** KubeVirt's `DomainSpec`: the virtual hardware, as far as Holdfast runs it. */
+export const domain = fields(
+  {
+    cpu: cpu.optional(),
+    memory: memory.optional(),
+    resources: resources.optional(),
+    devices,
+    firmware: firmware.optional(),
+    machine: fields({ type: z.enum(['q35', '']).optional() }).optional(),
+  },
+  notYet('chassis', 'clock', 'features', 'ioThreads', 'ioThreadsPolicy', 'launchSecurity', 'rebootPolicy'),
+).superRefine((value, context) => {
+  const { memory: given, resources: wanted } = value;
+  if ((given?.guest ?? wanted?.requests?.memory ?? wanted?.limits?.memory) !== undefined) return;
+  const params = { reason: 'FieldValueRequired' };
+  context.addIssue({ code: 'custom', path: ['memory', 'guest'], params, message: 'is required' });
+});
+export type Domain = z.infer<typeof domain>;
