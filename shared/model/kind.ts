@@ -38,6 +38,8 @@ export interface KindDefinition {
   readonly namespaced: boolean;
   /** Whether `status` is written through its own subresource only. */
   readonly statusSubresource: boolean;
+  /** Whether it has `/scale`, which reads and writes `spec.replicas`, `status.replicas` and `status.labelSelector`. */
+  readonly scaleSubresource?: boolean;
   readonly columns: readonly PrinterColumn[];
   /** The whole object. */
   readonly schema: z.ZodType<ResourceObject>;

@@ -66,6 +66,8 @@ export const desiredMachine = fields({
   labels: labels.optional(),
   annotations: annotations.optional(),
   references: references.optional(),
+  /** Restart the machine as soon as a change of its description needs that, rather than wait for someone to. */
+  restartWhenRequired: z.boolean().optional(),
   spec: instanceSpec,
 });
 export type DesiredMachine = z.infer<typeof desiredMachine>;
