@@ -4,6 +4,7 @@ import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts'
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
+import type { PciPlaces } from './machine/pci.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -28,6 +29,8 @@ export interface RunRecord {
   readonly fingerprint: string;
   readonly startedAtMs: number;
   readonly command: readonly string[];
+  /** Where its PCI devices sit; not in records of agents that did not write it down. */
+  readonly places?: PciPlaces;
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
