@@ -27,12 +27,13 @@ export function compileEntry(
   return object.kind === 'VirtualMachine'
     ? {
         ...common,
+        kind: 'VirtualMachine',
         runStrategy: runStrategyOf(object.spec),
         dataVolumes: object.spec.dataVolumeTemplates ?? [],
         spec: object.spec.template.spec,
       }
     : // An instance of its own is one run: nothing starts it again.
-      { ...common, runStrategy: 'Once', dataVolumes: [], spec: object.spec };
+      { ...common, kind: 'VirtualMachineInstance', runStrategy: 'Once', dataVolumes: [], spec: object.spec };
 }
 
 /** Whether a machine whose object is of this generation is to be left as it is on its device. */

@@ -48,6 +48,10 @@ test('lists groups, versions and resources', async () => {
   expect(body.groups.map(({ name }) => name)).toEqual([
     'holdfast.dev',
     'kubevirt.io',
+    'instancetype.kubevirt.io',
+    'cdi.kubevirt.io',
+    'k8s.cni.cncf.io',
+    'apps',
     'subresources.kubevirt.io',
   ]);
   const group = await api.call<Group>('GET', '/apis/kubevirt.io/');
@@ -81,6 +85,10 @@ test('tells everything in one document where it is asked to', async () => {
   expect(body.items.map(({ metadata }) => metadata.name)).toEqual([
     'holdfast.dev',
     'kubevirt.io',
+    'instancetype.kubevirt.io',
+    'cdi.kubevirt.io',
+    'k8s.cni.cncf.io',
+    'apps',
     'subresources.kubevirt.io',
   ]);
   const vm = body.items[1]?.versions[0]?.resources.find(({ resource }) => resource === 'virtualmachines');
@@ -111,6 +119,10 @@ test('documents every kind in OpenAPI', async () => {
     'apis/holdfast.dev/v1alpha1',
     'apis/kubevirt.io/v1',
     'apis/kubevirt.io/v1alpha3',
+    'apis/instancetype.kubevirt.io/v1beta1',
+    'apis/cdi.kubevirt.io/v1beta1',
+    'apis/k8s.cni.cncf.io/v1',
+    'apis/apps/v1',
   ]);
   const url = paths['apis/kubevirt.io/v1']?.serverRelativeURL ?? '';
   const { body } = await api.call<OpenApiDocument>('GET', url);
