@@ -28,13 +28,14 @@ export function compileEntry(
   return object.kind === 'VirtualMachine'
     ? {
         ...common,
+        kind: 'VirtualMachine',
         runStrategy: runStrategyOf(object.spec),
         ...(isRestartedWhenRequired(object) && { restartWhenRequired: true }),
         dataVolumes: object.spec.dataVolumeTemplates ?? [],
         spec: object.spec.template.spec,
       }
     : // An instance of its own is one run: nothing starts it again.
-      { ...common, runStrategy: 'Once', dataVolumes: [], spec: object.spec };
+      { ...common, kind: 'VirtualMachineInstance', runStrategy: 'Once', dataVolumes: [], spec: object.spec };
 }
 
 function isRestartedWhenRequired({ metadata }: VirtualMachine): boolean {
