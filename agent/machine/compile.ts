@@ -9,6 +9,8 @@ import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
 import { compileInterfaces } from './interface.ts';
 import { compileMemory } from './memory.ts';
+import type { CpuLimits } from './limits.ts';
+import { compileCpuLimits } from './limits.ts';
 import type { SeedFile } from './seed.ts';
 import { compileHostname, compileSeed } from './seed.ts';
 
@@ -32,6 +34,7 @@ export interface CompiledMachine {
   readonly seed: readonly SeedFile[];
   readonly rng: boolean;
   readonly graphics: boolean;
+  readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
@@ -56,6 +59,7 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
   };
   return {
     ...shape,
+    limits: compileCpuLimits(domain, shape.cpu),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
   };

@@ -31,6 +31,7 @@ const MACHINE: CompiledMachine = {
   seed: [],
   rng: true,
   graphics: true,
+  limits: { weight: 200 },
   gracePeriodMs: 30_000,
   fingerprint: '',
 };
