@@ -50,7 +50,10 @@ const EXPECTED: Readonly<Record<string, readonly string[]>> = {
     ...registryImage(INSTANCE),
   ],
   'vmi-nocloud.yaml': registryImage(INSTANCE),
-  'vmi-with-sidecar-hook.yaml': registryImage(INSTANCE),
+  'vmi-with-sidecar-hook.yaml': [
+    'metadata.annotations[hooks.kubevirt.io/hookSidecars] NotSupported',
+    ...registryImage(INSTANCE),
+  ],
   'container-trends-testvm.yaml': [...bridge(MACHINE), ...registryImage(MACHINE)],
   'openshift-virtualization-test-vm.yaml': [
     'metadata.label Forbidden',
