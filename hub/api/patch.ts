@@ -5,7 +5,6 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { apiVersionOf } from '../../shared/model/kind.ts';
 import type { Answer } from './answer.ts';
-import { objectAnswer } from './answer.ts';
 import { parseJson } from './body.ts';
 import { isRecord } from './record.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
@@ -38,7 +37,7 @@ export async function patch(context: ApiContext, path: ObjectPath, request: ApiR
     if (current === undefined) throw notFound(path.kind, path.name);
     const patched = apply({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
     const draft = parseDraft(path, patched);
-    return objectAnswer(await replace(context, tables, path, { current, draft, dryRun }));
+    return replace(context, tables, path, { current, draft, dryRun });
   });
 }
 

@@ -1,5 +1,6 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
+import { findMeaningless } from '../../shared/model/warnings.ts';
 import type { Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
@@ -23,7 +24,7 @@ export async function update(context: ApiContext, path: ObjectPath, request: Api
     if (current === undefined) throw notFound(path.kind, path.name);
     if ((draft.metadata['resourceVersion'] ?? '') === '')
       throw invalid(path.kind, path.name, [VERSION_MISSING]);
-    return objectAnswer(await replace(context, tables, path, { current, draft, dryRun }));
+    return replace(context, tables, path, { current, draft, dryRun });
   });
 }
 
@@ -40,22 +41,25 @@ interface Replacement {
   readonly dryRun: boolean;
 }
 
-/** Puts a draft in the place of an object, or its status in the place of the object's; returns what came of it. */
+/** Puts a draft in the place of an object, or its status in the place of the object's; answers with what came of it. */
 export async function replace(
   context: ApiContext,
   tables: Tables,
   path: ObjectPath,
   { current, draft, dryRun }: Replacement,
-): Promise<ResourceObject> {
+): Promise<Answer> {
   refuseOtherVersion(path, current, draft);
   const next = path.status ? replaceStatus(path, current, draft) : replaceContent(path, current, draft);
   await admit(context, tables, { verb: 'update', kind: path.kind, object: next, previous: current });
-  if (dryRun) return next;
+  // A label or a status is written without the rest being looked at again.
+  const isNew = next.metadata.generation !== current.metadata.generation;
+  const warnings = isNew ? findMeaningless(path.kind.schema, next) : [];
+  if (dryRun) return objectAnswer(next, { warnings });
   if (isDeleting(next.metadata) && (next.metadata.finalizers ?? []).length === 0) {
     await tables.objects.remove(keyOf(path));
-    return next;
+    return objectAnswer(next, { warnings });
   }
-  return tables.objects.put(keyOf(path), next);
+  return objectAnswer(await tables.objects.put(keyOf(path), next), { warnings });
 }
 
 function replaceContent(path: ObjectPath, current: ResourceObject, draft: Draft): ResourceObject {
