@@ -5,10 +5,11 @@ import type { RefusedFields } from './schema.ts';
 export type Form =
   | {
       readonly form: 'object';
-      /** The innermost schema: the same object wherever a struct is used. */
-      readonly schema: z.core.$ZodObject;
+      /** The same object wherever a struct is used. */
       readonly members: Readonly<Record<string, z.core.$ZodType>>;
       readonly refused: RefusedFields;
+      /** Whether other fields are taken as well, whatever they hold. */
+      readonly isFree: boolean;
     }
   /** A list, or a map whose keys are free. */
   | { readonly form: 'list' | 'map'; readonly element: z.core.$ZodType }
@@ -28,8 +29,8 @@ export function formOf(schema: z.core.$ZodType): Form {
   switch (def.type) {
     case 'object': {
       const refused = notesAt(innermost)['refused'] as RefusedFields | undefined;
-      const object = innermost as z.core.$ZodObject;
-      return { form: 'object', schema: object, members: def.shape, refused: refused ?? {} };
+      const isFree = def.catchall !== undefined && typeOf(def.catchall) !== 'never';
+      return { form: 'object', members: def.shape, refused: refused ?? {}, isFree };
     }
     case 'array':
       return { form: 'list', element: def.element };
@@ -70,7 +71,7 @@ function layersOf(schema: z.core.$ZodType): z.core.$ZodType[] {
     case 'catch':
       return [schema, ...layersOf(def.innerType)];
     case 'pipe':
-      return [schema, ...layersOf(isTransform(def.in) ? def.out : def.in)];
+      return [schema, ...layersOf(typeOf(def.in) === 'transform' ? def.out : def.in)];
     case 'lazy':
       return [schema, ...layersOf(def.getter())];
     default:
@@ -78,8 +79,8 @@ function layersOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   }
 }
 
-function isTransform(schema: z.core.$ZodType): boolean {
-  return (schema as z.core.$ZodTypes)._zod.def.type === 'transform';
+function typeOf(schema: z.core.$ZodType): string {
+  return (schema as z.core.$ZodTypes)._zod.def.type;
 }
 
 function notesAt(schema: z.core.$ZodType): Readonly<Record<string, unknown>> {
