@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { labels } from './metadata.ts';
+import { labelSelector } from './label-selector.ts';
 import { fields, meaningless } from './schema.ts';
 
 /**
@@ -16,12 +16,6 @@ const selectorRequirement = fields({
   key: z.string(),
   operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']),
   values: z.array(z.string()).optional(),
-});
-
-/** Kubernetes' `LabelSelector` (meta/v1). */
-const labelSelector = fields({
-  matchLabels: labels.optional(),
-  matchExpressions: z.array(selectorRequirement).optional(),
 });
 
 const nodeSelectorTerm = fields({
