@@ -21,6 +21,12 @@ describe.each(KUBEVIRT_KINDS.map((kind) => [kind.kind, kind] as const))('%s', (_
   });
 });
 
+test('every kind of kubevirt.io has the older spelling of its version too', () => {
+  for (const { kind, group, versions } of KUBEVIRT_KINDS) {
+    if (group === 'kubevirt.io') expect([kind, versions]).toEqual([kind, ['v1', 'v1alpha3']]);
+  }
+});
+
 describe('the comparison itself', () => {
   test('finds what is left out, at any depth, and what is too much', () => {
     const leaf = fields(
