@@ -2,7 +2,8 @@ import type { Accelerator, HostPort } from '../ports.ts';
 import { channelArguments } from './channel.ts';
 import type { CompiledMachine } from './compile.ts';
 import { cpuArguments } from './cpu.ts';
-import { diskArguments } from './disk.ts';
+import type { FoundDisk } from './disk-arguments.ts';
+import { diskArguments } from './disk-arguments.ts';
 import { firmwareArguments } from './firmware.ts';
 import { interfaceArguments } from './interface.ts';
 import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
@@ -16,6 +17,8 @@ export interface CommandEnvironment {
   readonly ports: readonly HostPort[];
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
+  /** By volume, the disks of which there is more to know than the machine's description says. */
+  readonly foundDisks: ReadonlyMap<string, FoundDisk>;
   /** Real paths, where the machine boots a kernel directly. */
   readonly kernel?: { readonly kernel: string; readonly initrd?: string };
 }
@@ -46,7 +49,7 @@ export function compileCommand(machine: CompiledMachine, environment: CommandEnv
     'shutdown=pause,reboot=reset,panic=pause',
     ...firmwareArguments(machine.firmware, environment.kernel),
     ...channelArguments(environment.run),
-    ...diskArguments(machine.disks, environment.bufferedDisks),
+    ...diskArguments(machine.disks, environment.bufferedDisks, environment.foundDisks),
     ...interfaceArguments(machine.interfaces, environment.ports),
     ...(machine.rng ? rngArguments() : []),
     '-display',

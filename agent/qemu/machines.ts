@@ -12,6 +12,7 @@ import { createHostPorts } from './host-ports.ts';
 import type { Account, Scope } from './launch.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
+import type { OutsideSettings } from './outside-disks.ts';
 
 export interface MachinesOptions {
   readonly dataDir: string;
@@ -19,6 +20,8 @@ export interface MachinesOptions {
   readonly forwardAddress: string;
   /** The folder in which the `file:///` images of `kernelBoot` must lie. */
   readonly localImages: string;
+  /** What of the box's own disks machines may have. */
+  readonly outside?: OutsideSettings;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
   readonly bootId: string;
@@ -29,6 +32,7 @@ export interface MachinesOptions {
 /** The machines of this box as QEMU processes, over the folders in `<dataDir>/machines`. */
 export function createMachines(options: MachinesOptions): Machines {
   const { bootId, clock, log, user, localImages } = options;
+  const outside = options.outside ?? { claims: new Map(), hostDiskFolders: [] };
   mkdirSync(join(options.dataDir, 'machines'), { recursive: true, mode: 0o711 });
   // The real path, as the kernel tells a process's working directory.
   const root = realpathSync(join(options.dataDir, 'machines'));
@@ -84,7 +88,11 @@ export function createMachines(options: MachinesOptions): Machines {
     async start(request) {
       if (user !== undefined) account ??= await findAccount(user);
       const { uid } = request.machine;
-      await machineOf(uid).start(request, { localImages, bootId, account, ports, clock }, scopeOf(request));
+      await machineOf(uid).start(
+        request,
+        { localImages, outside, bootId, account, ports, clock },
+        scopeOf(request),
+      );
     },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { accessCredential } from './access-credential.ts';
+import { checkDisks } from './disk-rules.ts';
 import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
 import { dnsLabel, fields, notYet } from './schema.ts';
@@ -15,9 +17,12 @@ const shape = fields(
     nodeSelector: labels.optional(),
     hostname: dnsLabel.optional(),
     terminationGracePeriodSeconds: z.int().min(0).max(86_400).optional(),
+    accessCredentials: z
+      .array(accessCredential)
+      .meta({ description: 'Who may log in to the guest' })
+      .optional(),
   },
   notYet(
-    'accessCredentials',
     'affinity',
     'architecture',
     'dnsConfig',
@@ -66,7 +71,7 @@ export const instanceSpec = shape.superRefine((spec, context) => {
       if (!others.includes(name)) refuse([...path, index, 'name'], `no ${what} has the name "${name}"`);
     }
   };
-  refuseUnmatched(namesOf(disks), namesOf(volumes), inDisks, 'volume in spec.volumes');
+  checkDisks(disks, volumes, spec.accessCredentials ?? [], refuse);
   refuseUnmatched(namesOf(interfaces), namesOf(networks), inInterfaces, 'network in spec.networks');
   refuseUnmatched(
     namesOf(networks),
@@ -76,12 +81,6 @@ export const instanceSpec = shape.superRefine((spec, context) => {
   );
   if (networks.length > 1)
     refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
-
-  const seeds = volumes.flatMap(({ cloudInitNoCloud }, index) =>
-    cloudInitNoCloud === undefined ? [] : [index],
-  );
-  for (const index of seeds.slice(1))
-    refuse(['volumes', index, 'cloudInitNoCloud'], 'there can be one cloud-init volume');
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
 
