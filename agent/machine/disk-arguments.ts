@@ -1,7 +1,7 @@
 import type { BlockSizes, CompiledDisk, ErrorPolicy } from './disk.ts';
 import { diskFile } from './disk.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
 /** What only the box knows of a disk. */
 export interface FoundDisk {
@@ -43,6 +43,7 @@ export function diskArguments(
   disks: readonly CompiledDisk[],
   buffered: ReadonlySet<string>,
   found: ReadonlyMap<string, FoundDisk>,
+  pci: PciLayout,
 ): string[] {
   const count = { virtio: 0, sata: 0, scsi: 0, usb: 0 };
   return disks.flatMap((disk, index) => {
@@ -56,10 +57,10 @@ export function diskArguments(
       ...deviceProperties(disk, box),
     };
     return [
-      ...controllerArguments(disk, number),
+      ...controllerArguments(disk, number, pci),
       ...(isEmpty ? [] : ['-blockdev', blockNode(node, disk, buffered.has(disk.name), box)]),
       '-device',
-      deviceOf(disk, number, shared),
+      deviceOf(disk, number, shared, pci),
     ];
   });
 }
@@ -90,18 +91,27 @@ function blockSizesOf(
 }
 
 /** The controllers and threads that come before a disk: with the first that needs them. */
-function controllerArguments({ bus, ioThread, name }: CompiledDisk, number: number): string[] {
-  const thread =
-    ioThread === dedicatedIoThread(name) ? ['-object', formatOptions('iothread', { id: ioThread })] : [];
-  if (bus === 'scsi' && number === 0)
-    return ['-device', formatOptions('virtio-scsi-pci', { id: SCSI_CONTROLLER, addr: pciSlot('scsi') })];
-  if (bus === 'usb' && number === 0) {
-    const ports = { p2: USB_PORTS, p3: USB_PORTS };
-    return ['-device', formatOptions('qemu-xhci', { id: USB_CONTROLLER, ...ports, addr: pciSlot('usb') })];
+function controllerArguments(
+  { bus, ioThread, name }: CompiledDisk,
+  number: number,
+  pci: PciLayout,
+): string[] {
+  const controller = (kind: string, id: string, properties: object = {}) => [
+    '-device',
+    formatOptions(kind, { id, ...properties, ...pci.placeOnRoot(id) }),
+  ];
+  switch (bus) {
+    case 'virtio': {
+      const isOwn = ioThread !== undefined && ioThread === dedicatedIoThread(name);
+      return isOwn ? ['-object', formatOptions('iothread', { id: ioThread })] : [];
+    }
+    case 'scsi':
+      return number === 0 ? controller('virtio-scsi-pci', SCSI_CONTROLLER) : [];
+    case 'usb':
+      return number === 0 ? controller('qemu-xhci', USB_CONTROLLER, { p2: USB_PORTS, p3: USB_PORTS }) : [];
+    case 'sata':
+      return number > 0 && number % SATA_PORTS === 0 ? controller('ich9-ahci', sataController(number)) : [];
   }
-  if (bus === 'sata' && number > 0 && number % SATA_PORTS === 0)
-    return ['-device', formatOptions('ich9-ahci', { id: sataController(number) })];
-  return thread;
 }
 
 function sataController(number: number): string {
@@ -112,14 +122,15 @@ function sataController(number: number): string {
 function deviceOf(
   disk: CompiledDisk,
   number: number,
-  shared: Readonly<Record<string, string | number | boolean | undefined>>,
+  shared: Readonly<Record<string, string | number | boolean | undefined>> & { readonly id: string },
+  pci: PciLayout,
 ): string {
   switch (disk.bus) {
     case 'virtio':
       return formatOptions('virtio-blk-pci', {
         ...shared,
         iothread: disk.ioThread,
-        addr: pciSlot('disk', number),
+        ...pci.placeOnPort(shared.id),
       });
     case 'scsi': {
       // All are units of one target, as with libvirt, so that a guest finds them where KubeVirt has them.

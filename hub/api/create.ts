@@ -8,7 +8,7 @@ import { objectAnswer } from './answer.ts';
 import { parseBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import type { Draft } from './draft.ts';
-import { checkDraft, parseDraft } from './draft.ts';
+import { checkDraft, completeObject, parseDraft } from './draft.ts';
 import { alreadyExists, badRequest, invalid } from './errors.ts';
 import { newMetadata } from './metadata.ts';
 import { completeNamespace, requireNamespace } from './namespaces.ts';
@@ -56,7 +56,7 @@ function complete(context: ApiContext, path: ResourcePath, draft: Draft, name: u
     throw invalid(path.kind, '', causes);
   }
   const metadata = newMetadata({ ...draft.metadata, name, namespace: path.namespace }, context);
-  return completeNamespace(checkDraft(path, draft, metadata));
+  return completeNamespace(completeObject(path, checkDraft(path, draft, metadata)));
 }
 
 /** `generateName`, where it is to be used; anything else that it may hold is for the schema to refuse. */

@@ -126,6 +126,14 @@ function compilePaths(kind: KindDefinition, version: string): Record<string, obj
     ...(kind.statusSubresource && {
       [`${collection}/{name}/status`]: { parameters: pathParameters(`${collection}/{name}`), ...single },
     }),
+    ...(kind.scaleSubresource === true && {
+      [`${collection}/{name}/scale`]: {
+        parameters: pathParameters(`${collection}/{name}`),
+        get: operation('get', {}),
+        put: operation('put', {}, BODY_TYPES),
+        patch: operation('patch', {}, PATCH_TYPES),
+      },
+    }),
   };
 }
 

@@ -7,7 +7,7 @@ import { objectAnswer } from './answer.ts';
 import { parseBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import type { Draft } from './draft.ts';
-import { checkDraft, checkObject, parseDraft } from './draft.ts';
+import { checkDraft, checkObject, completeObject, parseDraft } from './draft.ts';
 import { conflict, invalid, notFound } from './errors.ts';
 import { isDeleting, keptMetadata, metadataCauses, withGeneration } from './metadata.ts';
 import { completeNamespace } from './namespaces.ts';
@@ -59,7 +59,8 @@ export async function replace(
 }
 
 function replaceContent(path: ObjectPath, current: ResourceObject, draft: Draft): ResourceObject {
-  const checked = checkDraft(path, draft, keptMetadata(current.metadata, draft.metadata));
+  const given = checkDraft(path, draft, keptMetadata(current.metadata, draft.metadata));
+  const checked = completeObject(path, given);
   const causes = metadataCauses(current.metadata, draft.metadata, checked.metadata);
   if (causes.length > 0) throw invalid(path.kind, path.name, causes);
   const { status } = current;

@@ -8,7 +8,9 @@ export interface PrinterColumn {
   readonly name: string;
   readonly type: 'string' | 'integer' | 'boolean' | 'date';
   /** The subset of JSONPath in `hub/api/json-path.ts`, e.g. `.status.phase`. */
-  readonly jsonPath: string;
+  readonly jsonPath?: string;
+  /** In place of a path, what no path can say. */
+  readonly compute?: (object: ResourceObject) => unknown;
   readonly description: string;
   /** 0 is always shown, 1 with `-o wide`. */
   readonly priority?: 0 | 1;
@@ -38,9 +40,13 @@ export interface KindDefinition {
   readonly namespaced: boolean;
   /** Whether `status` is written through its own subresource only. */
   readonly statusSubresource: boolean;
+  /** Whether it has `/scale`, which reads and writes `spec.replicas`, `status.replicas` and `status.labelSelector`. */
+  readonly scaleSubresource?: boolean;
   readonly columns: readonly PrinterColumn[];
   /** The whole object. */
   readonly schema: z.ZodType<ResourceObject>;
+  /** An object as it is stored, with what its author left out or wrote in another form. */
+  readonly complete?: (object: ResourceObject) => ResourceObject;
 }
 
 interface KindOptions extends Omit<KindDefinition, 'schema' | 'singular' | 'shortNames' | 'categories'> {

@@ -10,7 +10,7 @@ import { fields, notYet } from './schema.ts';
 export const RUN_STRATEGIES = ['Always', 'Halted', 'Manual', 'Once', 'RerunOnFailure'] as const;
 export type RunStrategy = (typeof RUN_STRATEGIES)[number];
 
-const spec = fields(
+export const virtualMachineSpec = fields(
   {
     running: z.boolean().optional(),
     runStrategy: z.enum(RUN_STRATEGIES).optional(),
@@ -47,7 +47,7 @@ const spec = fields(
     refuse(path, `no entry of spec.dataVolumeTemplates has the name "${dataVolume.name}"`);
   }
 });
-export type VirtualMachineSpec = z.infer<typeof spec>;
+export type VirtualMachineSpec = z.infer<typeof virtualMachineSpec>;
 
 const status = fields({
   created: z.boolean().optional(),
@@ -114,5 +114,5 @@ export const virtualMachineKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec, status: status.optional() },
+  shape: { spec: virtualMachineSpec, status: status.optional() },
 });

@@ -39,10 +39,11 @@ const ENVIRONMENT = {
   ports: [],
   bufferedDisks: new Set<string>(),
   foundDisks: new Map(),
+  places: {},
 } as const;
 
 const compile = (machine: Partial<CompiledMachine> = {}, environment: object = {}) =>
-  compileCommand({ ...MACHINE, ...machine }, { ...ENVIRONMENT, ...environment });
+  compileCommand({ ...MACHINE, ...machine }, { ...ENVIRONMENT, ...environment }).words;
 /** The values of one option. */
 const valuesOf = (command: readonly string[], option: string) =>
   command.flatMap((word, index) => (command[index - 1] === option ? [word] : []));

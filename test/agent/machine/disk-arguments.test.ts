@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FoundDisk } from '../../../agent/machine/disk-arguments.ts';
 import { diskArguments } from '../../../agent/machine/disk-arguments.ts';
+import { createPciLayout } from '../../../agent/machine/pci.ts';
 import type { CompiledDisk } from '../../../agent/machine/disk.ts';
 
 function disk(name: string, change: Partial<CompiledDisk> = {}): CompiledDisk {
@@ -16,7 +17,7 @@ function disk(name: string, change: Partial<CompiledDisk> = {}): CompiledDisk {
 }
 
 const compile = (disks: CompiledDisk[], buffered: string[] = [], found: Record<string, FoundDisk> = {}) =>
-  diskArguments(disks, new Set(buffered), new Map(Object.entries(found)));
+  diskArguments(disks, new Set(buffered), new Map(Object.entries(found)), createPciLayout({}));
 /** The values of one option. */
 const valuesOf = (words: readonly string[], option: string) =>
   words.flatMap((word, index) => (words[index - 1] === option ? [word] : []));
@@ -41,7 +42,7 @@ test('one disk of each sort in full', () => {
 test('SATA disks fill the chipset, then a controller more', () => {
   const devices = devicesOf(...Array.from({ length: 8 }, (_, index) => disk(`d${index}`, { bus: 'sata' })));
   expect(devices.map((device) => /bus=([^,]*)/.exec(device)?.[1] ?? device).join(' ')).toBe(
-    'ide.0 ide.1 ide.2 ide.3 ide.4 ide.5 ich9-ahci,id=sata1 sata1.0 sata1.1',
+    'ide.0 ide.1 ide.2 ide.3 ide.4 ide.5 ich9-ahci,id=sata1,addr=0x4 sata1.0 sata1.1',
   );
 });
 
