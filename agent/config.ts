@@ -5,9 +5,11 @@ import {
   choice,
   file,
   folder,
+  folders,
   integer,
   ipv4Address,
   label,
+  mapping,
   text,
 } from '../shared/config/settings.ts';
 
@@ -32,6 +34,15 @@ export const AGENT_SETTINGS = {
   localImages: folder({
     prose: 'the folder that file:/// sources of manifests must lie in',
     fallback: '/var/lib/holdfast/local',
+  }),
+  claims: mapping('NAMESPACE/NAME=PATH', /^[a-z0-9]([-a-z0-9]*[a-z0-9])?\/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, {
+    prose:
+      'what persistentVolumeClaim volumes are here that name no data volume: by claim, a block device, a raw image, or a folder with one as disk.img',
+    fallback: '',
+  }),
+  hostDiskFolders: folders({
+    prose: 'the folders that hostDisk volumes may lie in; empty for none',
+    fallback: '',
   }),
   qemuUser: text('USER', {
     prose:

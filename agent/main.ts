@@ -36,12 +36,22 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages } = config;
+  const { forwardAddress, localImages, claims, hostDiskFolders } = config;
+  const outside = { claims, hostDiskFolders };
   const agent = createAgent(
     { device, version: VERSION, bootId, identity: readIdentity() },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
-      machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
+      machines: createMachines({
+        dataDir,
+        forwardAddress,
+        localImages,
+        outside,
+        bootId,
+        clock,
+        log,
+        ...user,
+      }),
       images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),

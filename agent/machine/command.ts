@@ -2,7 +2,8 @@ import type { Accelerator, HostPort } from '../ports.ts';
 import { channelArguments } from './channel.ts';
 import type { CompiledMachine } from './compile.ts';
 import { cpuArguments } from './cpu.ts';
-import { diskArguments } from './disk.ts';
+import type { FoundDisk } from './disk-arguments.ts';
+import { diskArguments } from './disk-arguments.ts';
 import { firmwareArguments } from './firmware.ts';
 import { interfaceArguments } from './interface.ts';
 import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
@@ -17,6 +18,8 @@ export interface CommandEnvironment {
   readonly ports: readonly HostPort[];
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
+  /** By volume, the disks of which there is more to know than the machine's description says. */
+  readonly foundDisks: ReadonlyMap<string, FoundDisk>;
   /** Where the devices sat in the run before; empty at the first. */
   readonly places: PciPlaces;
   /** Real paths, where the machine boots a kernel directly. */
@@ -76,7 +79,7 @@ function deviceArguments(
 ): string[] {
   return [
     ...channelArguments(environment.run, pci),
-    ...diskArguments(machine.disks, environment.bufferedDisks, pci),
+    ...diskArguments(machine.disks, environment.bufferedDisks, environment.foundDisks, pci),
     ...interfaceArguments(machine.interfaces, environment.ports, pci),
     ...(machine.rng ? rngArguments(pci) : []),
     '-display',

@@ -1,9 +1,10 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
+import { compileDisks } from './compile-disks.ts';
 import type { CpuTopology } from './cpu.ts';
 import { compileCpu } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
-import { compileDisks, isKept } from './disk.ts';
+import { isKept } from './disk.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
@@ -11,8 +12,6 @@ import { compileInterfaces } from './interface.ts';
 import { compileMemory } from './memory.ts';
 import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
-import type { SeedFile } from './seed.ts';
-import { compileHostname, compileSeed } from './seed.ts';
 
 export type { CompiledDisk, ImageSource } from './disk.ts';
 export { sourceKey } from './disk.ts';
@@ -30,8 +29,6 @@ export interface CompiledMachine {
   readonly firmware: CompiledFirmware;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
-  /** The files of the cloud-init seed; none where no volume asks for it. */
-  readonly seed: readonly SeedFile[];
   readonly rng: boolean;
   readonly graphics: boolean;
   readonly limits: CpuLimits;
@@ -42,7 +39,8 @@ export interface CompiledMachine {
 }
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
-export function compileMachine({ uid, namespace, name, spec, dataVolumes }: DesiredMachine): CompiledMachine {
+export function compileMachine(desired: DesiredMachine): CompiledMachine {
+  const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
   const shape = {
     uid,
@@ -51,9 +49,8 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
     memoryBytes: compileMemory(domain),
     cpu: compileCpu(domain),
     firmware: compileFirmware(uid, domain),
-    disks: compileDisks(spec, dataVolumes),
+    disks: compileDisks(desired),
     interfaces: compileInterfaces(uid, domain),
-    seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
     rng: domain.devices.rng !== undefined,
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
   };

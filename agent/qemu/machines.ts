@@ -15,6 +15,7 @@ import { createHostPorts } from './host-ports.ts';
 import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
+import type { OutsideSettings } from './outside-disks.ts';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
 
@@ -24,6 +25,8 @@ export interface MachinesOptions {
   readonly forwardAddress: string;
   /** The folder in which the `file:///` images of `kernelBoot` must lie. */
   readonly localImages: string;
+  /** What of the box's own disks machines may have. */
+  readonly outside?: OutsideSettings;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
   readonly bootId: string;
@@ -34,6 +37,7 @@ export interface MachinesOptions {
 /** The machines of this box as QEMU processes, over the folders in `<dataDir>/machines`. */
 export function createMachines(options: MachinesOptions): Machines {
   const { bootId, clock, log, user, localImages } = options;
+  const outside = options.outside ?? { claims: new Map(), hostDiskFolders: [] };
   mkdirSync(join(options.dataDir, 'machines'), { recursive: true, mode: 0o711 });
   // The real path, as the kernel tells a process's working directory.
   const root = realpathSync(join(options.dataDir, 'machines'));
@@ -101,7 +105,7 @@ export function createMachines(options: MachinesOptions): Machines {
       if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
       const { uid } = request.machine;
       const account = accounts?.of(uid);
-      const context = { localImages, bootId, account, ports, clock };
+      const context = { localImages, outside, bootId, account, ports, clock };
       await machineOf(uid).start(request, context, await confinementOf(request));
     },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
