@@ -13,6 +13,8 @@ import { pciSlot } from './pci.ts';
 export interface CommandEnvironment {
   readonly accelerator: Accelerator;
   readonly run: number;
+  /** The guest is held before its first instruction. */
+  readonly paused?: boolean;
   readonly ports: readonly HostPort[];
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
@@ -43,7 +45,7 @@ export function compileCommand(machine: CompiledMachine, environment: CommandEnv
     'base=utc',
     // A guest that ends stays as a process until the agent has seen how it ended, however long that takes.
     '-action',
-    'shutdown=pause,reboot=reset,panic=pause',
+    `shutdown=pause,reboot=${machine.endsAtReboot ? 'shutdown' : 'reset'},panic=pause`,
     ...firmwareArguments(machine.firmware, environment.kernel),
     ...channelArguments(environment.run),
     ...diskArguments(machine.disks, environment.bufferedDisks),
@@ -52,6 +54,7 @@ export function compileCommand(machine: CompiledMachine, environment: CommandEnv
     '-display',
     'none',
     ...(machine.graphics ? ['-device', formatOptions('VGA', { addr: pciSlot('graphics') })] : []),
+    ...(environment.paused === true ? ['-S'] : []),
   ];
 }
 

@@ -31,6 +31,10 @@ export interface CompiledMachine {
   /** The files of the cloud-init seed; none where no volume asks for it. */
   readonly seed: readonly SeedFile[];
   readonly rng: boolean;
+  /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
+  readonly endsAtReboot: boolean;
+  /** Each run begins held (`startStrategy: Paused`). */
+  readonly startsPaused: boolean;
   readonly graphics: boolean;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
@@ -52,11 +56,13 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
     interfaces: compileInterfaces(uid, domain),
     seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
     rng: domain.devices.rng !== undefined,
+    endsAtReboot: domain.rebootPolicy === 'Terminate',
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
   };
   return {
     ...shape,
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
   };
 }

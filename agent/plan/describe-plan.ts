@@ -25,7 +25,7 @@ export function describePlan(situation: Situation, settled: Settled, draft: Draf
 }
 
 function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus | undefined): PlannedEvent[] {
-  const events: PlannedEvent[] = [];
+  const events: PlannedEvent[] = [...(draft.events ?? [])];
   const isNew = reported?.reason !== draft.reason || reported.state !== draft.state;
   if (isNew && draft.warning === true)
     events.push({ type: 'Warning', reason: draft.reason, message: draft.message });

@@ -14,6 +14,10 @@ const shape = fields(
     networks: z.array(network).optional(),
     nodeSelector: labels.optional(),
     hostname: dnsLabel.optional(),
+    startStrategy: z
+      .enum(['Paused'])
+      .meta({ description: 'Paused: each run begins held, until it is let go on (virtctl unpause vmi).' })
+      .optional(),
     terminationGracePeriodSeconds: z.int().min(0).max(86_400).optional(),
   },
   notYet(
@@ -29,7 +33,6 @@ const shape = fields(
     'resourceClaims',
     'schedulerName',
     'serviceAccountName',
-    'startStrategy',
     'subdomain',
     'tolerations',
     'topologySpreadConstraints',

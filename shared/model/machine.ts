@@ -83,6 +83,9 @@ export type RemovedMachine = z.infer<typeof removedMachine>;
 export const foundMachine = fields({ ...identity, found: z.literal(true) });
 export type FoundMachine = z.infer<typeof foundMachine>;
 
+/** What a machine can be told to do, on its box or at the hub. */
+export const ORDERS = ['start', 'stop', 'restart', 'pause', 'unpause', 'softreboot', 'reset'] as const;
+
 /** What a machine is doing, as its device sees it. */
 export const MACHINE_STATES = [
   /** Not meant to run, and not running. */

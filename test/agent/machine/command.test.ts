@@ -31,6 +31,8 @@ const MACHINE: CompiledMachine = {
   seed: [],
   rng: true,
   graphics: true,
+  endsAtReboot: false,
+  startsPaused: false,
   gracePeriodMs: 30_000,
   fingerprint: '',
 };
