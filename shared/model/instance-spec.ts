@@ -33,6 +33,10 @@ const shape = fields(
       .max(86_400)
       .meta({ description: 'How long the guest may take to shut down; 30 unless given, 0 cuts its power' })
       .optional(),
+    startStrategy: z
+      .enum(['Paused'])
+      .meta({ description: 'Paused: each run begins held, until it is let go on (virtctl unpause vmi)' })
+      .optional(),
     accessCredentials: z
       .array(accessCredential)
       .meta({ description: 'Who may log in to the guest' })
@@ -81,7 +85,7 @@ const shape = fields(
     ).optional(),
   },
   {
-    ...notYet('livenessProbe', 'readinessProbe', 'startStrategy'),
+    ...notYet('livenessProbe', 'readinessProbe'),
     dnsConfig: `${noPod}: give the guest its name servers with cloud-init network data`,
     resourceClaims:
       'there is no pool of devices to claim from: name them in domain.devices.gpus or hostDevices',

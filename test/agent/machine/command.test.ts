@@ -31,6 +31,8 @@ const MACHINE: CompiledMachine = {
   rng: true,
   graphics: true,
   limits: { weight: 200 },
+  endsAtReboot: false,
+  startsPaused: false,
   gracePeriodMs: 30_000,
   fingerprint: '',
 };
