@@ -4,14 +4,16 @@ import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
-import type { KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
-import { createAddressCache } from './addresses.ts';
+import type { GuestDetails, GuestUsage, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { QEMU_LOG, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
+import { createGuestAgent } from './guest-agent.ts';
+import { readDetails, readUsage, shutDown } from './guest-commands.ts';
+import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
 import { composeGate, composeLocked } from './launch.ts';
 import type { Located } from './locate.ts';
@@ -39,13 +41,18 @@ export interface LocalMachine {
   ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
-  command(name: 'system_powerdown' | 'cont' | 'quit'): Promise<void>;
+  command(name: MonitorCommand): Promise<void>;
+  /** Has the guest's agent boot it anew. */
+  rebootGuest(): Promise<void>;
+  readGuest(): Promise<GuestDetails & GuestUsage>;
   kill(): Promise<void>;
   /** Deletes the folder by way of `removing`, which lies beside it. */
   remove(removing: string): Promise<void>;
   openConsole(): Promise<Duplex>;
   close(): void;
 }
+
+type MonitorCommand = 'system_powerdown' | 'system_reset' | 'stop' | 'cont' | 'quit';
 
 interface MachineOptions {
   readonly uid: string;
@@ -85,7 +92,8 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const changes = coalesce(clock, CHANGE_SPACING_MS, options.onChange);
   const tellChange = () => changes.tell();
   const console = createConsole(folder, clock);
-  const addresses = createAddressCache(folder, clock, tellChange);
+  const guestAgent = createGuestAgent(folder, clock);
+  const guest = createGuestWatch(guestAgent, clock, tellChange);
   const monitor = createMonitor({
     folder,
     clock,
@@ -178,7 +186,8 @@ export function createMachine(options: MachineOptions): LocalMachine {
       if (record === undefined || state === undefined) {
         return { ...seen, process: { pid, guestAgent: false, addresses: [] } };
       }
-      return { ...seen, process: { pid, ...state, addresses: addresses.read(record.run, state.guestAgent) } };
+      const { addresses, details } = guest.read(record.run, state.guestAgent, state.runState === 'running');
+      return { ...seen, process: { pid, ...state, addresses, ...(details && { guest: details }) } };
     },
 
     async start(request, context, scope) {
@@ -200,6 +209,21 @@ export function createMachine(options: MachineOptions): LocalMachine {
         const { run } = await locateRunning();
         await monitor.execute(run, name);
       });
+    },
+
+    async rebootGuest() {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await guestAgent.use(run, async (turn) => shutDown(turn, 'reboot'));
+      });
+    },
+
+    async readGuest() {
+      const { run } = await locateRunning();
+      return guestAgent.use(run, async (turn) => ({
+        ...(await readDetails(turn)),
+        ...(await readUsage(turn)),
+      }));
     },
 
     async kill() {

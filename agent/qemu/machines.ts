@@ -88,7 +88,11 @@ export function createMachines(options: MachinesOptions): Machines {
     },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
+    pause: async (uid) => machineOf(uid).command('stop'),
     resume: async (uid) => machineOf(uid).command('cont'),
+    reset: async (uid) => machineOf(uid).command('system_reset'),
+    rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
+    readGuest: async (uid) => machineOf(uid).readGuest(),
     quit: async (uid) => machineOf(uid).command('quit'),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {

@@ -39,12 +39,26 @@ export const interfaceStatus = fields({
 });
 export type InterfaceStatus = z.infer<typeof interfaceStatus>;
 
+/** The guest's system as its agent tells it, in KubeVirt's names. */
+export const guestOs = fields({
+  name: z.string().optional(),
+  kernelRelease: z.string().optional(),
+  version: z.string().optional(),
+  prettyName: z.string().optional(),
+  versionId: z.string().optional(),
+  kernelVersion: z.string().optional(),
+  machine: z.string().optional(),
+  id: z.string().optional(),
+});
+export type GuestOs = z.infer<typeof guestOs>;
+
 const status = fields({
   phase: z.enum(INSTANCE_PHASES).optional(),
   reason: z.string().optional(),
   nodeName: z.string().optional(),
   conditions: z.array(condition).optional(),
   interfaces: z.array(interfaceStatus).optional(),
+  guestOSInfo: guestOs.optional(),
   phaseTransitionTimestamps: z
     .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))
     .optional(),
