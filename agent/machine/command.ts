@@ -1,10 +1,10 @@
-import type { Accelerator, HostPort } from '../ports.ts';
+import type { Accelerator, HostPort, Tap } from '../ports.ts';
 import { channelArguments } from './channel.ts';
 import type { CompiledMachine } from './compile.ts';
 import { cpuArguments } from './cpu.ts';
 import { diskArguments } from './disk.ts';
 import { firmwareArguments } from './firmware.ts';
-import { interfaceArguments } from './interface.ts';
+import { interfaceArguments } from './interface-arguments.ts';
 import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
 import { formatOptions } from './options.ts';
 import type { PciLayout, PciPlaces } from './pci.ts';
@@ -15,6 +15,8 @@ export interface CommandEnvironment {
   readonly accelerator: Accelerator;
   readonly run: number;
   readonly ports: readonly HostPort[];
+  /** By interface, of those on a bridge. */
+  readonly taps: ReadonlyMap<string, Tap>;
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
   /** Where the devices sat in the run before; empty at the first. */
@@ -77,7 +79,11 @@ function deviceArguments(
   return [
     ...channelArguments(environment.run, pci),
     ...diskArguments(machine.disks, environment.bufferedDisks, pci),
-    ...interfaceArguments(machine.interfaces, environment.ports, pci),
+    ...interfaceArguments(
+      machine.interfaces,
+      { ...environment, bootIndexes: new Map(machine.bootCards) },
+      pci,
+    ),
     ...(machine.rng ? rngArguments(pci) : []),
     '-display',
     'none',

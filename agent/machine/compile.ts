@@ -1,5 +1,7 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { BootOrder } from './boot-order.ts';
+import { rankBoot } from './boot-order.ts';
 import type { CpuTopology } from './cpu.ts';
 import { compileCpu } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
@@ -28,6 +30,8 @@ export interface CompiledMachine {
   readonly firmware: CompiledFirmware;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
+  /** The cards that it may be booted from, with QEMU's boot index. */
+  readonly bootCards: readonly (readonly [name: string, bootIndex: number])[];
   /** The files of the cloud-init seed; none where no volume asks for it. */
   readonly seed: readonly SeedFile[];
   readonly rng: boolean;
@@ -39,29 +43,51 @@ export interface CompiledMachine {
 }
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
-export function compileMachine({ uid, namespace, name, spec, dataVolumes }: DesiredMachine): CompiledMachine {
+export function compileMachine(desired: DesiredMachine): CompiledMachine {
+  const { uid, namespace, name, spec, dataVolumes } = desired;
   const { domain } = spec;
+  const cpu = compileCpu(domain);
+  const hostname = compileHostname(name, spec.hostname);
+  const boot = rankBoot(domain);
   const shape = {
     uid,
     namespace,
     name,
     memoryBytes: compileMemory(domain),
-    cpu: compileCpu(domain),
+    cpu,
     firmware: compileFirmware(uid, domain),
-    disks: compileDisks(spec, dataVolumes),
-    interfaces: compileInterfaces(uid, domain),
-    seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
+    disks: compileDisks(spec, dataVolumes).map((disk) => orderDisk(disk, boot)),
+    interfaces: compileInterfaces(desired, hostname, cpu.sockets * cpu.cores * cpu.threads),
+    bootCards: [...(boot?.interfaces ?? [])],
+    seed: compileSeed(uid, hostname, spec),
     rng: domain.devices.rng !== undefined,
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
   };
   return {
     ...shape,
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
-    fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
+    fingerprint: canonicalJson({
+      ...shape,
+      disks: shape.disks.map(fingerprintDisk),
+      interfaces: shape.interfaces.map(fingerprintInterface),
+    }),
   };
 }
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function fingerprintDisk(disk: CompiledDisk): object {
   return isKept(disk) ? { ...disk, content: 'kept' } : disk;
+}
+
+/** An address that was derived is kept from run to run: a restart would change nothing of it. */
+function fingerprintInterface(card: CompiledInterface): object {
+  return card.macGiven ? card : { ...card, mac: 'kept' };
+}
+
+/** Where a card is booted from, disks and cards have one order. */
+function orderDisk(disk: CompiledDisk, boot: BootOrder | undefined): CompiledDisk {
+  if (boot === undefined) return disk;
+  const { bootIndex: _alone, ...rest } = disk;
+  const bootIndex = boot.disks.get(disk.name);
+  return bootIndex === undefined ? rest : { ...rest, bootIndex };
 }

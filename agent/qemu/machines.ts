@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { Machines, StartRequest } from '../ports.ts';
+import type { Machines, Networks, StartRequest } from '../ports.ts';
+import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostPorts } from './host-ports.ts';
 import type { Account, Scope } from './launch.ts';
@@ -21,6 +22,7 @@ export interface MachinesOptions {
   readonly localImages: string;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
+  readonly networks: Networks;
   readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -28,12 +30,18 @@ export interface MachinesOptions {
 
 /** The machines of this box as QEMU processes, over the folders in `<dataDir>/machines`. */
 export function createMachines(options: MachinesOptions): Machines {
-  const { bootId, clock, log, user, localImages } = options;
+  const { bootId, clock, log, user, localImages, networks } = options;
   mkdirSync(join(options.dataDir, 'machines'), { recursive: true, mode: 0o711 });
   // The real path, as the kernel tells a process's working directory.
   const root = realpathSync(join(options.dataDir, 'machines'));
   const ports = createHostPorts(options.forwardAddress);
   const machines = new Map<string, LocalMachine>();
+  const connections = createConnections({
+    networks,
+    clock,
+    log,
+    disconnect: async (uid) => machineOf(uid).disconnect(networks),
+  });
   const listeners: ((uid: string) => void)[] = [];
   const useScopes = existsSync('/run/systemd/system') && userInfo().uid === 0;
   let account: Account | undefined;
@@ -73,24 +81,30 @@ export function createMachines(options: MachinesOptions): Machines {
   return {
     async observe() {
       const uids = await listMachines(root);
-      return Promise.all(
+      const observed = await Promise.all(
         uids.map(async (uid) => {
           const observed = await machineOf(uid).observe();
           if (observed.record !== undefined) ports.claim(uid, observed.record.ports);
           return observed;
         }),
       );
+      return connections.settle(observed);
     },
     async start(request) {
       if (user !== undefined) account ??= await findAccount(user);
       const { uid } = request.machine;
-      await machineOf(uid).start(request, { localImages, bootId, account, ports, clock }, scopeOf(request));
+      await machineOf(uid).start(
+        request,
+        { localImages, bootId, account, ports, networks, clock },
+        scopeOf(request),
+      );
     },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
     pause: async (uid) => machineOf(uid).command('stop'),
     resume: async (uid) => machineOf(uid).command('cont'),
     reset: async (uid) => machineOf(uid).command('system_reset'),
+    setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     readGuest: async (uid) => machineOf(uid).readGuest(),
     quit: async (uid) => machineOf(uid).command('quit'),
@@ -104,6 +118,7 @@ export function createMachines(options: MachinesOptions): Machines {
       if (exists) await machineOf(uid).remove(removingFolder(root, uid));
       machines.delete(uid);
       ports.release(uid);
+      await networks.forget(uid);
     },
     openConsole: async (uid) => machineOf(uid).openConsole(),
     onChange(listener) {

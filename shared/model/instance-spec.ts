@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
 import { dnsLabel, fields, notYet } from './schema.ts';
+import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
 import { volume } from './volume/volume.ts';
 
@@ -74,8 +75,7 @@ export const instanceSpec = shape.superRefine((spec, context) => {
     ['networks'],
     'interface in spec.domain.devices.interfaces',
   );
-  if (networks.length > 1)
-    refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
+  checkNetworks(networks, interfaces, disks, refuse);
 
   const seeds = volumes.flatMap(({ cloudInitNoCloud }, index) =>
     cloudInitNoCloud === undefined ? [] : [index],
