@@ -3,6 +3,7 @@ import { accessCredential } from './access-credential.ts';
 import { checkDisks } from './disk-rules.ts';
 import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
+import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
 import { affinity, toleration, topologySpreadConstraint } from './scheduling.ts';
 import { dnsLabel, dnsSubdomain, fields, meaningless, notYet } from './schema.ts';
@@ -32,6 +33,10 @@ const shape = fields(
       .min(0)
       .max(86_400)
       .meta({ description: 'How long the guest may take to shut down; 30 unless given, 0 cuts its power' })
+      .optional(),
+    startStrategy: z
+      .enum(['Paused'])
+      .meta({ description: 'Paused: each run begins held, until it is let go on (virtctl unpause vmi)' })
       .optional(),
     accessCredentials: z
       .array(accessCredential)
@@ -81,7 +86,7 @@ const shape = fields(
     ).optional(),
   },
   {
-    ...notYet('livenessProbe', 'readinessProbe', 'startStrategy'),
+    ...notYet('livenessProbe', 'readinessProbe'),
     dnsConfig: `${noPod}: give the guest its name servers with cloud-init network data`,
     resourceClaims:
       'there is no pool of devices to claim from: name them in domain.devices.gpus or hostDevices',
@@ -126,8 +131,7 @@ export const instanceSpec = shape.superRefine((spec, context) => {
     ['networks'],
     'interface in spec.domain.devices.interfaces',
   );
-  if (networks.length > 1)
-    refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
+  checkNetworks(networks, interfaces, disks, refuse);
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
 
