@@ -60,20 +60,22 @@ export const dataVolumeTemplate = fields({
       finalCheckpoint: ONE_STAGE,
       sourceRef: 'there are no DataSource objects: name the source itself, in source',
     },
-  ).superRefine((spec, context) => {
-    if (spec.pvc !== undefined && spec.storage !== undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['storage'],
-        message: 'must not be given together with pvc',
-      });
-    }
-    const size = (spec.storage ?? spec.pvc)?.resources?.requests?.storage;
-    if (spec.source.blank !== undefined && size === undefined) {
-      const path = [spec.pvc === undefined ? 'storage' : 'pvc', 'resources', 'requests', 'storage'];
-      context.addIssue({ code: 'custom', path, message: 'is required for a blank disk' });
-    }
-  }),
+  )
+    .superRefine((spec, context) => {
+      if (spec.pvc !== undefined && spec.storage !== undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: ['storage'],
+          message: 'must not be given together with pvc',
+        });
+      }
+      const size = (spec.storage ?? spec.pvc)?.resources?.requests?.storage;
+      if (spec.source.blank !== undefined && size === undefined) {
+        const path = [spec.pvc === undefined ? 'storage' : 'pvc', 'resources', 'requests', 'storage'];
+        context.addIssue({ code: 'custom', path, message: 'is required for a blank disk' });
+      }
+    })
+    .meta({ description: 'What the disk is filled from, and how large it is' }),
   status: meaningless(
     fields({}).meta({ description: 'Empty: what older versions of KubeVirt wrote' }),
     'the DataVolume itself has a status',
