@@ -18,15 +18,22 @@ const resources = fields({
   ).optional(),
 });
 
+/** Every manifest has to give one: of the one that a disk here has anyway there is nothing to warn of. */
+const accessMode = z.union(
+  [
+    z.enum(['ReadWriteOnce', 'ReadWriteOncePod']),
+    meaningless(z.enum(['ReadWriteMany', 'ReadOnlyMany']), 'a disk is on one device, and used there'),
+  ],
+  'must be ReadWriteOnce, ReadWriteOncePod, ReadWriteMany or ReadOnlyMany',
+);
+
 export const dataVolumeStorage = fields(
   {
     resources: resources.meta({ description: 'How large the disk is' }).optional(),
-    accessModes: meaningless(
-      z
-        .array(z.enum(['ReadWriteOnce', 'ReadWriteMany', 'ReadOnlyMany', 'ReadWriteOncePod']))
-        .meta({ description: 'From how many nodes it can be used' }),
-      'a disk is on one device, and used there',
-    ).optional(),
+    accessModes: z
+      .array(accessMode)
+      .meta({ description: 'Who can use it: machines of its own device, one at a time' })
+      .optional(),
     storageClassName: meaningless(
       z.string().meta({ description: 'Which storage it is on' }),
       'a device has one place for disks',
