@@ -4,7 +4,16 @@ import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
-import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
+import type {
+  AcceleratorProbe,
+  Facts,
+  Happening,
+  ImageNotice,
+  Images,
+  Link,
+  Machines,
+  Store,
+} from './ports.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
@@ -99,6 +108,15 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
     session.wake();
   }
 
+  function tellNotice(notice: ImageNotice): void {
+    try {
+      store.appendEvent({ kind: 'event', ...notice }, happening());
+    } catch (error) {
+      log.warn({ notice, error: messageOf(error) }, 'what became of an image could not be told');
+    }
+    session.wake();
+  }
+
   async function findAccelerator(): Promise<void> {
     const { accelerator, reason } = await ports.accelerator.detect();
     box = { bootId, probing: false, acceleratorReason: reason, ...(accelerator && { accelerator }) };
@@ -172,6 +190,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       tellLoss();
       machines.onChange(() => loop.wake());
       images.onChange(() => loop.wake());
+      images.onNotice(tellNotice);
       clockWatch.start();
       session.start();
       loop.wake();

@@ -3,6 +3,7 @@ import { codeOf, messageOf } from '../shared/base/errors.ts';
 import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
+import { imagesOf } from './machine/images.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
@@ -85,6 +86,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     // What is seen of a machine that is being acted on may be of before or after: it is not planned with that.
     const unsettled = new Set(busy.keys());
     const observed = new Map((await machines.observe()).map((machine) => [machine.uid, machine]));
+    retainImages();
     const plans = store.transaction(() => {
       recoverRows([...observed.values()].filter(({ uid }) => !unsettled.has(uid)));
       const rows = store.machines().filter(({ uid }) => !unsettled.has(uid));
@@ -132,6 +134,16 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     if (typeof desired !== 'object' || desired === null) return undefined;
     if (!readings.has(desired)) readings.set(desired, readWanted(desired));
     return readings.get(desired);
+  }
+
+  /** Whatever becomes of machines in this tick, what their descriptions name is needed. */
+  function retainImages(): void {
+    const wanted = store.machines().map(({ desired }) => wantedOf(desired));
+    images.retain(
+      wanted
+        .flatMap((each) => (each?.kind === 'machine' ? imagesOf(each.compiled) : []))
+        .map(({ source }) => source),
+    );
   }
 
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
@@ -21,6 +21,7 @@ import { createImages } from './image/images.ts';
 import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
+import { accountCommand } from './qemu/launch.ts';
 import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { createStore } from './store/store.ts';
@@ -42,7 +43,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
-      images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
+      images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
       accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),
@@ -63,6 +64,22 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   await agent.stop();
   unlock();
   log.info({}, 'agent stopped; its machines go on');
+}
+
+async function readImageSettings(config: AgentConfig, { user }: { user?: string }) {
+  const { registryCa, registryLogins, registries: mirrors } = config;
+  return {
+    reserveBytes: config.reserveMebibytes * 2 ** 20,
+    budgetBytes: config.imageBudgetMebibytes * 2 ** 20,
+    largestBytes: config.imageLimitGibibytes * 2 ** 30,
+    runAs: user === undefined ? [] : accountCommand(await findAccount(user)),
+    registries: {
+      mirrors,
+      certificates: registryCa === '' ? [] : [readFileSync(registryCa, 'utf8')],
+      readLogins: () => (registryLogins === '' ? undefined : readFileSync(registryLogins, 'utf8')),
+      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    },
+  };
 }
 
 function readAccess(config: AgentConfig): MqttAccess {

@@ -7,13 +7,15 @@ import { compileDisks, isKept } from './disk.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
+import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
 import { compileMemory } from './memory.ts';
 import type { SeedFile } from './seed.ts';
 import { compileHostname, compileSeed } from './seed.ts';
 
-export type { CompiledDisk, ImageSource } from './disk.ts';
-export { sourceKey } from './disk.ts';
+export type { CompiledDisk } from './disk.ts';
+export type { ImageSource } from './image-source.ts';
+export { sourceKey } from './image-source.ts';
 
 /** KubeVirt's default of `terminationGracePeriodSeconds`. */
 const DEFAULT_GRACE_SECONDS = 30;
@@ -39,7 +41,8 @@ export interface CompiledMachine {
 }
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
-export function compileMachine({ uid, namespace, name, spec, dataVolumes }: DesiredMachine): CompiledMachine {
+export function compileMachine(desired: DesiredMachine): CompiledMachine {
+  const { uid, namespace, name, spec, dataVolumes, references } = desired;
   const { domain } = spec;
   const shape = {
     uid,
@@ -47,8 +50,8 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
     name,
     memoryBytes: compileMemory(domain),
     cpu: compileCpu(domain),
-    firmware: compileFirmware(uid, domain),
-    disks: compileDisks(spec, dataVolumes),
+    firmware: compileFirmware(uid, domain, references),
+    disks: compileDisks(spec, dataVolumes, desired),
     interfaces: compileInterfaces(uid, domain),
     seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
     rng: domain.devices.rng !== undefined,
@@ -57,11 +60,24 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
   return {
     ...shape,
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
-    fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
+    fingerprint: canonicalJson({
+      ...shape,
+      firmware: fingerprintFirmware(shape.firmware),
+      disks: shape.disks.map(fingerprintDisk),
+    }),
   };
 }
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function fingerprintDisk(disk: CompiledDisk): object {
-  return isKept(disk) ? { ...disk, content: 'kept' } : disk;
+  if (isKept(disk)) return { ...disk, content: 'kept' };
+  const { content } = disk;
+  return content.from === 'container' ? { ...disk, content: sourceKey(content.source) } : disk;
+}
+
+/** How an image is to be had shapes nothing, and may be secret. */
+function fingerprintFirmware(firmware: CompiledFirmware): object {
+  const { kernelBoot } = firmware;
+  if (kernelBoot?.source === undefined) return firmware;
+  return { ...firmware, kernelBoot: { ...kernelBoot, source: sourceKey(kernelBoot.source) } };
 }

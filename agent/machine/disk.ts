@@ -5,20 +5,10 @@ import type { Disk } from '../../shared/model/domain/disk.ts';
 import type { InstanceSpec } from '../../shared/model/instance-spec.ts';
 import type { Volume } from '../../shared/model/volume/volume.ts';
 import { SEED_FILE, keptDiskFile, scratchDiskFile } from './files.ts';
+import type { ImageSource, VolumeOwner } from './image-source.ts';
+import { compileContainerImage, compileVolumeSource } from './image-source.ts';
 import { formatOptions } from './options.ts';
 import { pciSlot } from './pci.ts';
-
-/** Where a base image comes from. */
-export interface ImageSource {
-  readonly url: string;
-  /** 64 lower-case hexadecimal digits. */
-  readonly sha256?: string;
-}
-
-/** One text per source, for maps. */
-export function sourceKey({ url, sha256 }: ImageSource): string {
-  return sha256 === undefined ? url : `sha256:${sha256}`;
-}
 
 export type DiskContent =
   /** An overlay over an image, made once, at least `minBytes` large. */
@@ -30,10 +20,15 @@ export type DiskContent =
     }
   /** A blank disk, made once. */
   | { readonly from: 'blank'; readonly dataVolume: string; readonly bytes: number }
+  /** An overlay over an image, made anew at each start (`containerDisk`). */
+  | { readonly from: 'container'; readonly source: ImageSource }
   /** A blank disk, made anew at each start (`emptyDisk`). */
   | { readonly from: 'empty'; readonly bytes: number }
   /** `CompiledMachine.seed` as `seed.iso`, made anew at each start; always read-only. */
   | { readonly from: 'seed' };
+
+/** A disk that is made once. */
+export type KeptContent = Extract<DiskContent, { readonly dataVolume: string }>;
 
 /** A disk: the file `diskFile` in the machine's folder. */
 export interface CompiledDisk {
@@ -50,7 +45,11 @@ export interface CompiledDisk {
 }
 
 /** The disks in their order, and after them a SATA disk for each volume that no disk names (as in KubeVirt). */
-export function compileDisks(spec: InstanceSpec, dataVolumes: readonly DataVolumeTemplate[]): CompiledDisk[] {
+export function compileDisks(
+  spec: InstanceSpec,
+  dataVolumes: readonly DataVolumeTemplate[],
+  owner: VolumeOwner,
+): CompiledDisk[] {
   const { volumes = [] } = spec;
   const named = spec.domain.devices.disks ?? [];
   const names = new Set(named.map(({ name }) => name));
@@ -62,7 +61,7 @@ export function compileDisks(spec: InstanceSpec, dataVolumes: readonly DataVolum
   return disks.map((disk, index) => {
     const volume = volumes.find(({ name }) => name === disk.name);
     assert(volume !== undefined, `the schema asks for a volume named ${disk.name}`);
-    const content = compileContent(volume, dataVolumes);
+    const content = compileContent(volume, dataVolumes, owner);
     const bootIndex = bootIndexes[index];
     const bus = disk.disk?.bus ?? 'sata';
     const readonly = disk.cdrom !== undefined || disk.disk?.readonly === true || content.from === 'seed';
@@ -89,20 +88,32 @@ function rankBootOrders(disks: readonly Disk[]): (number | undefined)[] {
   return disks.map((disk) => (disk.bootOrder === undefined ? undefined : ranked.indexOf(disk) + 1));
 }
 
-function compileContent(volume: Volume, dataVolumes: readonly DataVolumeTemplate[]): DiskContent {
+function compileContent(
+  volume: Volume,
+  dataVolumes: readonly DataVolumeTemplate[],
+  owner: VolumeOwner,
+): DiskContent {
   if (volume.cloudInitNoCloud !== undefined) return { from: 'seed' };
   if (volume.emptyDisk !== undefined)
     return { from: 'empty', bytes: quantityBytes(volume.emptyDisk.capacity) };
+  if (volume.containerDisk !== undefined) {
+    const { path } = volume.containerDisk;
+    const source = compileContainerImage(volume.containerDisk, owner.references);
+    return { from: 'container', source: { ...source, ...(path === undefined ? {} : { path }) } };
+  }
   const template = dataVolumes.find(({ metadata }) => metadata.name === volume.dataVolume?.name);
   assert(template !== undefined, `the schema asks for a dataVolumeTemplate of volume ${volume.name}`);
-  const { source, storage, pvc } = template.spec;
+  return compileVolume(template, owner);
+}
+
+/** What a data volume is made with, once. */
+export function compileVolume({ metadata, spec }: DataVolumeTemplate, owner: VolumeOwner): KeptContent {
+  const { source, storage, pvc } = spec;
   const size = (storage ?? pvc)?.resources?.requests?.storage;
   const bytes = size === undefined ? 0 : quantityBytes(size);
-  const dataVolume = template.metadata.name;
-  if (source.http === undefined) return { from: 'blank', dataVolume, bytes };
-  const { url, checksum } = source.http;
-  const sha256 = checksum?.slice('sha256:'.length).toLowerCase();
-  const image = { url, ...(sha256 === undefined ? {} : { sha256 }) };
+  const dataVolume = metadata.name;
+  const image = compileVolumeSource(source, dataVolume, owner);
+  if (image === undefined) return { from: 'blank', dataVolume, bytes };
   return { from: 'image', dataVolume, source: image, minBytes: bytes };
 }
 
@@ -166,6 +177,7 @@ export function diskFile({ name, content }: CompiledDisk): string {
     case 'image':
     case 'blank':
       return keptDiskFile(content.dataVolume);
+    case 'container':
     case 'empty':
       return scratchDiskFile(name);
     case 'seed':

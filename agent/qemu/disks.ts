@@ -4,7 +4,8 @@ import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import { syncPath } from '../../shared/host/files.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import type { CompiledDisk } from '../machine/disk.ts';
-import { diskFile, isKept, sourceKey } from '../machine/disk.ts';
+import { diskFile, isKept } from '../machine/disk.ts';
+import { sourceKey } from '../machine/image-source.ts';
 import type { ReadyImage, RunRecord } from '../ports.ts';
 import { opensDirectly } from './direct-io.ts';
 import { diskPath, withStaging } from './folder.ts';
@@ -37,7 +38,8 @@ export async function makeDisks(
     await makeMissing(folder, disk, images, account, before);
     // Also where an earlier agent ran QEMU as someone else.
     if (account !== undefined) await chown(path, account.uid, account.gid);
-    const base = disk.content.from === 'image' ? await readBackingFile(path) : undefined;
+    const isOverlay = disk.content.from === 'image' || disk.content.from === 'container';
+    const base = isOverlay ? await readBackingFile(path) : undefined;
     if (base !== undefined) await requireImage(base, disk.name);
     const files = base === undefined ? [path] : [path, base];
     const direct = await Promise.all(files.map(opensDirectly));
@@ -128,7 +130,7 @@ async function contentArguments(
   path: string,
 ): Promise<string[]> {
   if (content.from === 'seed') return [];
-  if (content.from !== 'image') return [path, String(content.bytes)];
+  if (content.from !== 'image' && content.from !== 'container') return [path, String(content.bytes)];
   const image = images.get(sourceKey(content.source));
   if (image === undefined) {
     throw new EffectError(
@@ -139,7 +141,7 @@ async function contentArguments(
   }
   // Relative to the overlay's last place, so that the data directory can be moved; hence not checked (-u) from here.
   const base = relative(folder, await realpath(image.path));
-  const size = Math.max(content.minBytes, image.virtualBytes);
+  const size = Math.max(content.from === 'image' ? content.minBytes : 0, image.virtualBytes);
   return ['-u', '-b', base, '-F', image.format, path, String(size)];
 }
 

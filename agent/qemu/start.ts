@@ -64,7 +64,7 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   await makeSeedImage(folder, machine.seed, account);
   const disks = await makeDisks(folder, machine, request.images, account, before);
   const { kernelBoot } = machine.firmware;
-  const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages));
+  const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages, request.images));
   if (account !== undefined) {
     await checkReachable(account, [
       join(folder, CONSOLE_LOG),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dataVolumeSource } from './data-volume-source.ts';
 import { templateMeta } from './metadata.ts';
 import { dnsSubdomain, fields, positiveQuantity, notYet } from './schema.ts';
 
@@ -29,26 +30,6 @@ const REFUSED_PLACEMENT = notYet(
   'volumeAttributesClassName',
 );
 
-const http = fields(
-  {
-    url: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
-    /** CDI's `checksum` (1.65 and later), of which SHA-256 is taken. */
-    checksum: z
-      .string()
-      .regex(/^sha256:[0-9a-fA-F]{64}$/, 'must be "sha256:" and 64 hexadecimal digits')
-      .optional(),
-  },
-  notYet('certConfigMap', 'extraHeaders', 'secretExtraHeaders', 'secretRef'),
-);
-
-const source = fields(
-  { http: http.optional(), blank: fields({}).optional() },
-  notYet('gcs', 'imageio', 'pvc', 'registry', 's3', 'snapshot', 'upload', 'vddk'),
-).superRefine((value, context) => {
-  if (Object.keys(value).length === 1) return;
-  context.addIssue({ code: 'custom', message: 'must name exactly one source: http or blank' });
-});
-
 export const dataVolumeTemplate = fields(
   {
     apiVersion: z.string().optional(),
@@ -57,7 +38,7 @@ export const dataVolumeTemplate = fields(
     metadata: templateMeta.extend({ name: dnsSubdomain.max(200) }),
     spec: fields(
       {
-        source,
+        source: dataVolumeSource,
         pvc: fields(placement, REFUSED_PLACEMENT).optional(),
         storage: fields(placement, REFUSED_PLACEMENT).optional(),
         contentType: z.literal('kubevirt').optional(),
@@ -72,9 +53,14 @@ export const dataVolumeTemplate = fields(
         });
       }
       const size = (spec.storage ?? spec.pvc)?.resources?.requests?.storage;
-      if (spec.source.blank !== undefined && size === undefined) {
+      const unsized = (['blank', 'upload'] as const).find((name) => spec.source[name] !== undefined);
+      if (unsized !== undefined && size === undefined) {
         const path = [spec.pvc === undefined ? 'storage' : 'pvc', 'resources', 'requests', 'storage'];
-        context.addIssue({ code: 'custom', path, message: 'is required for a blank disk' });
+        context.addIssue({
+          code: 'custom',
+          path,
+          message: `is required for ${unsized === 'blank' ? 'a blank disk' : 'an upload'}`,
+        });
       }
     }),
   },

@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import { dnsLabel, dnsSubdomain, fields, positiveQuantity, notYet } from '../schema.ts';
 import { cloudInitNoCloud } from './cloud-init.ts';
+import { containerDisk } from './container-disk.ts';
 
 /** KubeVirt's `Volume`: where the content of a disk comes from, as far as Holdfast runs it. */
 
-const SOURCES = ['dataVolume', 'emptyDisk', 'cloudInitNoCloud'] as const;
+const SOURCES = ['dataVolume', 'emptyDisk', 'cloudInitNoCloud', 'containerDisk'] as const;
 
 export const volume = fields(
   {
@@ -12,11 +13,11 @@ export const volume = fields(
     dataVolume: fields({ name: dnsSubdomain }, notYet('hotpluggable')).optional(),
     emptyDisk: fields({ capacity: positiveQuantity }).optional(),
     cloudInitNoCloud: cloudInitNoCloud.optional(),
+    containerDisk: containerDisk.optional(),
   },
   notYet(
     'cloudInitConfigDrive',
     'configMap',
-    'containerDisk',
     'containerPath',
     'downwardAPI',
     'downwardMetrics',

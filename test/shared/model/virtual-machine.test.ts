@@ -177,12 +177,12 @@ describe('what goes against something else', () => {
     ['spec.running', 'must not be given together with runStrategy', { machine: { running: true } }],
     [
       `${IN_SPEC}.volumes[0]`,
-      'must have exactly one of dataVolume, emptyDisk, cloudInitNoCloud',
+      'must have exactly one of dataVolume, emptyDisk, cloudInitNoCloud, containerDisk',
       { spec: { volumes: [{ name: 'a' }] } },
     ],
     [
       `${IN_SPEC}.volumes[0]`,
-      'must have exactly one of dataVolume, emptyDisk, cloudInitNoCloud',
+      'must have exactly one of dataVolume, emptyDisk, cloudInitNoCloud, containerDisk',
       { spec: { volumes: [{ ...scratch('a'), cloudInitNoCloud: { userData: 'a' } }] } },
     ],
     [
@@ -206,7 +206,7 @@ describe('what goes against something else', () => {
     ],
     [
       'spec.dataVolumeTemplates[0].spec.source',
-      'must name exactly one source: http or blank',
+      'must name exactly one source of: http, registry, blank, pvc, upload',
       { machine: { dataVolumeTemplates: [{ metadata: { name: 'a' }, spec: { source: {} } }] } },
     ],
     [
