@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
-import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
+import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
+import type { PciPlaces } from './machine/pci.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -28,9 +29,44 @@ export interface RunRecord {
   readonly fingerprint: string;
   readonly startedAtMs: number;
   readonly command: readonly string[];
+  /** Where its PCI devices sit; not in records of agents that did not write it down. */
+  readonly places?: PciPlaces;
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
+}
+
+/** What a guest says of itself through its agent, of what changes rarely. */
+export interface GuestDetails {
+  readonly agentVersion: string;
+  readonly commands: readonly { readonly name: string; readonly enabled: boolean }[];
+  readonly os: GuestOs;
+  readonly hostname?: string;
+  readonly timezone?: string;
+}
+
+export interface GuestUser {
+  readonly userName: string;
+  readonly domain?: string;
+  /** Seconds since the epoch. */
+  readonly loginTime?: number;
+}
+
+export interface GuestFileSystem {
+  readonly diskName: string;
+  readonly mountPoint: string;
+  readonly fileSystemType: string;
+  readonly usedBytes: number;
+  readonly totalBytes: number;
+  readonly disk: readonly { readonly busType: string; readonly serial?: string }[];
+}
+
+/** What a guest says of itself through its agent, of what changes all the time. */
+export interface GuestUsage {
+  readonly users: readonly GuestUser[];
+  readonly fileSystems: readonly GuestFileSystem[];
+  readonly frozen: boolean;
+  readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
@@ -51,6 +87,8 @@ export interface ObservedMachine {
       readonly name: string;
       readonly ips: readonly string[];
     }[];
+    /** What the guest is, once its agent has said so. */
+    readonly guest?: GuestDetails;
   };
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
@@ -85,14 +123,22 @@ export interface Machines {
   keep(uid: string, kept: KeptMachine): Promise<void>;
   /** Presses the ACPI power button. */
   powerButton(uid: string): Promise<void>;
+  /** Holds the guest until it is resumed. */
+  pause(uid: string): Promise<void>;
   /** Lets a held guest go on. */
   resume(uid: string): Promise<void>;
+  /** Presses the reset button: the guest is not asked. */
+  reset(uid: string): Promise<void>;
+  /** Has the guest's agent boot it anew. */
+  rebootGuest(uid: string): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */
   kill(uid: string): Promise<void>;
   /** Deletes the machine's folder with all its disks; refused while its process lives. */
   remove(uid: string): Promise<void>;
+  /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
+  readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */

@@ -7,7 +7,8 @@ import { firmwareArguments } from './firmware.ts';
 import { interfaceArguments } from './interface.ts';
 import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout, PciPlaces } from './pci.ts';
+import { createPciLayout } from './pci.ts';
 
 /** What only the box knows of a run. */
 export interface CommandEnvironment {
@@ -16,12 +17,32 @@ export interface CommandEnvironment {
   readonly ports: readonly HostPort[];
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
+  /** Where the devices sat in the run before; empty at the first. */
+  readonly places: PciPlaces;
   /** Real paths, where the machine boots a kernel directly. */
   readonly kernel?: { readonly kernel: string; readonly initrd?: string };
 }
 
-/** QEMU's arguments for one run, with paths relative to the machine's folder. */
-export function compileCommand(machine: CompiledMachine, environment: CommandEnvironment): string[] {
+/** How QEMU is called for one run. */
+export interface Command {
+  /** With paths relative to the machine's folder. */
+  readonly words: readonly string[];
+  /** Where its PCI devices sit: for the next run's `CommandEnvironment`. */
+  readonly places: PciPlaces;
+}
+
+export function compileCommand(machine: CompiledMachine, environment: CommandEnvironment): Command {
+  const pci = createPciLayout(environment.places);
+  const devices = deviceArguments(machine, environment, pci);
+  const words = [
+    ...platformArguments(machine, environment),
+    ...pci.portArguments(machine.memoryBytes),
+    ...devices,
+  ];
+  return { words, places: pci.places() };
+}
+
+function platformArguments(machine: CompiledMachine, environment: CommandEnvironment): string[] {
   const { accelerator } = environment;
   return [
     '-name',
@@ -45,13 +66,24 @@ export function compileCommand(machine: CompiledMachine, environment: CommandEnv
     '-action',
     'shutdown=pause,reboot=reset,panic=pause',
     ...firmwareArguments(machine.firmware, environment.kernel),
-    ...channelArguments(environment.run),
-    ...diskArguments(machine.disks, environment.bufferedDisks),
-    ...interfaceArguments(machine.interfaces, environment.ports),
-    ...(machine.rng ? rngArguments() : []),
+  ];
+}
+
+function deviceArguments(
+  machine: CompiledMachine,
+  environment: CommandEnvironment,
+  pci: PciLayout,
+): string[] {
+  return [
+    ...channelArguments(environment.run, pci),
+    ...diskArguments(machine.disks, environment.bufferedDisks, pci),
+    ...interfaceArguments(machine.interfaces, environment.ports, pci),
+    ...(machine.rng ? rngArguments(pci) : []),
     '-display',
     'none',
-    ...(machine.graphics ? ['-device', formatOptions('VGA', { addr: pciSlot('graphics') })] : []),
+    ...(machine.graphics
+      ? ['-device', formatOptions('VGA', { id: 'graphics', ...pci.placeOnRoot('graphics') })]
+      : []),
   ];
 }
 
@@ -64,11 +96,11 @@ export function processName({
   return `${namespace}/${name}/${uid}`;
 }
 
-function rngArguments(): string[] {
+function rngArguments(pci: PciLayout): string[] {
   return [
     '-object',
     'rng-random,id=entropy,filename=/dev/urandom',
     '-device',
-    formatOptions('virtio-rng-pci', { rng: 'entropy', addr: pciSlot('rng') }),
+    formatOptions('virtio-rng-pci', { id: 'rng', rng: 'entropy', ...pci.placeOnRoot('rng') }),
   ];
 }

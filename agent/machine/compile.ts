@@ -10,6 +10,8 @@ import type { CompiledInterface } from './interface.ts';
 import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
 import { compileMemory } from './memory.ts';
+import type { CpuLimits } from './limits.ts';
+import { compileCpuLimits } from './limits.ts';
 import type { SeedFile } from './seed.ts';
 import { compileHostname, compileSeed } from './seed.ts';
 
@@ -34,6 +36,7 @@ export interface CompiledMachine {
   readonly seed: readonly SeedFile[];
   readonly rng: boolean;
   readonly graphics: boolean;
+  readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
@@ -59,6 +62,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   };
   return {
     ...shape,
+    limits: compileCpuLimits(domain, shape.cpu),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     fingerprint: canonicalJson({
       ...shape,

@@ -8,7 +8,7 @@ import { SEED_FILE, keptDiskFile, scratchDiskFile } from './files.ts';
 import type { ImageSource, VolumeOwner } from './image-source.ts';
 import { compileContainerImage, compileVolumeSource } from './image-source.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
 export type DiskContent =
   /** An overlay over an image, made once, at least `minBytes` large. */
@@ -121,8 +121,11 @@ export function compileVolume({ metadata, spec }: DataVolumeTemplate, owner: Vol
 const SATA_PORTS = 6;
 
 /** `buffered` names the disks whose file system has no O_DIRECT: they go through the host's page cache. */
-export function diskArguments(disks: readonly CompiledDisk[], buffered: ReadonlySet<string>): string[] {
-  let virtioDisks = 0;
+export function diskArguments(
+  disks: readonly CompiledDisk[],
+  buffered: ReadonlySet<string>,
+  pci: PciLayout,
+): string[] {
   let sataDisks = 0;
   return disks.flatMap((disk, index) => {
     const node = `disk${index}`;
@@ -138,15 +141,18 @@ export function diskArguments(disks: readonly CompiledDisk[], buffered: Readonly
     };
     const backend = ['-blockdev', blockNode(node, disk, buffered.has(disk.name))];
     if (disk.bus === 'virtio') {
-      const device = formatOptions('virtio-blk-pci', { ...shared, addr: pciSlot('disk', virtioDisks++) });
-      return [...backend, '-device', device];
+      const address = pci.placeOnPort(shared.id);
+      return [...backend, '-device', formatOptions('virtio-blk-pci', { ...shared, ...address })];
     }
     const controller = Math.floor(sataDisks / SATA_PORTS);
     const port = sataDisks++ % SATA_PORTS;
     const bus = controller === 0 ? `ide.${port}` : `sata${controller}.${port}`;
     const added =
       controller > 0 && port === 0
-        ? ['-device', formatOptions('ich9-ahci', { id: `sata${controller}` })]
+        ? [
+            '-device',
+            formatOptions('ich9-ahci', { id: `sata${controller}`, ...pci.placeOnRoot(`sata${controller}`) }),
+          ]
         : [];
     return [
       ...backend,

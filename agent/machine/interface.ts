@@ -2,7 +2,7 @@ import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { NetworkInterface } from '../../shared/model/domain/interface.ts';
 import type { HostPort } from '../ports.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
 /** A port of the guest that the box is to forward. */
 export interface WantedPort {
@@ -47,10 +47,14 @@ const DEVICES: Readonly<Record<CompiledInterface['model'], string>> = {
   rtl8139: 'rtl8139',
 };
 
+/** The models that are PCI Express, and can sit on a root port. */
+const EXPRESS: ReadonlySet<CompiledInterface['model']> = new Set(['virtio', 'e1000e']);
+
 /** Masquerade is QEMU's user-mode network: the guest gets out through the box, and in by forwarded ports only. */
 export function interfaceArguments(
   interfaces: readonly CompiledInterface[],
   hostPorts: readonly HostPort[],
+  pci: PciLayout,
 ): string[] {
   return interfaces.flatMap(({ name, mac, model }, index) => {
     const forwards = hostPorts
@@ -59,11 +63,12 @@ export function interfaceArguments(
         (port) =>
           `,hostfwd=${port.protocol.toLowerCase()}:${port.hostAddress}:${port.hostPort}-:${port.port}`,
       );
+    const id = `interface-${name}`;
     const device = formatOptions(DEVICES[model], {
-      id: `interface-${name}`,
+      id,
       netdev: `net${index}`,
       mac,
-      addr: pciSlot('interface', index),
+      ...(EXPRESS.has(model) ? pci.placeOnPort(id) : pci.placeOnRoot(id)),
       // Network boot is not offered, and the file of its ROM is in a package that a box may lack.
       romfile: '',
     });

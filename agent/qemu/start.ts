@@ -4,6 +4,7 @@ import type { Clock } from '../../shared/ports.ts';
 import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
+import { readPciPlaces } from '../machine/pci.ts';
 import type { RunRecord, StartRequest } from '../ports.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import { makeDisks } from './disks.ts';
@@ -80,8 +81,10 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
     run,
     ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
     bufferedDisks: disks.buffered,
+    places: before?.places ?? readPciPlaces(before?.command ?? []),
     ...(kernel === undefined ? {} : { kernel }),
   };
+  const command = compileCommand(machine, environment);
   const record: RunRecord = {
     uid: machine.uid,
     namespace: machine.namespace,
@@ -92,7 +95,8 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
     ports: environment.ports,
     fingerprint: machine.fingerprint,
     startedAtMs: context.clock.now(),
-    command: compileCommand(machine, environment),
+    command: command.words,
+    places: command.places,
   };
   writeRecord(folder, record);
   return record;

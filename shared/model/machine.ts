@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { annotations, labels } from './metadata.ts';
-import { base64, dnsLabel, dnsSubdomain, fields, timestamp } from './schema.ts';
+import { base64, dnsLabel, dnsSubdomain, fields, interfaceName, timestamp } from './schema.ts';
 import { interfaceStatus } from './virtual-machine-instance.ts';
 import { RUN_STRATEGIES } from './virtual-machine.ts';
 
@@ -15,17 +15,16 @@ const identity = {
   uid: machineUid,
   namespace: dnsLabel,
   name: dnsSubdomain,
-  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
+  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance', 'DataVolume']),
 };
 
-/** Which machine an entry is about, whatever else it says. */
+/** Which machine, or which data volume of its own, an entry is about, whatever else it says. */
 export const machineIdentity = z.object(identity);
 export type MachineIdentity = z.infer<typeof machineIdentity>;
 
 /** A bridge on the box, and the VLAN on it, from a `NetworkAttachmentDefinition` of type bridge. */
 export const bridgeNetwork = fields({
-  /** The name of the Linux bridge: what an interface may be called (15 characters, no "/" or white space). */
-  bridge: z.string().regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, 'must be the name of a network interface'),
+  bridge: interfaceName,
   vlan: z.int().min(1).max(4094).optional(),
   mtu: z.int().min(68).max(65_521).optional(),
 });
@@ -57,6 +56,7 @@ export type References = z.infer<typeof references>;
 /** What one machine should be. `generation` is that of its object in the API. */
 export const desiredMachine = fields({
   ...identity,
+  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
   generation: z.int(),
   runStrategy: z.enum(RUN_STRATEGIES),
   /** The order given on the box that is to hold no more: its `at`, as the device reported it. */
@@ -66,9 +66,21 @@ export const desiredMachine = fields({
   labels: labels.optional(),
   annotations: annotations.optional(),
   references: references.optional(),
+  /** Restart the machine as soon as a change of its description needs that, rather than wait for someone to. */
+  restartWhenRequired: z.boolean().optional(),
   spec: instanceSpec,
 });
 export type DesiredMachine = z.infer<typeof desiredMachine>;
+
+/** A data volume of its own: it is filled when its entry comes, and outlives the machines that use it. */
+export const desiredVolume = fields({
+  ...identity,
+  kind: z.literal('DataVolume'),
+  generation: z.int(),
+  dataVolume: dataVolumeTemplate,
+  references: references.optional(),
+});
+export type DesiredVolume = z.infer<typeof desiredVolume>;
 
 /** A machine that was deleted: to be shut down, and its disks removed. Absence alone removes nothing. */
 export const removedMachine = fields({
