@@ -90,7 +90,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
     },
   });
   const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
-  const door = createLocalDoor({ device, version, store, machines, clock, session, loop, happening });
+  const door = createLocalDoor({ device, version, store, machines, images, clock, session, loop, happening });
 
   function carryOut(body: RequestBody): string {
     switch (body.verb) {

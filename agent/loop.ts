@@ -8,6 +8,7 @@ import { compileKept, recoverRow } from './plan/kept.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
+import { settleFailedDisk } from './plan/plan-volume.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
 import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
 
@@ -138,12 +139,12 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
 
   /** Whatever becomes of machines in this tick, what their descriptions name is needed. */
   function retainImages(): void {
-    const wanted = store.machines().map(({ desired }) => wantedOf(desired));
-    images.retain(
-      wanted
-        .flatMap((each) => (each?.kind === 'machine' ? imagesOf(each.compiled) : []))
-        .map(({ source }) => source),
-    );
+    const needed = store.machines().flatMap(({ desired }) => {
+      const wanted = wantedOf(desired);
+      if (wanted?.kind === 'volume') return imagesOf(wanted.content);
+      return wanted?.kind === 'machine' ? imagesOf(wanted.compiled) : [];
+    });
+    images.retain(needed.map(({ source }) => source));
   }
 
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
@@ -212,31 +213,27 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     } catch (error) {
       log.warn({ action: action.kind, machine: uid, error: messageOf(error) }, 'an action failed');
       // Its backoff is planned.
-      return action.kind === 'start' && noteFailedStart(uid, error);
+      const isPlanned = action.kind === 'start' || action.kind === 'make-disk';
+      return isPlanned && noteFailure(uid, error);
     }
   }
 
   /** The result is whether that could be stored. */
-  function noteFailedStart(uid: string, error: unknown): boolean {
+  function noteFailure(uid: string, error: unknown): boolean {
     try {
       store.transaction(() => {
         const row = store.machines().find((machine) => machine.uid === uid);
         const wanted = row === undefined ? undefined : readWanted(row.desired);
         if (row === undefined || wanted === undefined) return;
         const code = codeOf(error) ?? 'StartFailed';
-        const settled = settleFailedStart(
-          row.memory,
-          code,
-          messageOf(error),
-          clock.monotonic(),
-          random.fraction(),
-        );
+        const settle = wanted.kind === 'volume' ? settleFailedDisk : settleFailedStart;
+        const settled = settle(row.memory, code, messageOf(error), clock.monotonic(), random.fraction());
         store.putMachine({ ...row, memory: settled.memory });
         queueEvents(identityOf(wanted), settled.events);
       });
       return true;
     } catch (failure) {
-      log.error({ machine: uid, error: messageOf(failure) }, 'a failed start could not be noted');
+      log.error({ machine: uid, error: messageOf(failure) }, 'a failure could not be noted');
       return false;
     }
   }

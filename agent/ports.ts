@@ -5,6 +5,7 @@ import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/p
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { PciPlaces } from './machine/pci.ts';
+import type { KeptContent } from './machine/disk.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -119,6 +120,11 @@ export interface Machines {
    * @throws EffectError naming what failed, with QEMU's own last words
    */
   start(request: StartRequest): Promise<void>;
+  /**
+   * Makes the disk of a data volume of its own, unless it is there.
+   * @throws EffectError naming what failed
+   */
+  makeDisk(uid: string, content: KeptContent, images: ReadonlyMap<string, ReadyImage>): Promise<void>;
   /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
   keep(uid: string, kept: KeptMachine): Promise<void>;
   /** Presses the ACPI power button. */

@@ -44,9 +44,10 @@ export async function copyDisk(source: ImageSource, folder: string, options: Fet
   openFolder(folder, 0o711);
   const path = join(folder, 'copy');
   await (await open(path, 'w', 0o600)).close();
-  // The copy is made by whoever the disk is of: a QEMU that was taken over may have written any file's name into it.
+  // Made by whoever the disk is of: a QEMU that was taken over may have written the name of any file into it.
   if (options.runAs.length > 0) await chown(path, owner, gid);
-  const limits = { ...options, deadlineS: DEADLINE_S, mostFileBytes: options.largestBytes };
+  const runAs = options.runAs.length > 0 ? actAs(owner, gid) : [];
+  const limits = { ...options, runAs, deadlineS: DEADLINE_S, mostFileBytes: options.largestBytes };
   const { status, words } = await runLimited(
     ['qemu-img', 'convert', '-f', 'qcow2', '-O', 'qcow2', disk, path],
     limits,
@@ -64,8 +65,12 @@ export async function copyDisk(source: ImageSource, folder: string, options: Fet
   return { version: { url: source.url }, files: [{ path, sha256: hash.digest('hex') }], folders: [folder] };
 }
 
+function actAs(uid: number, gid: number): string[] {
+  return ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--no-new-privs'];
+}
+
 function failure(disk: string, dataVolume: string, words: string): EffectError {
-  if (words.includes('lock')) {
+  if (words.includes('another process using the image')) {
     const message = `the disk of ${dataVolume} is in use: it is copied when the machine that has it is stopped`;
     return new EffectError('CloneSourceInUse', disk, message);
   }

@@ -9,8 +9,9 @@ import type { Override } from '../plan/memory.ts';
 import type { OrderVerb } from '../plan/order.ts';
 import { applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
-import type { Happening, MachineRow, Machines, Store } from '../ports.ts';
+import type { Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
 import type { Session } from '../sync/session.ts';
+import { uploadVolume } from './upload-volume.ts';
 
 /** What can be asked of the agent on the box itself; none of it needs the link. */
 export interface LocalDoor {
@@ -26,6 +27,11 @@ export interface LocalDoor {
    * @throws EffectError as `order`, and `HeldOnBox`
    */
   restart(machine: string, reason: string): void;
+  /**
+   * Fills the data volume `name` or `namespace/name` that waits for it.
+   * @throws EffectError as `uploadVolume`
+   */
+  upload(volume: string, content: AsyncIterable<Buffer>): Promise<void>;
   /** @throws EffectError as `order`, and as `Machines.openConsole` */
   openConsole(machine: string): Promise<Duplex>;
 }
@@ -59,6 +65,7 @@ interface DoorOptions {
   readonly version: string;
   readonly store: Store;
   readonly machines: Machines;
+  readonly images: Images;
   readonly clock: Clock;
   readonly session: Pick<Session, 'link'>;
   readonly happening: () => Happening;
@@ -138,6 +145,10 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         const event = ['HubOrder', `restart was ordered at the hub: ${reason}`] as const;
         apply(found, 'restart', { atMs: clock.now(), reason }, event);
       });
+      loop.wake();
+    },
+    async upload(volume, content) {
+      await uploadVolume(volume, content, options);
       loop.wake();
     },
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),

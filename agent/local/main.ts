@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify as stringifyYaml } from 'yaml';
@@ -88,6 +89,12 @@ async function watchOrder(
     await sleep(POLL_MS);
   }
   throw new Error(`${machine} is still not there after ${WATCH_MS / 1000} s; the order holds and goes on`);
+}
+
+/** Fills a data volume of this box from a file, and says what came of it. */
+export async function uploadImage(flags: Flags, volume: string, path: string): Promise<void> {
+  await connect(flags).upload(volume, createReadStream(path));
+  process.stdout.write(`${volume} has been filled from ${path}\n`);
 }
 
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */

@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import { syncPath } from '../../shared/host/files.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
-import type { CompiledDisk } from '../machine/disk.ts';
+import type { CompiledDisk, KeptContent } from '../machine/disk.ts';
 import { diskFile, isKept } from '../machine/disk.ts';
 import { sourceKey } from '../machine/image-source.ts';
 import type { ReadyImage, RunRecord } from '../ports.ts';
@@ -48,6 +48,22 @@ export async function makeDisks(
   }
   return { buffered, backing };
 }
+
+/**
+ * Makes the disk of a data volume of its own, unless it is there; the machines that use it come later.
+ * @throws EffectError as `makeDisks`
+ */
+export async function makeVolume(
+  folder: string,
+  content: KeptContent,
+  images: ReadonlyMap<string, ReadyImage>,
+): Promise<void> {
+  const disk: CompiledDisk = { ...VOLUME_DISK, name: content.dataVolume, content };
+  await makeMissing(folder, disk, images, undefined, undefined);
+}
+
+/** A disk without a machine has a content and nothing else that matters. */
+const VOLUME_DISK = { bus: 'virtio', cdrom: false, readonly: false, cache: 'none' } as const;
 
 async function makeMissing(
   folder: string,

@@ -1,15 +1,17 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
+import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import type { GuestDetails, GuestUsage, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
-import { QEMU_LOG, listDisks } from './folder.ts';
+import { makeVolume } from './disks.ts';
+import { QEMU_LOG, clearStaging, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
@@ -45,6 +47,7 @@ export interface LocalMachine {
     context: Omit<StartContext, 'folder'>,
     confinement: Confinement,
   ): Promise<void>;
+  makeDisk(content: KeptContent, images: StartRequest['images']): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
@@ -202,6 +205,18 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
         const { namespace, name } = request.machine;
         throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
+      });
+    },
+
+    async makeDisk(content, images) {
+      await inTurn(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        // The machines that use the disk run as other users, and have to get to it.
+        await chmod(folder, 0o711);
+        await clearStaging(folder);
+        await makeVolume(folder, content, images);
+      }).catch((error: unknown) => {
+        throw asFailure(error, content.dataVolume, 'DiskFailed');
       });
     },
 
