@@ -127,14 +127,20 @@ async function readInto(
 ): Promise<Received> {
   const totalBytes = partial.record()?.totalBytes;
   const missing = () => Math.max(0, (totalBytes ?? 0) - partial.bytes());
-  refuseTooMuch(source, totalBytes ?? 0);
+  if ((totalBytes ?? 0) > source.mostBytes) {
+    await forget(source, partial);
+    throw tooLarge(source);
+  }
   await makeRoom(missing());
   progress(partial.bytes(), totalBytes);
   let syncedAtMs = clock.monotonic();
   let spaceKnownAt = partial.bytes();
   let headerRead = false;
   for await (const chunk of body) {
-    refuseTooMuch(source, partial.bytes() + chunk.length);
+    if (partial.bytes() + chunk.length > source.mostBytes) {
+      await forget(source, partial);
+      throw tooLarge(source);
+    }
     await partial.append(chunk);
     if (source.isImage && !headerRead && partial.bytes() >= HEADER_BYTES) {
       headerRead = true;
@@ -170,10 +176,9 @@ async function readInto(
 }
 
 /** Also of a server that never ends, or says too little. */
-function refuseTooMuch({ shown, mostBytes }: Offer, bytes: number): void {
-  if (bytes <= mostBytes) return;
+function tooLarge({ shown, mostBytes }: Offer): EffectError {
   const message = `${shown} is larger than the ${formatBytes(mostBytes)} that may be taken`;
-  throw new EffectError('ImageTooLarge', shown, message);
+  return new EffectError('ImageTooLarge', shown, message);
 }
 
 function lengthOf(header: string | undefined): number | undefined {

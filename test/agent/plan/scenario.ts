@@ -103,6 +103,7 @@ export function createScenario(desired: unknown) {
       case 'fetch-image':
         image = { state: 'fetching', bytes: 0 };
         return;
+      case 'make-disk':
       case 'power-button':
       case 'resume':
     }
