@@ -6,10 +6,10 @@ import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { codeOf, messageOf } from '../../shared/base/errors.ts';
 import { withSocketPath } from '../../shared/host/unix-socket.ts';
+import { ORDERS } from '../../shared/model/machine.ts';
 import { fields, printable } from '../../shared/model/schema.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
 import type { Log } from '../../shared/ports.ts';
-import { ORDER_VERBS } from '../plan/order.ts';
 import { UPLOAD_PATH } from './client.ts';
 import type { LocalDoor } from './door.ts';
 
@@ -17,7 +17,7 @@ import type { LocalDoor } from './door.ts';
 const LARGEST_BODY_BYTES = 16 * 1024;
 
 const order = fields({
-  verb: z.enum(ORDER_VERBS),
+  verb: z.enum(ORDERS),
   machine: z.string().min(1),
   reason: printable.max(1024),
   by: printable.min(1).max(64).optional(),
@@ -87,11 +87,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
     const { verb, machine, reason, by } = parsed.value;
     door.order(verb, machine, reason, by);
     send(response, 202, {});
-  } else if (request.method === 'PUT' && route.startsWith(`PUT ${UPLOAD_PATH}`)) {
-    await door.upload(
-      decodeURIComponent(route.slice(`PUT ${UPLOAD_PATH}`.length)),
-      request as AsyncIterable<Buffer>,
-    );
+  } else if (route.startsWith(`PUT ${UPLOAD_PATH}`)) {
+    const volume = decodeURIComponent(route.slice(`PUT ${UPLOAD_PATH}`.length));
+    await door.upload(volume, request as AsyncIterable<Buffer>);
     send(response, 201, {});
   } else {
     send(response, 404, { error: `there is no ${route} here` });

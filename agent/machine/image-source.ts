@@ -3,6 +3,7 @@ import type { References } from '../../shared/model/machine.ts';
 import type { ContainerDisk } from '../../shared/model/volume/container-disk.ts';
 import { formatImageReference, parseImageReference } from '../../shared/base/image-reference.ts';
 import { assert } from '../../shared/base/assert.ts';
+import { decodeText } from './base64.ts';
 
 /** Where a base image comes from. */
 export interface ImageSource {
@@ -64,7 +65,7 @@ export function compileContainerImage(
   return {
     url: `docker://${formatImageReference(reference)}`,
     pull: imagePullPolicy ?? (isFixed ? 'IfNotPresent' : 'Always'),
-    ...(secret === undefined ? {} : { access: { dockerConfig: decodeBase64(secret) } }),
+    ...(secret === undefined ? {} : { access: { dockerConfig: decodeText(secret) } }),
   };
 }
 
@@ -131,9 +132,7 @@ function compileAccess(source: AccessFields, owner: VolumeOwner): { access?: Ima
 }
 
 function compileHeaders({ extraHeaders = [], secretExtraHeaders = [] }: AccessFields, owner: VolumeOwner) {
-  const secret = secretExtraHeaders.flatMap((name) =>
-    Object.values(findSecret(name, owner)).map(decodeBase64),
-  );
+  const secret = secretExtraHeaders.flatMap((name) => Object.values(findSecret(name, owner)).map(decodeText));
   const headers = [...extraHeaders, ...secret.map((line) => line.trim())];
   return headers.length === 0 ? {} : { headers };
 }
@@ -144,7 +143,7 @@ function findLogin(name: string, owner: VolumeOwner) {
   if (accessKeyId === undefined || secretKey === undefined) {
     throw new Error(`the Secret ${name} needs accessKeyId and secretKey`);
   }
-  return { user: decodeBase64(accessKeyId), password: decodeBase64(secretKey) };
+  return { user: decodeText(accessKeyId), password: decodeText(secretKey) };
 }
 
 function findSecret(name: string, { references }: VolumeOwner): Readonly<Record<string, string>> {
@@ -157,8 +156,4 @@ function findConfigMap(name: string, { references }: VolumeOwner): Readonly<Reco
   const configMap = references?.configMaps?.[name];
   if (configMap === undefined) throw new Error(`the ConfigMap ${name} did not come with it from the hub`);
   return configMap.data ?? {};
-}
-
-function decodeBase64(text: string): string {
-  return new TextDecoder().decode(Uint8Array.from(atob(text), (letter) => letter.codePointAt(0) ?? 0));
 }

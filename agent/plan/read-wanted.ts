@@ -10,7 +10,7 @@ import { formatCauses, validate } from '../../shared/model/validate.ts';
 import { isFound } from './kept.ts';
 import type { Wanted } from './plan.ts';
 import { compileMachine } from '../machine/compile.ts';
-import { compileVolume } from '../machine/disk.ts';
+import { compileVolume } from '../machine/compile-disks.ts';
 
 /**
  * What is wanted of a machine, from its entry in the desired document. An entry that this agent can't carry out

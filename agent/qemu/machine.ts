@@ -5,7 +5,15 @@ import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
-import type { GuestDetails, GuestUsage, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
+import type {
+  GuestDetails,
+  GuestUsage,
+  KeptMachine,
+  Networks,
+  ObservedMachine,
+  StartRequest,
+} from '../ports.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
@@ -47,10 +55,17 @@ export interface LocalMachine {
     context: Omit<StartContext, 'folder'>,
     confinement: Confinement,
   ): Promise<void>;
-  makeDisk(content: KeptContent, images: StartRequest['images']): Promise<void>;
+  makeDisk(
+    content: KeptContent,
+    context: Pick<StartRequest, 'images'> & Pick<StartContext, 'outside'>,
+  ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
+  /** Puts a card's cable in, or takes it out. */
+  setLink(card: string, up: boolean): Promise<void>;
+  /** Takes the machine's taps away, unless it runs or is being started. */
+  disconnect(networks: Networks): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
@@ -208,13 +223,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async makeDisk(content, images) {
+    async makeDisk(content, { images, outside }) {
       await inTurn(async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         // The machines that use the disk run as other users, and have to get to it.
         await chmod(folder, 0o711);
         await clearStaging(folder);
-        await makeVolume(folder, content, images);
+        await makeVolume(content, { folder, images, outside });
       }).catch((error: unknown) => {
         throw asFailure(error, content.dataVolume, 'DiskFailed');
       });
@@ -231,6 +246,20 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => {
         const { run } = await locateRunning();
         await monitor.execute(run, name);
+      });
+    },
+
+    async setLink(card, up) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await monitor.execute(run, 'set_link', { name: interfaceId(card), up });
+      });
+    },
+
+    async disconnect(networks) {
+      await inTurn(async () => {
+        const { process } = await locate();
+        if (process === undefined) await networks.disconnect(uid);
       });
     },
 

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { accessCredential } from './access-credential.ts';
+import { checkDisks } from './disk-rules.ts';
 import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
+import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
 import { affinity, toleration, topologySpreadConstraint } from './scheduling.ts';
 import { dnsLabel, dnsSubdomain, fields, meaningless, notYet } from './schema.ts';
@@ -30,6 +33,14 @@ const shape = fields(
       .min(0)
       .max(86_400)
       .meta({ description: 'How long the guest may take to shut down; 30 unless given, 0 cuts its power' })
+      .optional(),
+    startStrategy: z
+      .enum(['Paused'])
+      .meta({ description: 'Paused: each run begins held, until it is let go on (virtctl unpause vmi)' })
+      .optional(),
+    accessCredentials: z
+      .array(accessCredential)
+      .meta({ description: 'Who may log in to the guest' })
       .optional(),
     affinity: affinity.meta({ description: 'Rules of where it may run' }).optional(),
     topologySpreadConstraints: meaningless(
@@ -75,7 +86,7 @@ const shape = fields(
     ).optional(),
   },
   {
-    ...notYet('accessCredentials', 'livenessProbe', 'readinessProbe', 'startStrategy'),
+    ...notYet('livenessProbe', 'readinessProbe'),
     dnsConfig: `${noPod}: give the guest its name servers with cloud-init network data`,
     resourceClaims:
       'there is no pool of devices to claim from: name them in domain.devices.gpus or hostDevices',
@@ -112,7 +123,7 @@ export const instanceSpec = shape.superRefine((spec, context) => {
       if (!others.includes(name)) refuse([...path, index, 'name'], `no ${what} has the name "${name}"`);
     }
   };
-  refuseUnmatched(namesOf(disks), namesOf(volumes), inDisks, 'volume in spec.volumes');
+  checkDisks(disks, volumes, spec.accessCredentials ?? [], refuse);
   refuseUnmatched(namesOf(interfaces), namesOf(networks), inInterfaces, 'network in spec.networks');
   refuseUnmatched(
     namesOf(networks),
@@ -120,14 +131,7 @@ export const instanceSpec = shape.superRefine((spec, context) => {
     ['networks'],
     'interface in spec.domain.devices.interfaces',
   );
-  if (networks.length > 1)
-    refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
-
-  const seeds = volumes.flatMap(({ cloudInitNoCloud }, index) =>
-    cloudInitNoCloud === undefined ? [] : [index],
-  );
-  for (const index of seeds.slice(1))
-    refuse(['volumes', index, 'cloudInitNoCloud'], 'there can be one cloud-init volume');
+  checkNetworks(networks, interfaces, disks, refuse);
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
 

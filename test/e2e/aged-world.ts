@@ -23,6 +23,7 @@ import { createGate } from '../tools/gate.ts';
 import { qemusBelow } from '../tools/processes.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import { PLAIN_LIMITS } from '../agent/image/plain-limits.ts';
+import { createNoNetworks } from '../tools/no-networks.ts';
 
 const KEPT_MS = 7 * 24 * 3_600_000;
 
@@ -68,6 +69,7 @@ export async function createAgedWorld(device: string) {
         dataDir,
         forwardAddress: '127.0.0.1',
         localImages: kernels,
+        networks: createNoNetworks(),
         bootId,
         clock: unhurried,
         log,
