@@ -6,6 +6,7 @@ import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
+import type { KeptContent } from './machine/disk.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -185,6 +186,11 @@ export interface Machines {
    * @throws EffectError naming what failed, with QEMU's own last words
    */
   start(request: StartRequest): Promise<void>;
+  /**
+   * Makes the disk of a data volume of its own, unless it is there.
+   * @throws EffectError naming what failed
+   */
+  makeDisk(uid: string, content: KeptContent, images: ReadonlyMap<string, ReadyImage>): Promise<void>;
   /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
   keep(uid: string, kept: KeptMachine): Promise<void>;
   /** Presses the ACPI power button. */
@@ -250,6 +256,8 @@ export interface ReadyImage {
   readonly sha256: string;
   readonly format: 'qcow2' | 'raw';
   readonly virtualBytes: number;
+  /** The paths of `ImageSource.files`, in their order, where those were asked for; `path` is the first. */
+  readonly files?: readonly string[];
 }
 
 export type ImageStatus =
@@ -265,11 +273,29 @@ export type ImageStatus =
       readonly attempts: number;
     };
 
+/** Something that happened to the box's images, for people. */
+export interface ImageNotice {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Base images on this box, kept by content. */
 export interface Images {
   observe(source: ImageSource): ImageStatus;
   /** Starts or resumes fetching, unless it is under way or done; progress and outcome show in `observe`. */
   fetch(source: ImageSource): void;
+  /**
+   * Fills a source that waits for it with what comes; resolves once it is checked and kept.
+   * @throws EffectError
+   */
+  upload(source: ImageSource, content: AsyncIterable<Buffer>): Promise<void>;
+  /**
+   * Tells what all desired entries name. What is kept beside that, and no disk lies over, is deleted where there is
+   * more than the budget or no room; before the first call nothing is.
+   */
+  retain(sources: readonly ImageSource[]): void;
+  onNotice(listener: (notice: ImageNotice) => void): void;
   /** Calls `listener` when a fetch got further (every few per cent) or ended. */
   onChange(listener: (source: ImageSource) => void): void;
   /** Stops fetches under way; what they have is kept to be resumed. */

@@ -117,6 +117,7 @@ export function createMachines(options: MachinesOptions): Machines {
       const context = { localImages, outside, bootId, account, ports, networks, clock };
       await machineOf(uid).start(request, context, await confinementOf(request));
     },
+    makeDisk: async (uid, content, images) => machineOf(uid).makeDisk(content, { images, outside }),
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
     pause: async (uid) => machineOf(uid).command('stop'),
