@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { domain } from './domain/domain.ts';
+import { domain, hasMemory } from './domain/domain.ts';
 import { labels } from './metadata.ts';
 import { dnsLabel, fields, notYet } from './schema.ts';
 import { network } from './network.ts';
@@ -84,6 +84,13 @@ export const instanceSpec = shape.superRefine((spec, context) => {
     refuse(['volumes', index, 'cloudInitNoCloud'], 'there can be one cloud-init volume');
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
+
+/** One that nothing is missing from: a template may leave its sizes to an instancetype. */
+export const runnableSpec = instanceSpec.superRefine((spec, context) => {
+  if (hasMemory(spec.domain)) return;
+  const params = { reason: 'FieldValueRequired' };
+  context.addIssue({ code: 'custom', path: ['domain', 'memory', 'guest'], params, message: 'is required' });
+});
 
 function namesOf(items: readonly { readonly name: string }[]): string[] {
   return items.map(({ name }) => name);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
-import { instanceSpec } from './instance-spec.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { annotations, labels } from './metadata.ts';
 import { base64, dnsLabel, dnsSubdomain, fields, interfaceName, timestamp } from './schema.ts';
 import { interfaceStatus } from './virtual-machine-instance.ts';
@@ -66,7 +66,7 @@ export const desiredMachine = fields({
   labels: labels.optional(),
   annotations: annotations.optional(),
   references: references.optional(),
-  spec: instanceSpec,
+  spec: runnableSpec,
 });
 export type DesiredMachine = z.infer<typeof desiredMachine>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instanceSpec } from './instance-spec.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition } from './metadata.ts';
@@ -55,7 +55,7 @@ export interface VirtualMachineInstance {
   apiVersion: string;
   kind: 'VirtualMachineInstance';
   metadata: ObjectMeta;
-  spec: z.infer<typeof instanceSpec>;
+  spec: z.infer<typeof runnableSpec>;
   status?: InstanceStatus;
 }
 
@@ -104,5 +104,5 @@ export const virtualMachineInstanceKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec: instanceSpec, status: status.optional() },
+  shape: { spec: runnableSpec, status: status.optional() },
 });

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
+import { hasMemory } from './domain/domain.ts';
 import { instanceSpec } from './instance-spec.ts';
+import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
@@ -16,8 +18,14 @@ const spec = fields(
     runStrategy: z.enum(RUN_STRATEGIES).optional(),
     dataVolumeTemplates: z.array(dataVolumeTemplate).optional(),
     template: fields({ metadata: templateMeta.nullish(), spec: instanceSpec }),
+    instancetype: instancetypeMatcher
+      .meta({ description: "The instancetype that gives the machine's sizes" })
+      .optional(),
+    preference: preferenceMatcher
+      .meta({ description: 'The preference that fills in what the template leaves open' })
+      .optional(),
   },
-  notYet('instancetype', 'preference', 'updateVolumesStrategy'),
+  notYet('updateVolumesStrategy'),
 ).superRefine((value, context) => {
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });
@@ -26,6 +34,10 @@ const spec = fields(
   }
   if (value.running === undefined && value.runStrategy === undefined) {
     refuse(['runStrategy'], `is required: one of ${RUN_STRATEGIES.join(', ')}`, 'FieldValueRequired');
+  }
+  if (value.instancetype === undefined && !hasMemory(value.template.spec.domain)) {
+    const path = ['template', 'spec', 'domain', 'memory', 'guest'];
+    refuse(path, 'is required, or an instancetype', 'FieldValueRequired');
   }
   const templates = (value.dataVolumeTemplates ?? []).map(({ metadata }) => metadata.name);
   for (const [index, name] of templates.entries()) {
@@ -57,6 +69,8 @@ const status = fields({
   conditions: z.array(condition).optional(),
   observedGeneration: z.int().optional(),
   desiredGeneration: z.int().optional(),
+  instancetypeRef: profileStatus.optional(),
+  preferenceRef: profileStatus.optional(),
 });
 export type VirtualMachineStatus = z.infer<typeof status>;
 

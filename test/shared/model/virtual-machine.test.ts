@@ -70,13 +70,11 @@ describe('a field that is not known', () => {
 
   test('is refused as not supported where KubeVirt has it', () => {
     const causes = refusals({
-      machine: { instancetype: { name: 'small' } },
       domain: { ioThreadsPolicy: 'auto' },
       devices: { gpus: [], tpm: {} },
     });
     expect(new Set(causes.map(([field]) => field))).toEqual(
       new Set([
-        'spec.instancetype',
         `${IN_SPEC}.domain.devices.gpus`,
         `${IN_SPEC}.domain.devices.tpm`,
         `${IN_SPEC}.domain.ioThreadsPolicy`,
