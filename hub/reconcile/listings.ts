@@ -1,4 +1,5 @@
-import type { Tables } from '../ports.ts';
+import { ownerOf } from '../machines/own-volume.ts';
+import type { ObjectKey, Tables } from '../ports.ts';
 import type { MachineKey } from './machine-key.ts';
 
 /** A way of finding what is to be looked at; two of one name find the same. */
@@ -17,7 +18,11 @@ export const EVERYTHING: Listing = {
   async list(tables) {
     const devices = await tables.devices.list();
     return {
-      machines: [...(await listUnplaced(tables)), ...(await tables.machines.list())],
+      machines: [
+        ...(await listUnplaced(tables)),
+        ...(await listUnplacedVolumes(tables)),
+        ...(await tables.machines.list()),
+      ],
       devices: devices.map(({ name }) => name),
     };
   },
@@ -28,6 +33,14 @@ export const UNPLACED: Listing = {
   name: 'unplaced machines',
   list: async (tables) => ({ machines: await listUnplaced(tables), devices: [] }),
 };
+
+/** Whatever names an object. */
+export function usersOf(key: ObjectKey): Listing {
+  return {
+    name: `what names ${key.kind} ${key.namespace}/${key.name}`,
+    list: async ({ references }) => ({ machines: await references.to(key), devices: [] }),
+  };
+}
 
 export function machinesOn(device: string): Listing {
   return {
@@ -48,4 +61,15 @@ async function listUnplaced({ objects, machines }: Tables): Promise<MachineKey[]
     }),
   );
   return lists.flat().filter(({ uid }) => !placed.has(uid));
+}
+
+/** Data volumes of their own that no machine uses; those of machines are looked at with their machines. */
+async function listUnplacedVolumes({ objects, machines }: Tables): Promise<MachineKey[]> {
+  const keys: MachineKey[] = [];
+  for (const { metadata } of await objects.list('cdi.kubevirt.io/DataVolume')) {
+    const { uid = '', namespace = '', name } = metadata;
+    if (ownerOf({ metadata }) !== undefined || (await machines.get(uid)) !== undefined) continue;
+    keys.push({ kind: 'DataVolume', namespace, name, uid });
+  }
+  return keys;
 }

@@ -55,8 +55,6 @@ const spec = fields(
     const path = ['template', 'spec', 'volumes', index, 'dataVolume', 'name'];
     if (used.has(dataVolume.name)) refuse(path, `"${dataVolume.name}" is used twice`, 'FieldValueDuplicate');
     used.add(dataVolume.name);
-    if (templates.includes(dataVolume.name)) continue;
-    refuse(path, `no entry of spec.dataVolumeTemplates has the name "${dataVolume.name}"`);
   }
 });
 export type VirtualMachineSpec = z.infer<typeof spec>;

@@ -76,6 +76,7 @@ export async function startHub() {
   await open();
   const world = {
     log,
+    call,
     get store() {
       return store;
     },

@@ -160,11 +160,6 @@ describe('what refers to something that is not there', () => {
       'no interface in spec.domain.devices.interfaces has the name "a"',
       { spec: { networks: [{ name: 'a', pod: {} }] } },
     ],
-    [
-      `${IN_SPEC}.volumes[0].dataVolume.name`,
-      'no entry of spec.dataVolumeTemplates has the name "root"',
-      { spec: { volumes: [{ name: 'a', dataVolume: { name: 'root' } }] } },
-    ],
   ])('%s: %s', (field, message, parts) => {
     expect(refusals(parts)).toContainEqual([field, 'FieldValueInvalid', message]);
   });
