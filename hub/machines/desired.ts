@@ -10,6 +10,7 @@ import type {
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
+import { RESTART_ANNOTATION } from './pool-machine.ts';
 import type { MachineRow } from '../ports.ts';
 import { itemsAt } from './expansion.ts';
 
@@ -43,6 +44,7 @@ export function compileEntry(
         ...common,
         kind: 'VirtualMachine',
         runStrategy: runStrategyOf(object.spec),
+        ...(isRestartedWhenRequired(object) && { restartWhenRequired: true }),
         dataVolumes: object.spec.dataVolumeTemplates ?? [],
         spec: object.spec.template.spec,
       }
@@ -70,6 +72,10 @@ export function compileVolumeEntry(
   if (isHeldBack(row, generation)) return undefined;
   const dataVolume = { metadata: { name }, spec: object.spec };
   return { ...identity, generation, dataVolume, ...(references && { references }) };
+}
+
+function isRestartedWhenRequired({ metadata }: VirtualMachine): boolean {
+  return metadata.annotations?.[RESTART_ANNOTATION] === 'true';
 }
 
 /** Whether a machine whose object is of this generation is to be left as it is on its device. */

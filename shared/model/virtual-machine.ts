@@ -6,27 +6,50 @@ import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
-import { fields, notYet } from './schema.ts';
+import { fields } from './schema.ts';
 
 /** When a machine runs, in KubeVirt's words; `running: true|false` stands for Always and Halted. */
 export const RUN_STRATEGIES = ['Always', 'Halted', 'Manual', 'Once', 'RerunOnFailure'] as const;
 export type RunStrategy = (typeof RUN_STRATEGIES)[number];
 
-const spec = fields(
-  {
-    running: z.boolean().optional(),
-    runStrategy: z.enum(RUN_STRATEGIES).optional(),
-    dataVolumeTemplates: z.array(dataVolumeTemplate).optional(),
-    template: fields({ metadata: templateMeta.nullish(), spec: instanceSpec }),
-    instancetype: instancetypeMatcher
-      .meta({ description: "The instancetype that gives the machine's sizes" })
-      .optional(),
-    preference: preferenceMatcher
-      .meta({ description: 'The preference that fills in what the template leaves open' })
-      .optional(),
-  },
-  notYet('updateVolumesStrategy'),
-).superRefine((value, context) => {
+export const virtualMachineSpec = fields({
+  running: z
+    .boolean()
+    .meta({ description: 'The older form of runStrategy: true is Always, false is Halted' })
+    .optional(),
+  runStrategy: z
+    .enum(RUN_STRATEGIES, {
+      error: ({ input }) =>
+        input === 'WaitAsReceiver'
+          ? 'WaitAsReceiver is not supported: machines are not migrated'
+          : `must be one of ${RUN_STRATEGIES.join(', ')}`,
+    })
+    .meta({ description: 'When it runs' })
+    .optional(),
+  dataVolumeTemplates: z
+    .array(dataVolumeTemplate)
+    .meta({ description: 'Disks that are filled once, and then belong to the machine' })
+    .optional(),
+  template: fields({
+    metadata: templateMeta.meta({ description: "Labels and annotations of the machine's runs" }).nullish(),
+    spec: instanceSpec.meta({ description: 'What each run is made with' }),
+  }).meta({ description: 'What the machine is' }),
+  updateVolumesStrategy: z
+    .literal('Replacement', {
+      error: ({ input }) =>
+        input === 'Migration'
+          ? 'Migration is not supported: another disk is taken at the next restart (Replacement)'
+          : 'must be Replacement',
+    })
+    .meta({ description: 'How another disk takes the place of one: at the next restart' })
+    .optional(),
+  instancetype: instancetypeMatcher
+    .meta({ description: "The instancetype that gives the machine's sizes" })
+    .optional(),
+  preference: preferenceMatcher
+    .meta({ description: 'The preference that fills in what the template leaves open' })
+    .optional(),
+}).superRefine((value, context) => {
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });
   if (value.running !== undefined && value.runStrategy !== undefined) {
@@ -57,7 +80,7 @@ const spec = fields(
     used.add(dataVolume.name);
   }
 });
-export type VirtualMachineSpec = z.infer<typeof spec>;
+export type VirtualMachineSpec = z.infer<typeof virtualMachineSpec>;
 
 const status = fields({
   created: z.boolean().optional(),
@@ -126,5 +149,8 @@ export const virtualMachineKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec, status: status.optional() },
+  shape: {
+    spec: virtualMachineSpec.meta({ description: 'What the machine is, and when it runs' }),
+    status: status.optional(),
+  },
 });
