@@ -36,12 +36,23 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages } = config;
+  const { forwardAddress, localImages, hostDevices, dedicatedCpus } = config;
+  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const equipment = { architecture, hostDevices, dedicatedCpus } as const;
   const agent = createAgent(
-    { device, version: VERSION, bootId, identity: readIdentity() },
+    { device, version: VERSION, bootId, equipment, identity: readIdentity() },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
-      machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
+      machines: createMachines({
+        dataDir,
+        forwardAddress,
+        localImages,
+        equipment,
+        bootId,
+        clock,
+        log,
+        ...user,
+      }),
       images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),

@@ -109,8 +109,15 @@ function compileContent(volume: Volume, dataVolumes: readonly DataVolumeTemplate
 /** The q35 chipset's own SATA controller has this many ports; further disks get further controllers. */
 const SATA_PORTS = 6;
 
-/** `buffered` names the disks whose file system has no O_DIRECT: they go through the host's page cache. */
-export function diskArguments(disks: readonly CompiledDisk[], buffered: ReadonlySet<string>): string[] {
+/**
+ * `buffered` names the disks whose file system has no O_DIRECT: they go through the host's page cache. `ioThreads`
+ * has, by the disk's name, the thread that serves it.
+ */
+export function diskArguments(
+  disks: readonly CompiledDisk[],
+  buffered: ReadonlySet<string>,
+  ioThreads: Readonly<Record<string, string>>,
+): string[] {
   let virtioDisks = 0;
   let sataDisks = 0;
   return disks.flatMap((disk, index) => {
@@ -127,7 +134,8 @@ export function diskArguments(disks: readonly CompiledDisk[], buffered: Readonly
     };
     const backend = ['-blockdev', blockNode(node, disk, buffered.has(disk.name))];
     if (disk.bus === 'virtio') {
-      const device = formatOptions('virtio-blk-pci', { ...shared, addr: pciSlot('disk', virtioDisks++) });
+      const own = { iothread: ioThreads[disk.name], addr: pciSlot('disk', virtioDisks++) };
+      const device = formatOptions('virtio-blk-pci', { ...shared, ...own });
       return [...backend, '-device', device];
     }
     const controller = Math.floor(sataDisks / SATA_PORTS);

@@ -4,6 +4,7 @@ import { formatSeconds } from '../../shared/base/time.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import { sourceKey } from '../machine/compile.ts';
 import { keptDisks } from '../machine/disk.ts';
+import { findLack } from '../machine/equipment.ts';
 import type { ImageStatus, ReadyImage } from '../ports.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import type { Action, Draft, Situation } from './plan.ts';
@@ -25,6 +26,8 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
     const message = `the disk of data volume ${missing} was there and is gone (is its file system mounted?): it is not made anew`;
     return { ...none, state: 'Refused', reason: 'DiskMissing', message, warning: true };
   }
+  const lack = findLack(compiled, box.equipment);
+  if (lack !== undefined) return { ...none, state: 'Refused', ...lack, warning: true };
   if (box.accelerator === undefined) {
     const message = box.acceleratorReason;
     return box.probing

@@ -5,11 +5,14 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
+import type { Equipment } from '../machine/equipment.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
 import type { Machines, StartRequest } from '../ports.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
+import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
 import type { Account, Scope } from './launch.ts';
+import { createLoans } from './loans.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
 
@@ -21,6 +24,8 @@ export interface MachinesOptions {
   readonly localImages: string;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
+  /** What the box lends to single machines. */
+  readonly equipment: Equipment;
   readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -33,6 +38,7 @@ export function createMachines(options: MachinesOptions): Machines {
   // The real path, as the kernel tells a process's working directory.
   const root = realpathSync(join(options.dataDir, 'machines'));
   const ports = createHostPorts(options.forwardAddress);
+  const loans = createLoans(options.equipment, createHostDevices(options.equipment.hostDevices));
   const machines = new Map<string, LocalMachine>();
   const listeners: ((uid: string) => void)[] = [];
   const useScopes = existsSync('/run/systemd/system') && userInfo().uid === 0;
@@ -66,8 +72,24 @@ export function createMachines(options: MachinesOptions): Machines {
     if (!useScopes) return undefined;
     // The folder is in the name too: agents with folders of their own may have machines of the same uid.
     const place = createHash('sha256').update(root).digest('hex').slice(0, 8);
-    const memoryMaxBytes = memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator);
+    const memoryMaxBytes =
+      memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator) + machine.memory.addedOverheadBytes;
     return { unit: `holdfast-${place}-${machine.uid}-${run}`, memoryMaxBytes };
+  };
+
+  /** What the processes of machines have of the box's own. */
+  const findLent = async () => {
+    const uids = await listMachines(root);
+    const observed = await Promise.all(uids.map(async (uid) => machineOf(uid).observe()));
+    return new Map(
+      observed
+        // One of which nothing is known may have what it had.
+        .filter(({ process, problem }) => process !== undefined || problem !== undefined)
+        .map(({ uid, record }) => [
+          uid,
+          { hostDevices: record?.hostDevices ?? [], cpus: record?.cpus ?? [] },
+        ]),
+    );
   };
 
   return {
@@ -84,7 +106,13 @@ export function createMachines(options: MachinesOptions): Machines {
     async start(request) {
       if (user !== undefined) account ??= await findAccount(user);
       const { uid } = request.machine;
-      await machineOf(uid).start(request, { localImages, bootId, account, ports, clock }, scopeOf(request));
+      try {
+        const loan = await loans.lend(request.machine, findLent, account);
+        const context = { localImages, bootId, account, ports, clock, loan };
+        await machineOf(uid).start(request, context, scopeOf(request));
+      } finally {
+        loans.settle(uid);
+      }
     },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),

@@ -4,19 +4,24 @@ import type { Clock } from '../../shared/ports.ts';
 import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
+import { qemuProgram } from '../machine/machine-type.ts';
 import type { RunRecord, StartRequest } from '../ports.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import { makeDisks } from './disks.ts';
+import { prepareFirmware } from './firmware.ts';
 import { checkReachable, prepareFolder } from './folder.ts';
 import type { HostPorts } from './host-ports.ts';
 import { findKernelFiles } from './kernel-files.ts';
-import type { Account } from './launch.ts';
+import type { Account, RunCommand } from './launch.ts';
 import { formatWords } from './launch.ts';
+import type { Loan } from './loans.ts';
 import type { Monitor } from './monitor.ts';
+import { checkOffers } from './offers.ts';
 import { readStartTicks } from './process.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { makeSeedImage } from './seed-image.ts';
 import type { OpenGate } from './spawn.ts';
+import { endTpm, prepareTpm } from './tpm.ts';
 
 /** What a start needs of the box. */
 export interface StartContext {
@@ -25,6 +30,8 @@ export interface StartContext {
   readonly bootId: string;
   readonly account: Account | undefined;
   readonly ports: HostPorts;
+  /** What the run has of the box's own. */
+  readonly loan: Loan;
   readonly clock: Clock;
 }
 
@@ -42,8 +49,8 @@ export async function startBehindGate(
   monitor: Monitor,
 ): Promise<void> {
   try {
-    const record = await prepareRun(context, request);
-    gate.send(formatWords(record.command, context.account));
+    const { record, command } = await prepareRun(context, request);
+    gate.send(formatWords(command));
     const startTicks = await readStartTicks(gate.pid);
     if (startTicks !== undefined) writeRecord(context.folder, { ...record, pid: gate.pid, startTicks });
     await awaitMonitor(context, request, gate, monitor);
@@ -51,18 +58,26 @@ export async function startBehindGate(
     gate.kill();
     // One that has not ended by then is found, and its lock keeps a second one out.
     await withDeadline(context.clock, END_DEADLINE_MS, gate.ended, () => new Error('late')).catch(() => {});
+    if (request.machine.devices.tpm !== undefined)
+      await endTpm(context.folder, context.clock).catch(() => {});
     throw error;
   }
 }
 
 /** Makes all that QEMU needs, and the record of the run. */
-async function prepareRun(context: StartContext, request: StartRequest): Promise<RunRecord> {
-  const { folder, account } = context;
+async function prepareRun(
+  context: StartContext,
+  request: StartRequest,
+): Promise<{ record: RunRecord; command: RunCommand }> {
+  const { folder, account, clock, loan } = context;
   const { machine, run, accelerator } = request;
+  await checkOffers(machine);
   await prepareFolder(folder, account);
   const before = await readRecord(folder);
   await makeSeedImage(folder, machine.seed, account);
   const disks = await makeDisks(folder, machine, request.images, account, before);
+  const firmware = await prepareFirmware(folder, machine, account, before);
+  const companion = await prepareTpm(folder, machine, run, account, before, clock);
   const { kernelBoot } = machine.firmware;
   const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages));
   if (account !== undefined) {
@@ -70,6 +85,7 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
       join(folder, CONSOLE_LOG),
       ...disks.backing,
       ...Object.values(kernel ?? {}),
+      ...(firmware === undefined ? [] : [firmware.code]),
     ]);
   }
   const wanted = machine.interfaces.flatMap(({ name, ports }) =>
@@ -78,9 +94,13 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const environment: CommandEnvironment = {
     accelerator,
     run,
+    nowMs: clock.now(),
     ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
     bufferedDisks: disks.buffered,
     ...(kernel === undefined ? {} : { kernel }),
+    ...(firmware === undefined ? {} : { firmware }),
+    hostDevices: loan.hostDevices,
+    ...(loan.memoryNode === undefined ? {} : { memoryNode: loan.memoryNode }),
   };
   const record: RunRecord = {
     uid: machine.uid,
@@ -90,12 +110,24 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
     bootId: context.bootId,
     accelerator,
     ports: environment.ports,
+    ...(loan.hostDevices.length === 0 ? {} : { hostDevices: loan.hostDevices }),
+    ...(loan.cpus.length === 0 ? {} : { cpus: loan.cpus }),
     fingerprint: machine.fingerprint,
-    startedAtMs: context.clock.now(),
+    startedAtMs: environment.nowMs,
     command: compileCommand(machine, environment),
   };
   writeRecord(folder, record);
-  return record;
+  const command: RunCommand = {
+    program: qemuProgram(machine.architecture),
+    arguments: record.command,
+    account,
+    timezone: machine.clock.timezone,
+    // A device of the box writes to the guest's memory wherever that is.
+    locksMemory: machine.memory.locked || loan.hostDevices.some(({ bus }) => bus === 'pci'),
+    cpus: loan.cpus,
+    companion,
+  };
+  return { record, command };
 }
 
 async function awaitMonitor(

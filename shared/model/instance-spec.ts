@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_ARCHITECTURE, architecture, checkArchitecture } from './domain/architecture.ts';
 import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
 import { dnsLabel, fields, notYet } from './schema.ts';
@@ -10,6 +11,7 @@ import { volume } from './volume/volume.ts';
 const shape = fields(
   {
     domain,
+    architecture: architecture.optional(),
     volumes: z.array(volume).optional(),
     networks: z.array(network).optional(),
     nodeSelector: labels.optional(),
@@ -19,7 +21,6 @@ const shape = fields(
   notYet(
     'accessCredentials',
     'affinity',
-    'architecture',
     'dnsConfig',
     'dnsPolicy',
     'evictionStrategy',
@@ -44,6 +45,10 @@ export const instanceSpec = shape.superRefine((spec, context) => {
   const inInterfaces = ['domain', 'devices', 'interfaces'];
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });
+
+  checkArchitecture(spec.domain, spec.architecture ?? DEFAULT_ARCHITECTURE, (path, message) =>
+    refuse(['domain', ...path], message),
+  );
 
   const refuseRepeated = (names: readonly string[], path: PropertyKey[]) => {
     for (const [index, name] of names.entries()) {

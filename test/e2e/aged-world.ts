@@ -22,6 +22,7 @@ import { createSkippingClock } from '../shared/skipping-clock.ts';
 import { createGate } from '../tools/gate.ts';
 import { qemusBelow } from '../tools/processes.ts';
 import { waitFor } from '../tools/wait-for.ts';
+import { NO_EQUIPMENT } from '../tools/equipment.ts';
 
 const KEPT_MS = 7 * 24 * 3_600_000;
 
@@ -60,13 +61,14 @@ export async function createAgedWorld(device: string) {
   const { api, mqtt } = await hub.start();
   const gate = await createGate(() => mqtt);
   const agent = createAgent(
-    { device, version: '0.1.0', bootId, identity: readIdentity() },
+    { device, version: '0.1.0', bootId, equipment: NO_EQUIPMENT, identity: readIdentity() },
     {
       store: createAgentStore(join(dataDir, 'agent.db'), random),
       machines: createMachines({
         dataDir,
         forwardAddress: '127.0.0.1',
         localImages: kernels,
+        equipment: NO_EQUIPMENT,
         bootId,
         clock: unhurried,
         log,

@@ -22,6 +22,7 @@ import { HAPPENING, event } from '../../contract/agent-store.ts';
 import type { LogRecorder } from '../../shared/log-recorder.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { UID, desiredMachine } from '../plan/scenario.ts';
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 /** What a technician on the box asks, through the real socket, of a real store. */
 
@@ -45,7 +46,13 @@ async function open(folder: string): Promise<void> {
   const clock = createClock();
   store = createStore(join(dataDir, 'agent.db'), createRandom());
   const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir };
-  const machines = createMachines({ ...places, bootId: HAPPENING.bootId, clock, log });
+  const machines = createMachines({
+    ...places,
+    equipment: NO_EQUIPMENT,
+    bootId: HAPPENING.bootId,
+    clock,
+    log,
+  });
   closeMachines = () => machines.close();
   door = createLocalDoor({
     device: 'edge-1',

@@ -7,6 +7,7 @@ import { createMonitor } from '../../../agent/qemu/monitor.ts';
 import { startBehindGate } from '../../../agent/qemu/start.ts';
 import { createManualClock } from '../../shared/manual-clock.ts';
 import { blankMachine, requestOf } from '../../contract/machines-world.ts';
+import { NO_LOAN } from '../../../agent/qemu/loans.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -41,6 +42,7 @@ test('a start that fails is over after 5 s, though its process does not end when
       account: undefined,
       ports: createHostPorts('127.0.0.1'),
       clock,
+      loan: NO_LOAN,
     },
     requestOf(withKernel),
     gate,

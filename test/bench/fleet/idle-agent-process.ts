@@ -14,6 +14,7 @@ import type { MqttAccess } from '../../../shared/host/mqtt-client.ts';
 import type { Clock } from '../../../shared/ports.ts';
 import { VERSION } from '../../../shared/version.ts';
 import { serveCalls } from './calls.ts';
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 /** A whole agent without machines on a clock that runs fast, for what it says in a day to be counted in minutes. */
 export type IdleAgentCalls = ReturnType<typeof createIdleAgentCalls>;
@@ -45,7 +46,7 @@ function createIdleAgentCalls() {
       const [clock, random, bootId] = [createFastClock(speed), createRandom(), readBootId()];
       const log = createLog('info', name);
       const agent = createAgent(
-        { device: name, version: VERSION, bootId, identity: readIdentity() },
+        { device: name, version: VERSION, bootId, equipment: NO_EQUIPMENT, identity: readIdentity() },
         {
           store: createStoreIn(new Database(':memory:'), name, random),
           link: createMqttLink(access, name, keepaliveSeconds / speed, createClock()),
@@ -55,6 +56,7 @@ function createIdleAgentCalls() {
             dataDir,
             forwardAddress: '127.0.0.1',
             localImages: dataDir,
+            equipment: NO_EQUIPMENT,
             bootId,
             clock,
             log,
