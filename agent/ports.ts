@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
-import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
+import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { HostDeviceAddress } from './machine/host-device.ts';
+import type { CompiledInterface } from './machine/interface.ts';
+import type { PciPlaces } from './machine/pci.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -13,6 +15,13 @@ export type Accelerator = 'kvm' | 'tcg';
 
 /** A forwarded port and the guest's interface that it leads to. */
 export type HostPort = ForwardedPort & { readonly interface: string };
+
+/** A device of the box's kernel through which one card of a guest is connected to a bridge. */
+export interface Tap {
+  readonly device: string;
+  /** What the guest is told, where packets are not of the usual 1500 bytes. */
+  readonly mtu?: number;
+}
 
 /** Written before QEMU starts and kept beside the disks: what it takes to know the process again. */
 export interface RunRecord {
@@ -32,9 +41,44 @@ export interface RunRecord {
   readonly fingerprint: string;
   readonly startedAtMs: number;
   readonly command: readonly string[];
+  /** Where its PCI devices sit; not in records of agents that did not write it down. */
+  readonly places?: PciPlaces;
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
+}
+
+/** What a guest says of itself through its agent, of what changes rarely. */
+export interface GuestDetails {
+  readonly agentVersion: string;
+  readonly commands: readonly { readonly name: string; readonly enabled: boolean }[];
+  readonly os: GuestOs;
+  readonly hostname?: string;
+  readonly timezone?: string;
+}
+
+export interface GuestUser {
+  readonly userName: string;
+  readonly domain?: string;
+  /** Seconds since the epoch. */
+  readonly loginTime?: number;
+}
+
+export interface GuestFileSystem {
+  readonly diskName: string;
+  readonly mountPoint: string;
+  readonly fileSystemType: string;
+  readonly usedBytes: number;
+  readonly totalBytes: number;
+  readonly disk: readonly { readonly busType: string; readonly serial?: string }[];
+}
+
+/** What a guest says of itself through its agent, of what changes all the time. */
+export interface GuestUsage {
+  readonly users: readonly GuestUser[];
+  readonly fileSystems: readonly GuestFileSystem[];
+  readonly frozen: boolean;
+  readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
@@ -55,7 +99,11 @@ export interface ObservedMachine {
       readonly name: string;
       readonly ips: readonly string[];
     }[];
+    /** What the guest is, once its agent has said so. */
+    readonly guest?: GuestDetails;
   };
+  /** The guest's addresses that the box itself knows, by MAC. */
+  readonly leases?: readonly { readonly mac: string; readonly ip: string }[];
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
   /** What `keep` last wrote. */
@@ -73,6 +121,8 @@ export interface StartRequest {
   readonly accelerator: Accelerator;
   /** Ready images by `sourceKey`. */
   readonly images: ReadonlyMap<string, ReadyImage>;
+  /** The guest is held before its first instruction. */
+  readonly paused?: boolean;
 }
 
 /** The machines on this box: their folders, disks and QEMU processes. */
@@ -89,20 +139,58 @@ export interface Machines {
   keep(uid: string, kept: KeptMachine): Promise<void>;
   /** Presses the ACPI power button. */
   powerButton(uid: string): Promise<void>;
+  /** Holds the guest until it is resumed. */
+  pause(uid: string): Promise<void>;
   /** Lets a held guest go on. */
   resume(uid: string): Promise<void>;
+  /** Presses the reset button: the guest is not asked. */
+  reset(uid: string): Promise<void>;
+  /** Has the guest's agent boot it anew. */
+  rebootGuest(uid: string): Promise<void>;
+  /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
+  setLink(uid: string, card: string, up: boolean): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */
   kill(uid: string): Promise<void>;
   /** Deletes the machine's folder with all its disks; refused while its process lives. */
   remove(uid: string): Promise<void>;
+  /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
+  readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
   onChange(listener: (uid: string) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
+}
+
+/** Whose cards are connected. */
+export type ConnectedMachine = Pick<CompiledMachine, 'uid' | 'namespace' | 'name'>;
+
+/** The bridges of this box, and what connects guests to them. Cards in user-mode networks need none of it. */
+export interface Networks {
+  /**
+   * Makes a tap for each card that is on a bridge, in place of one that was left there. What it makes outlives the
+   * agent.
+   * @param user who may open the taps
+   * @throws EffectError NetworkRefused with a sentence that names the way out
+   */
+  connect(
+    machine: ConnectedMachine,
+    cards: readonly CompiledInterface[],
+    user: number,
+  ): Promise<ReadonlyMap<string, Tap>>;
+  /** The machines that have taps, by uid. */
+  connected(): Promise<readonly string[]>;
+  /** Takes away the taps of a machine, or those of some of its cards. None of them may be in use. */
+  disconnect(uid: string, cards?: readonly string[]): Promise<void>;
+  /** The same for a machine that is gone, with the addresses that were kept for it. */
+  forget(uid: string): Promise<void>;
+  /** Sees to it that what running machines need still runs. */
+  attend(): Promise<void>;
+  /** The guests' addresses that the box itself knows, by MAC. */
+  addresses(): Promise<ReadonlyMap<string, string>>;
 }
 
 export interface ReadyImage {

@@ -1,7 +1,7 @@
 import type { CompiledDevices } from './devices.ts';
 import { CONSOLE_LOG, socketFiles } from './files.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
 /** QEMU's name for the guest agent's end on our side. */
 export const GUEST_AGENT_CHARDEV = 'guest-agent';
@@ -9,7 +9,7 @@ export const GUEST_AGENT_CHARDEV = 'guest-agent';
 const LOG = { logfile: CONSOLE_LOG, logappend: true };
 
 /** The ways into a run: its monitor, its serial console (what is said on it is kept in a file), its guest agent. */
-export function channelArguments(run: number, console: CompiledDevices['console']): string[] {
+export function channelArguments(run: number, console: CompiledDevices['console'], pci: PciLayout): string[] {
   const { qmp, serial, guestAgent } = socketFiles(run);
   const socket = { server: true, wait: false };
   return [
@@ -31,7 +31,7 @@ export function channelArguments(run: number, console: CompiledDevices['console'
           'chardev:serial',
         ]),
     '-device',
-    formatOptions('virtio-serial-pci', { id: 'channel', addr: pciSlot('channel') }),
+    formatOptions('virtio-serial-pci', { id: 'channel', ...pci.placeOnRoot('channel') }),
     '-chardev',
     formatOptions('socket', { id: GUEST_AGENT_CHARDEV, path: guestAgent, ...socket }),
     '-device',

@@ -1,18 +1,21 @@
-import type { Accelerator, HostPort } from '../ports.ts';
+import type { Accelerator, HostPort, Tap } from '../ports.ts';
 import { channelArguments } from './channel.ts';
 import { clockArguments } from './clock.ts';
 import type { CompiledMachine } from './compile.ts';
 import { cpuArguments } from './cpu.ts';
 import { deviceArguments } from './devices.ts';
-import { diskArguments } from './disk.ts';
+import type { FoundDisk } from './disk-arguments.ts';
+import { diskArguments } from './disk-arguments.ts';
 import type { FirmwareFiles } from './firmware.ts';
 import { firmwareArguments, kernelArguments } from './firmware.ts';
 import type { HostDeviceAddress } from './host-device.ts';
-import { interfaceArguments } from './interface.ts';
+import { interfaceArguments } from './interface-arguments.ts';
 import { ioThreadArguments } from './io-threads.ts';
 import { machineArguments } from './machine-type.ts';
 import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
 import { formatOptions } from './options.ts';
+import type { PciLayout, PciPlaces } from './pci.ts';
+import { createPciLayout } from './pci.ts';
 import { smbiosArguments } from './smbios.ts';
 
 /** What only the box knows of a run. */
@@ -21,9 +24,17 @@ export interface CommandEnvironment {
   readonly run: number;
   /** When QEMU is started, in milliseconds since 1970. */
   readonly nowMs: number;
+  /** The guest is held before its first instruction. */
+  readonly paused?: boolean;
   readonly ports: readonly HostPort[];
+  /** By interface, of those on a bridge. */
+  readonly taps: ReadonlyMap<string, Tap>;
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
+  /** By volume, the disks of which there is more to know than the machine's description says. */
+  readonly foundDisks: ReadonlyMap<string, FoundDisk>;
+  /** Where the devices sat in the run before; empty at the first. */
+  readonly places: PciPlaces;
   /** Real paths, where the machine boots a kernel directly. */
   readonly kernel?: { readonly kernel: string; readonly initrd?: string };
   /** Where the machine boots by UEFI. */
@@ -34,10 +45,30 @@ export interface CommandEnvironment {
   readonly memoryNode?: number;
 }
 
-/** QEMU's arguments for one run, with paths relative to the machine's folder. */
-export function compileCommand(machine: CompiledMachine, environment: CommandEnvironment): string[] {
-  const { accelerator, run } = environment;
-  const { architecture, devices, disks, firmware, ioThreads } = machine;
+/** How QEMU is called for one run. */
+export interface Command {
+  /** With paths relative to the machine's folder. */
+  readonly words: readonly string[];
+  /** Where its PCI devices sit: for the next run's `CommandEnvironment`. */
+  readonly places: PciPlaces;
+}
+
+export function compileCommand(machine: CompiledMachine, environment: CommandEnvironment): Command {
+  const pci = createPciLayout(environment.places);
+  // Guests of before virtio 1.0 need I/O space, which root ports have none of.
+  const layout = machine.devices.transitional ? { ...pci, placeOnPort: pci.placeOnRoot } : pci;
+  const devices = attachedArguments(machine, environment, layout);
+  const words = [
+    ...platformArguments(machine, environment),
+    ...pci.portArguments(machine.memoryBytes),
+    ...devices,
+  ];
+  return { words, places: pci.places() };
+}
+
+function platformArguments(machine: CompiledMachine, environment: CommandEnvironment): string[] {
+  const { accelerator } = environment;
+  const { architecture, firmware } = machine;
   return [
     '-name',
     formatOptions(undefined, { guest: processName(machine), 'debug-threads': true }),
@@ -58,14 +89,24 @@ export function compileCommand(machine: CompiledMachine, environment: CommandEnv
     ...smbiosArguments(firmware, machine.chassis),
     ...firmwareArguments(firmware, environment.firmware),
     ...kernelArguments(firmware, environment.kernel),
-    ...(devices.transitional ? ['-global', 'virtio-pci.disable-legacy=off'] : []),
-    ...channelArguments(run, devices.console),
-    ...ioThreadArguments(ioThreads),
-    ...diskArguments(disks, environment.bufferedDisks, ioThreads.disks),
-    ...interfaceArguments(machine.interfaces, environment.ports),
+  ];
+}
+
+function attachedArguments(
+  machine: CompiledMachine,
+  environment: CommandEnvironment,
+  pci: PciLayout,
+): string[] {
+  const { disks, devices, interfaces, bootCards } = machine;
+  return [
+    ...channelArguments(environment.run, devices.console, pci),
+    ...ioThreadArguments(machine.ioThreads),
+    ...diskArguments(disks, environment.bufferedDisks, environment.foundDisks, pci),
+    ...interfaceArguments(interfaces, { ...environment, bootIndexes: new Map(bootCards) }, pci),
     '-display',
     'none',
-    ...deviceArguments(devices, architecture, run, environment.hostDevices),
+    ...deviceArguments(machine, environment, pci),
+    ...(environment.paused === true ? ['-S'] : []),
   ];
 }
 

@@ -2,27 +2,30 @@ import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import { DEFAULT_ARCHITECTURE } from '../../shared/model/domain/architecture.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { BootOrder } from './boot-order.ts';
+import { rankBoot } from './boot-order.ts';
 import type { CompiledClock } from './clock.ts';
 import { compileClock } from './clock.ts';
+import { compileDisks } from './compile-disks.ts';
 import type { CompiledCpu } from './cpu.ts';
-import { compileCpu } from './cpu.ts';
+import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDevices } from './devices.ts';
 import { compileDevices } from './devices.ts';
 import type { CompiledDisk } from './disk.ts';
-import { compileDisks, isKept } from './disk.ts';
+import { isKept } from './disk.ts';
 import type { CompiledFeatures } from './features.ts';
 import { compileFeatures } from './features.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
+import { compileHostname } from './seed.ts';
 import { compileInterfaces } from './interface.ts';
-import type { CompiledIoThreads, ThreadedDisk } from './io-threads.ts';
-import { compileIoThreads } from './io-threads.ts';
+import { assignIoThreads } from './io-threads.ts';
+import type { CpuLimits } from './limits.ts';
+import { compileCpuLimits } from './limits.ts';
 import { compileMachineType } from './machine-type.ts';
 import type { CompiledMemory } from './memory.ts';
 import { compileMemory, compileMemoryBacking } from './memory.ts';
-import type { SeedFile } from './seed.ts';
-import { compileHostname, compileSeed } from './seed.ts';
 import type { Chassis } from './smbios.ts';
 
 export type { CompiledDisk, ImageSource } from './disk.ts';
@@ -48,12 +51,16 @@ export interface CompiledMachine {
   readonly chassis?: Chassis;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
-  /** The files of the cloud-init seed; none where no volume asks for it. */
-  readonly seed: readonly SeedFile[];
+  /** The cards that it may be booted from, with QEMU's boot index. */
+  readonly bootCards: readonly (readonly [name: string, bootIndex: number])[];
   readonly devices: CompiledDevices;
-  readonly ioThreads: CompiledIoThreads;
-  /** Whether a guest that reboots ends its run. */
+  /** How many threads serve disks that have none of their own; disks name theirs. */
+  readonly ioThreads: number;
+  /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
   readonly endsAtReboot: boolean;
+  /** Each run begins held (`startStrategy: Paused`). */
+  readonly startsPaused: boolean;
+  readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
@@ -61,11 +68,15 @@ export interface CompiledMachine {
 }
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
-export function compileMachine({ uid, namespace, name, spec, dataVolumes }: DesiredMachine): CompiledMachine {
+export function compileMachine(desired: DesiredMachine): CompiledMachine {
+  const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
   const architecture = spec.architecture ?? DEFAULT_ARCHITECTURE;
   const firmware = compileFirmware(uid, domain, architecture);
-  const disks = compileDisks(spec, dataVolumes);
+  const cpu = compileCpu(domain, architecture);
+  const boot = rankBoot(domain);
+  const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
+  const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
   const shape = {
     uid,
     namespace,
@@ -74,31 +85,45 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
     machineType: compileMachineType(domain.machine?.type, architecture),
     memoryBytes: compileMemory(domain),
     memory: compileMemoryBacking(domain),
-    cpu: compileCpu(domain, architecture),
+    cpu,
     features: compileFeatures(domain),
     clock: compileClock(domain),
     firmware,
     ...(domain.chassis === undefined ? {} : { chassis: domain.chassis }),
     disks,
-    interfaces: compileInterfaces(uid, domain),
-    seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
+    ioThreads,
+    interfaces: compileInterfaces(desired, compileHostname(desired), cpuCount(cpu)),
+    bootCards: [...(boot?.interfaces ?? [])],
     devices: compileDevices(domain.devices, architecture, firmware.loader.kind),
-    ioThreads: compileIoThreads(domain, threadedDisks(disks)),
     endsAtReboot: domain.rebootPolicy === 'Terminate',
   };
   return {
     ...shape,
+    limits: compileCpuLimits(domain, shape.cpu),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
-    fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
+    startsPaused: spec.startStrategy === 'Paused',
+    fingerprint: canonicalJson({
+      ...shape,
+      disks: shape.disks.map(fingerprintDisk),
+      interfaces: shape.interfaces.map(fingerprintInterface),
+    }),
   };
-}
-
-/** The disks that threads can serve. */
-function threadedDisks(disks: readonly CompiledDisk[]): ThreadedDisk[] {
-  return disks.filter(({ bus }) => bus === 'virtio').map(({ name }) => ({ name, dedicated: false }));
 }
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function fingerprintDisk(disk: CompiledDisk): object {
   return isKept(disk) ? { ...disk, content: 'kept' } : disk;
+}
+
+/** An address that was derived is kept from run to run: a restart would change nothing of it. */
+function fingerprintInterface(card: CompiledInterface): object {
+  return card.macGiven ? card : { ...card, mac: 'kept' };
+}
+
+/** Where a card is booted from, disks and cards have one order. */
+function orderDisk(disk: CompiledDisk, boot: BootOrder | undefined): CompiledDisk {
+  if (boot === undefined) return disk;
+  const { bootIndex: _alone, ...rest } = disk;
+  const bootIndex = boot.disks.get(disk.name);
+  return bootIndex === undefined ? rest : { ...rest, bootIndex };
 }

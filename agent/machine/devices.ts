@@ -1,14 +1,17 @@
 import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import type { Devices } from '../../shared/model/domain/devices.ts';
 import { balloonArguments } from './balloon.ts';
+import type { CommandEnvironment } from './command.ts';
+import type { CompiledMachine } from './compile.ts';
 import type { VideoType } from './graphics.ts';
 import { compileVideo, graphicsArguments } from './graphics.ts';
-import type { HostDeviceAddress, WantedHostDevice } from './host-device.ts';
+import type { WantedHostDevice } from './host-device.ts';
 import { compileHostDevices, hostDeviceArguments } from './host-device.ts';
 import type { CompiledInput } from './input.ts';
 import { compileInputs, inputArguments } from './input.ts';
 import type { PanicModel } from './panic.ts';
 import { compilePanicDevices, panicArguments } from './panic.ts';
+import type { PciLayout } from './pci.ts';
 import { rngArguments } from './rng.ts';
 import type { SoundModel } from './sound.ts';
 import { compileSound, soundArguments } from './sound.ts';
@@ -59,25 +62,25 @@ export function compileDevices(
   };
 }
 
-/** `hostDevices` are the box's own that the run was given. */
+/** To come after the disks' arguments, which may have made the USB bus. */
 export function deviceArguments(
-  devices: CompiledDevices,
-  architecture: Architecture,
-  run: number,
-  hostDevices: readonly HostDeviceAddress[],
+  { devices, disks, architecture }: CompiledMachine,
+  { run, hostDevices }: CommandEnvironment,
+  pci: PciLayout,
 ): string[] {
-  const hasUsb =
+  const needsUsb =
     devices.inputs.some(({ bus }) => bus === 'usb') || hostDevices.some(({ bus }) => bus === 'usb');
+  const hasUsb = disks.some(({ bus }) => bus === 'usb');
   return [
-    ...(devices.rng ? rngArguments() : []),
-    ...(devices.balloon ? balloonArguments() : []),
-    ...graphicsArguments(devices.video, architecture),
-    ...(hasUsb ? usbArguments() : []),
-    ...inputArguments(devices.inputs),
-    ...watchdogArguments(devices.watchdog),
+    ...(devices.rng ? rngArguments(pci) : []),
+    ...(devices.balloon ? balloonArguments(pci) : []),
+    ...graphicsArguments(devices.video, architecture, pci),
+    ...(needsUsb && !hasUsb ? usbArguments(pci) : []),
+    ...inputArguments(devices.inputs, pci),
+    ...watchdogArguments(devices.watchdog, pci),
     ...tpmArguments(devices.tpm, run, architecture),
-    ...soundArguments(devices.sound),
-    ...panicArguments(devices.panic),
-    ...hostDeviceArguments(hostDevices),
+    ...soundArguments(devices.sound, pci),
+    ...panicArguments(devices.panic, pci),
+    ...hostDeviceArguments(hostDevices, pci),
   ];
 }

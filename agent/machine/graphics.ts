@@ -2,7 +2,7 @@ import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import type { VIDEO_TYPES } from '../../shared/model/domain/device.ts';
 import type { Devices } from '../../shared/model/domain/devices.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
 export type VideoType = (typeof VIDEO_TYPES)[number];
 
@@ -18,7 +18,11 @@ export function compileVideo(
   return loader === 'efi' ? 'bochs' : 'vga';
 }
 
-export function graphicsArguments(video: VideoType | undefined, architecture: Architecture): string[] {
+export function graphicsArguments(
+  video: VideoType | undefined,
+  architecture: Architecture,
+  pci: PciLayout,
+): string[] {
   if (video === undefined) return [];
   // The one that is no PCI device.
   if (video === 'ramfb') return ['-device', 'ramfb'];
@@ -29,5 +33,5 @@ export function graphicsArguments(video: VideoType | undefined, architecture: Ar
     bochs: 'bochs-display',
     cirrus: 'cirrus-vga',
   } as const;
-  return ['-device', formatOptions(devices[video], { addr: pciSlot('graphics') })];
+  return ['-device', formatOptions(devices[video], { id: 'graphics', ...pci.placeOnRoot('graphics') })];
 }

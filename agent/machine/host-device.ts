@@ -1,5 +1,6 @@
 import type { Devices } from '../../shared/model/domain/devices.ts';
 import { formatOptions } from './options.ts';
+import type { PciLayout } from './pci.ts';
 import { USB_BUS } from './usb.ts';
 
 /** A device of the box's that a machine asks for. */
@@ -17,10 +18,11 @@ export function compileHostDevices({ hostDevices = [], gpus = [] }: Devices): Wa
   return [...hostDevices, ...gpus].map(({ name, deviceName }) => ({ name, resource: deviceName }));
 }
 
-export function hostDeviceArguments(addresses: readonly HostDeviceAddress[]): string[] {
+export function hostDeviceArguments(addresses: readonly HostDeviceAddress[], pci: PciLayout): string[] {
   return addresses.flatMap((device, index) => {
     const id = `host${index}`;
-    if (device.bus === 'pci') return ['-device', formatOptions('vfio-pci', { id, host: device.address })];
+    if (device.bus === 'pci')
+      return ['-device', formatOptions('vfio-pci', { id, host: device.address, ...pci.placeOnPort(id) })];
     const [hostbus, hostport] = device.place.split('-');
     return ['-device', formatOptions('usb-host', { id, bus: USB_BUS, hostbus, hostport })];
   });

@@ -1,7 +1,7 @@
 import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import type { Devices } from '../../shared/model/domain/devices.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 import { USB_BUS } from './usb.ts';
 
 export interface CompiledInput {
@@ -21,14 +21,13 @@ export function compileInputs(
   return [...(wanted.length === 0 ? [tablet] : wanted), { type: 'keyboard', bus: 'usb' }];
 }
 
-export function inputArguments(inputs: readonly CompiledInput[]): string[] {
-  let virtioInputs = 0;
+export function inputArguments(inputs: readonly CompiledInput[], pci: PciLayout): string[] {
   return inputs.flatMap(({ type, bus }, index) => {
     const id = `input${index}`;
     const device =
       bus === 'usb'
         ? formatOptions(type === 'tablet' ? 'usb-tablet' : 'usb-kbd', { id, bus: USB_BUS })
-        : formatOptions(`virtio-${type}-pci`, { id, addr: pciSlot('input', virtioInputs++) });
+        : formatOptions(`virtio-${type}-pci`, { id, ...pci.placeOnRoot(id) });
     return ['-device', device];
   });
 }

@@ -1,47 +1,39 @@
 import { parseQuantity } from '../../shared/base/quantity.ts';
 import type { Domain } from '../../shared/model/domain/domain.ts';
+import type { CompiledDisk } from './disk.ts';
 
-/** Threads that serve disks beside QEMU's own, which serves all that has none. */
-export interface CompiledIoThreads {
-  readonly count: number;
-  /** The thread of a disk, by its name. */
-  readonly disks: Readonly<Record<string, string>>;
+/** Threads that serve disks beside QEMU's own, which serves all that have none. */
+export interface IoThreads {
+  /** How many there are beside those that serve one disk only. */
+  readonly threads: number;
+  readonly disks: readonly CompiledDisk[];
 }
 
 /** KubeVirt's threads for each CPU requested with the policy auto. */
 const THREADS_PER_CPU = 2;
 
-/** A disk that may be served by a thread. Virtio alone can be. */
-export interface ThreadedDisk {
-  readonly name: string;
-  readonly dedicated: boolean;
-}
-
 /**
- * As KubeVirt counts: disks with `dedicatedIOThread` get a thread each, all others share one; with `auto` as many as
- * two for each CPU requested leave; with `supplementalPool` all disks take turns with the pool's.
+ * Gives virtio disks their threads, as KubeVirt counts them: disks with `dedicatedIOThread` have one each already,
+ * all others share one; with `auto` they share what these leave of two for each CPU requested; with
+ * `supplementalPool` all disks take turns with the pool's.
  */
-export function compileIoThreads(domain: Domain, disks: readonly ThreadedDisk[]): CompiledIoThreads {
+export function assignIoThreads(domain: Domain, disks: readonly CompiledDisk[]): IoThreads {
   const { ioThreadsPolicy: policy, ioThreads } = domain;
-  if (policy === undefined && !disks.some(({ dedicated }) => dedicated)) return { count: 0, disks: {} };
-  if (policy === 'supplementalPool') {
-    const count = ioThreads?.supplementalPoolThreadCount ?? 1;
-    return {
-      count,
-      disks: Object.fromEntries(disks.map(({ name }, index) => [name, threadId(index % count)])),
-    };
-  }
-  const dedicated = disks.filter((disk) => disk.dedicated).length;
-  const others = disks.length - dedicated;
+  const virtio = disks.filter(({ bus }) => bus === 'virtio');
+  const dedicated = virtio.filter(({ ioThread }) => ioThread !== undefined).length;
+  if (policy === undefined && dedicated === 0) return { threads: 0, disks };
+  const isPool = policy === 'supplementalPool';
+  const others = virtio.length - dedicated;
   const limit = policy === 'auto' ? autoLimit(domain) : 1;
-  const shared = dedicated + others > limit ? Math.max(1, limit - dedicated) : others;
-  let nextShared = 0;
-  let nextDedicated = shared;
-  const assigned = disks.map((disk) => [
-    disk.name,
-    threadId(disk.dedicated ? nextDedicated++ : nextShared++ % shared),
-  ]);
-  return { count: shared + dedicated, disks: Object.fromEntries(assigned) };
+  const threads = isPool
+    ? (ioThreads?.supplementalPoolThreadCount ?? 1)
+    : Math.min(others, Math.max(1, limit - dedicated));
+  let next = 0;
+  const assign = (disk: CompiledDisk): CompiledDisk => {
+    if (disk.bus !== 'virtio' || (disk.ioThread !== undefined && !isPool)) return disk;
+    return { ...disk, ioThread: threadId(next++ % threads) };
+  };
+  return { threads, disks: disks.map(assign) };
 }
 
 /** The thread of the emulator has a CPU of its own, which one thread may share. */
@@ -52,9 +44,9 @@ function autoLimit({ cpu, resources }: Domain): number {
 }
 
 function threadId(index: number): string {
-  return `io${index}`;
+  return `iothread${index}`;
 }
 
-export function ioThreadArguments({ count }: CompiledIoThreads): string[] {
-  return Array.from({ length: count }, (_, index) => ['-object', `iothread,id=${threadId(index)}`]).flat();
+export function ioThreadArguments(threads: number): string[] {
+  return Array.from({ length: threads }, (_, index) => ['-object', `iothread,id=${threadId(index)}`]).flat();
 }

@@ -1,11 +1,11 @@
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
-export function rngArguments(): string[] {
+export function rngArguments(pci: PciLayout): string[] {
   return [
     '-object',
     'rng-random,id=entropy,filename=/dev/urandom',
     '-device',
-    formatOptions('virtio-rng-pci', { rng: 'entropy', addr: pciSlot('rng') }),
+    formatOptions('virtio-rng-pci', { id: 'rng', rng: 'entropy', ...pci.placeOnRoot('rng') }),
   ];
 }

@@ -1,6 +1,6 @@
 import type { Devices } from '../../shared/model/domain/devices.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
 export type SoundModel = 'ich9' | 'ac97';
 
@@ -9,15 +9,15 @@ export function compileSound({ sound }: Devices): SoundModel | undefined {
 }
 
 /** What is played goes nowhere: a box has nobody to listen. */
-export function soundArguments(model: SoundModel | undefined): string[] {
+export function soundArguments(model: SoundModel | undefined, pci: PciLayout): string[] {
   if (model === undefined) return [];
-  const addr = pciSlot('sound');
+  const place = { id: 'sound', ...pci.placeOnRoot('sound') };
   const devices =
     model === 'ac97'
-      ? ['-device', formatOptions('AC97', { audiodev: 'audio', addr })]
+      ? ['-device', formatOptions('AC97', { ...place, audiodev: 'audio' })]
       : [
           '-device',
-          formatOptions('ich9-intel-hda', { id: 'sound', addr }),
+          formatOptions('ich9-intel-hda', place),
           '-device',
           formatOptions('hda-duplex', { bus: 'sound.0', audiodev: 'audio' }),
         ];

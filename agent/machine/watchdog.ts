@@ -1,6 +1,6 @@
 import type { Devices } from '../../shared/model/domain/devices.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
 /** QEMU's words: `shutdown` presses the power button. */
 export type WatchdogAction = 'reset' | 'poweroff' | 'shutdown';
@@ -10,7 +10,7 @@ export function compileWatchdog({ watchdog }: Devices): WatchdogAction | undefin
 }
 
 /** The action is one of `-action`. */
-export function watchdogArguments(action: WatchdogAction | undefined): string[] {
+export function watchdogArguments(action: WatchdogAction | undefined, pci: PciLayout): string[] {
   if (action === undefined) return [];
-  return ['-device', formatOptions('i6300esb', { id: 'watchdog', addr: pciSlot('watchdog') })];
+  return ['-device', formatOptions('i6300esb', { id: 'watchdog', ...pci.placeOnRoot('watchdog') })];
 }

@@ -4,14 +4,24 @@ import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
-import type { KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
-import { createAddressCache } from './addresses.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
+import type {
+  GuestDetails,
+  GuestUsage,
+  KeptMachine,
+  Networks,
+  ObservedMachine,
+  StartRequest,
+} from '../ports.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { QEMU_LOG, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
+import { createGuestAgent } from './guest-agent.ts';
+import { readDetails, readUsage, shutDown } from './guest-commands.ts';
+import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
 import { composeGate, composeLocked } from './launch.ts';
 import type { Located } from './locate.ts';
@@ -28,6 +38,12 @@ import type { StartContext } from './start.ts';
 import { startBehindGate } from './start.ts';
 import { runTool } from './tool.ts';
 
+/** What a run is kept in: a scope that systemd starts it in, or a group that it enters. */
+export interface Confinement {
+  readonly scope?: Scope;
+  readonly enter?: (pid: number) => Promise<void>;
+}
+
 /** One machine on this box. Its changes are made one after another; observing waits for none of them. */
 export interface LocalMachine {
   /** Never rejects: what fails of it is the `problem` of what it says. */
@@ -35,17 +51,26 @@ export interface LocalMachine {
   start(
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
-    scope: Scope | undefined,
+    confinement: Confinement,
   ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
-  command(name: 'system_powerdown' | 'cont' | 'quit'): Promise<void>;
+  command(name: MonitorCommand): Promise<void>;
+  /** Puts a card's cable in, or takes it out. */
+  setLink(card: string, up: boolean): Promise<void>;
+  /** Takes the machine's taps away, unless it runs or is being started. */
+  disconnect(networks: Networks): Promise<void>;
+  /** Has the guest's agent boot it anew. */
+  rebootGuest(): Promise<void>;
+  readGuest(): Promise<GuestDetails & GuestUsage>;
   kill(): Promise<void>;
   /** Deletes the folder by way of `removing`, which lies beside it. */
   remove(removing: string): Promise<void>;
   openConsole(): Promise<Duplex>;
   close(): void;
 }
+
+type MonitorCommand = 'system_powerdown' | 'system_reset' | 'stop' | 'cont' | 'quit';
 
 interface MachineOptions {
   readonly uid: string;
@@ -85,7 +110,8 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const changes = coalesce(clock, CHANGE_SPACING_MS, options.onChange);
   const tellChange = () => changes.tell();
   const console = createConsole(folder, clock);
-  const addresses = createAddressCache(folder, clock, tellChange);
+  const guestAgent = createGuestAgent(folder, clock);
+  const guest = createGuestWatch(guestAgent, clock, tellChange);
   const monitor = createMonitor({
     folder,
     clock,
@@ -130,11 +156,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const start = async (
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
-    scope: Scope | undefined,
+    { scope, enter }: Confinement,
   ) => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const gate = await openGateUnlessRunning(scope);
     if (gate === undefined) return;
+    // A box that can't confine it runs it all the same.
+    note('confine it', await enter?.(gate.pid).then(() => undefined, messageOf));
     starting = true;
     try {
       await startBehindGate({ ...context, folder }, request, gate, monitor);
@@ -178,11 +206,12 @@ export function createMachine(options: MachineOptions): LocalMachine {
       if (record === undefined || state === undefined) {
         return { ...seen, process: { pid, guestAgent: false, addresses: [] } };
       }
-      return { ...seen, process: { pid, ...state, addresses: addresses.read(record.run, state.guestAgent) } };
+      const { addresses, details } = guest.read(record.run, state.guestAgent, state.runState === 'running');
+      return { ...seen, process: { pid, ...state, addresses, ...(details && { guest: details }) } };
     },
 
-    async start(request, context, scope) {
-      await inTurn(async () => start(request, context, scope)).catch((error: unknown) => {
+    async start(request, context, confinement) {
+      await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
         const { namespace, name } = request.machine;
         throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
       });
@@ -200,6 +229,35 @@ export function createMachine(options: MachineOptions): LocalMachine {
         const { run } = await locateRunning();
         await monitor.execute(run, name);
       });
+    },
+
+    async setLink(card, up) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await monitor.execute(run, 'set_link', { name: interfaceId(card), up });
+      });
+    },
+
+    async disconnect(networks) {
+      await inTurn(async () => {
+        const { process } = await locate();
+        if (process === undefined) await networks.disconnect(uid);
+      });
+    },
+
+    async rebootGuest() {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await guestAgent.use(run, async (turn) => shutDown(turn, 'reboot'));
+      });
+    },
+
+    async readGuest() {
+      const { run } = await locateRunning();
+      return guestAgent.use(run, async (turn) => ({
+        ...(await readDetails(turn)),
+        ...(await readUsage(turn)),
+      }));
     },
 
     async kill() {

@@ -29,6 +29,7 @@ const record = z.object({
   fingerprint: z.string(),
   startedAtMs: z.number(),
   command: z.array(z.string()),
+  places: z.record(z.string(), z.string()).exactOptional(),
   pid: z.int().min(1).exactOptional(),
   startTicks: z.int().min(0).exactOptional(),
 });

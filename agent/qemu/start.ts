@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
@@ -5,13 +6,17 @@ import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { qemuProgram } from '../machine/machine-type.ts';
-import type { RunRecord, StartRequest } from '../ports.ts';
+import { readPciPlaces } from '../machine/pci.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
+import { keepMacs } from '../machine/mac.ts';
+import type { Networks, RunRecord, StartRequest } from '../ports.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import { makeDisks } from './disks.ts';
 import { prepareFirmware } from './firmware.ts';
 import { checkReachable, prepareFolder } from './folder.ts';
 import type { HostPorts } from './host-ports.ts';
 import { findKernelFiles } from './kernel-files.ts';
+import type { OutsideSettings } from './outside-disks.ts';
 import type { Account, RunCommand } from './launch.ts';
 import { formatWords } from './launch.ts';
 import type { Loan } from './loans.ts';
@@ -19,7 +24,6 @@ import type { Monitor } from './monitor.ts';
 import { checkOffers } from './offers.ts';
 import { readStartTicks } from './process.ts';
 import { readRecord, writeRecord } from './record.ts';
-import { makeSeedImage } from './seed-image.ts';
 import type { OpenGate } from './spawn.ts';
 import { endTpm, prepareTpm } from './tpm.ts';
 
@@ -27,11 +31,13 @@ import { endTpm, prepareTpm } from './tpm.ts';
 export interface StartContext {
   readonly folder: string;
   readonly localImages: string;
+  readonly outside: OutsideSettings;
   readonly bootId: string;
   readonly account: Account | undefined;
   readonly ports: HostPorts;
   /** What the run has of the box's own. */
   readonly loan: Loan;
+  readonly networks: Networks;
   readonly clock: Clock;
 }
 
@@ -54,6 +60,7 @@ export async function startBehindGate(
     const startTicks = await readStartTicks(gate.pid);
     if (startTicks !== undefined) writeRecord(context.folder, { ...record, pid: gate.pid, startTicks });
     await awaitMonitor(context, request, gate, monitor);
+    await takeCablesOut(request, monitor);
   } catch (error) {
     gate.kill();
     // One that has not ended by then is found, and its lock keeps a second one out.
@@ -74,8 +81,8 @@ async function prepareRun(
   await checkOffers(machine);
   await prepareFolder(folder, account);
   const before = await readRecord(folder);
-  await makeSeedImage(folder, machine.seed, account);
-  const disks = await makeDisks(folder, machine, request.images, account, before);
+  const { images } = request;
+  const disks = await makeDisks(machine, { folder, images, account, outside: context.outside, before });
   const firmware = await prepareFirmware(folder, machine, account, before);
   const companion = await prepareTpm(folder, machine, run, account, before, clock);
   const { kernelBoot } = machine.firmware;
@@ -91,17 +98,23 @@ async function prepareRun(
   const wanted = machine.interfaces.flatMap(({ name, ports }) =>
     ports.map((port) => ({ ...port, interface: name })),
   );
+  const interfaces = keepMacs(machine.interfaces, before?.command ?? []);
   const environment: CommandEnvironment = {
     accelerator,
     run,
     nowMs: clock.now(),
+    paused: request.paused === true,
     ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
+    taps: await context.networks.connect(machine, interfaces, account?.uid ?? userInfo().uid),
     bufferedDisks: disks.buffered,
+    foundDisks: disks.found,
+    places: before?.places ?? readPciPlaces(before?.command ?? []),
     ...(kernel === undefined ? {} : { kernel }),
     ...(firmware === undefined ? {} : { firmware }),
     hostDevices: loan.hostDevices,
     ...(loan.memoryNode === undefined ? {} : { memoryNode: loan.memoryNode }),
   };
+  const command = compileCommand({ ...machine, interfaces }, environment);
   const record: RunRecord = {
     uid: machine.uid,
     namespace: machine.namespace,
@@ -114,10 +127,11 @@ async function prepareRun(
     ...(loan.cpus.length === 0 ? {} : { cpus: loan.cpus }),
     fingerprint: machine.fingerprint,
     startedAtMs: environment.nowMs,
-    command: compileCommand(machine, environment),
+    command: command.words,
+    places: command.places,
   };
   writeRecord(folder, record);
-  const command: RunCommand = {
+  const runCommand: RunCommand = {
     program: qemuProgram(machine.architecture),
     arguments: record.command,
     account,
@@ -127,7 +141,14 @@ async function prepareRun(
     cpus: loan.cpus,
     companion,
   };
-  return { record, command };
+  return { record, command: runCommand };
+}
+
+/** QEMU starts with all cables in; this comes before a guest's firmware has looked at its cards. */
+async function takeCablesOut({ machine, run }: StartRequest, monitor: Monitor): Promise<void> {
+  for (const { name, up } of machine.interfaces) {
+    if (!up) await monitor.execute(run, 'set_link', { name: interfaceId(name), up });
+  }
 }
 
 async function awaitMonitor(

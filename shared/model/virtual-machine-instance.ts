@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { refuseAnnotations } from './annotations.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
-import { condition } from './metadata.ts';
+import { annotations, condition, objectMeta } from './metadata.ts';
 import { fields, timestamp } from './schema.ts';
 
 /** KubeVirt's phases of a run; `Unknown` where the device can't be heard. */
@@ -34,10 +35,25 @@ export const interfaceStatus = fields({
   ipAddress: z.string().optional(),
   ipAddresses: z.array(z.string()).optional(),
   infoSource: z.string().optional(),
+  queueCount: z.int().optional(),
+  linkState: z.string().optional(),
   /** Ours: KubeVirt gives a machine an address of its own instead. */
   ports: z.array(forwardedPort).optional(),
 });
 export type InterfaceStatus = z.infer<typeof interfaceStatus>;
+
+/** The guest's system as its agent tells it, in KubeVirt's names. */
+export const guestOs = fields({
+  name: z.string().optional(),
+  kernelRelease: z.string().optional(),
+  version: z.string().optional(),
+  prettyName: z.string().optional(),
+  versionId: z.string().optional(),
+  kernelVersion: z.string().optional(),
+  machine: z.string().optional(),
+  id: z.string().optional(),
+});
+export type GuestOs = z.infer<typeof guestOs>;
 
 const status = fields({
   phase: z.enum(INSTANCE_PHASES).optional(),
@@ -45,6 +61,7 @@ const status = fields({
   nodeName: z.string().optional(),
   conditions: z.array(condition).optional(),
   interfaces: z.array(interfaceStatus).optional(),
+  guestOSInfo: guestOs.optional(),
   phaseTransitionTimestamps: z
     .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))
     .optional(),
@@ -104,5 +121,6 @@ export const virtualMachineInstanceKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec: instanceSpec, status: status.optional() },
+  metadata: objectMeta.extend({ annotations: annotations.superRefine(refuseAnnotations).nullish() }),
+  shape: { spec: instanceSpec.meta({ description: 'What the run is made with' }), status: status.optional() },
 });

@@ -20,6 +20,7 @@ import { readBootId } from '../../shared/host/files.ts';
 import { createLog } from '../../shared/host/log.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import { desiredMachine } from '../../shared/model/machine.ts';
+import { createNoNetworks } from '../tools/no-networks.ts';
 import { NO_EQUIPMENT } from '../tools/equipment.ts';
 
 /** The guest's kernel and initrd: `test/guest/build` makes them. */
@@ -106,6 +107,7 @@ export function optionsFor(dataDir: string): MachinesOptions {
     dataDir,
     forwardAddress: '127.0.0.1',
     localImages: GUEST_FOLDER,
+    networks: createNoNetworks(),
     equipment: NO_EQUIPMENT,
     bootId: readBootId(),
     clock: createClock(),

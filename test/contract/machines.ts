@@ -89,6 +89,30 @@ export function testMachines(create: () => MachinesWorld): void {
     await machines.kill(world.uid);
   });
 
+  test('a pause holds the guest for this agent and the next, and what is resumed goes on', async () => {
+    const world = create();
+    const machines = world.open();
+    await machines.start(world.request(1));
+    const stateIs = async (from: Machines, state: string) =>
+      expect
+        .poll(async () => (await observeIn(world, from))?.process?.runState, {
+          timeout: 30_000,
+          interval: 20,
+        })
+        .toBe(state);
+    await stateIs(machines, 'running');
+    await machines.pause(world.uid);
+    await stateIs(machines, 'paused');
+    await machines.close();
+    const next = world.open();
+    await stateIs(next, 'paused');
+    await next.resume(world.uid);
+    await stateIs(next, 'running');
+    await next.reset(world.uid);
+    await stateIs(next, 'running');
+    await expect(next.readGuest(world.uid)).rejects.toMatchObject({ code: 'GuestAgentFailed' });
+  });
+
   test('a removal is refused while the machine runs, takes all of it, and may come twice', async () => {
     const world = create();
     const machines = world.open();

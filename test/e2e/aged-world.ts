@@ -22,6 +22,7 @@ import { createSkippingClock } from '../shared/skipping-clock.ts';
 import { createGate } from '../tools/gate.ts';
 import { qemusBelow } from '../tools/processes.ts';
 import { waitFor } from '../tools/wait-for.ts';
+import { createNoNetworks } from '../tools/no-networks.ts';
 import { NO_EQUIPMENT } from '../tools/equipment.ts';
 
 const KEPT_MS = 7 * 24 * 3_600_000;
@@ -68,6 +69,7 @@ export async function createAgedWorld(device: string) {
         dataDir,
         forwardAddress: '127.0.0.1',
         localImages: kernels,
+        networks: createNoNetworks(),
         equipment: NO_EQUIPMENT,
         bootId,
         clock: unhurried,

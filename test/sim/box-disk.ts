@@ -44,6 +44,7 @@ export interface BoxDisk {
   makeDisks(machine: CompiledMachine, images: ReadonlyMap<string, ReadyImage>): void;
   spawn(uid: string): SimProcess;
   pressPower(uid: string): void;
+  pause(uid: string, process: SimProcess): void;
   resume(uid: string): void;
   endProcess(uid: string, process: SimProcess, how: 'quit' | 'kill'): void;
   removeMachine(uid: string): void;
@@ -134,9 +135,14 @@ export function createBoxDisk(scheduler: Scheduler, random: SeededRandom, watch:
       if (delayMs < Infinity)
         later(uid, process, delayMs, 'guest goes down', () => (process.runState = 'shutdown'));
     },
+    pause(uid, process) {
+      if (process.runState === 'running') process.runState = 'paused';
+      tell(uid);
+    },
     resume(uid) {
       const { process } = machine(uid);
-      if (process?.runState === 'io-error' && hasRoom) process.runState = 'running';
+      const isHeld = process?.runState === 'paused' || (process?.runState === 'io-error' && hasRoom);
+      if (isHeld) process.runState = 'running';
       tell(uid);
     },
     endProcess(uid, process, how) {

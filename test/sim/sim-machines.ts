@@ -120,7 +120,15 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
         await life.pause(5, 'keeping');
       }),
     powerButton: (uid) => command(uid, () => disk.pressPower(uid)),
+    pause: (uid) => command(uid, (process) => disk.pause(uid, process)),
     resume: (uid) => command(uid, () => disk.resume(uid)),
+    reset: (uid) => command(uid, () => {}),
+    // The guests of this world have no agent.
+    rebootGuest: (uid) => command(uid, () => {}),
+    async readGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
+    setLink: (uid) => command(uid, () => {}),
     quit: (uid) => command(uid, (process) => disk.endProcess(uid, process, 'quit')),
     kill: (uid) =>
       inTurn(uid, async () => {

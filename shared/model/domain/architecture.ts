@@ -6,7 +6,7 @@ import { isOn } from './features.ts';
 export const DEFAULT_ARCHITECTURE = 'amd64';
 
 export const architecture = z
-  .enum(['amd64', 'arm64'], { error: 'is not supported: must be amd64 or arm64' })
+  .enum(['amd64', 'arm64'], 'must be amd64 or arm64')
   .describe('amd64 (the default) or arm64; the box must be of the same.');
 export type Architecture = z.infer<typeof architecture>;
 

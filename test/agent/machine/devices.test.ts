@@ -2,20 +2,24 @@ import { describe, expect, test } from 'vitest';
 import type { HostDeviceAddress } from '../../../agent/machine/host-device.ts';
 import { addedTo, commandOf, compileArm64, compileParts, valuesOf } from './manifest.ts';
 
+const isNoPort = (device: string) => !device.startsWith('pcie-root-port');
 const PLAIN = commandOf(compileParts());
 /** What devices add to a machine's command, or take another form of. */
 const added = (devices: object, hostDevices: HostDeviceAddress[] = []) =>
   addedTo(PLAIN, commandOf(compileParts({ devices }), { hostDevices }));
-const devicesOf = (devices: object) => valuesOf(commandOf(compileParts({ devices })), '-device');
+const devicesOf = (devices: object) =>
+  valuesOf(commandOf(compileParts({ devices })), '-device').filter(isNoPort);
 const arm64 = (devices: object = {}) =>
-  valuesOf(commandOf(compileArm64({ devices })), '-device').filter((device) => !device.startsWith('virt'));
+  valuesOf(commandOf(compileArm64({ devices })), '-device').filter(
+    (device) => isNoPort(device) && !device.startsWith('virt'),
+  );
 
 test('a machine that asks for nothing has a console, a balloon and a display', () => {
-  expect(valuesOf(PLAIN, '-device')).toEqual([
+  expect(devicesOf({})).toEqual([
     'virtio-serial-pci,id=channel,addr=0x2',
     expect.stringContaining('org.qemu.guest_agent.0'),
-    'virtio-balloon-pci,id=balloon,free-page-reporting=on,addr=0x18',
-    'VGA,addr=0x1',
+    'virtio-balloon-pci,id=balloon,free-page-reporting=on,addr=0x4',
+    'VGA,id=graphics,addr=0x1',
   ]);
 });
 
@@ -26,7 +30,7 @@ test('and can decline them', () => {
     autoattachSerialConsole: false,
   };
   const command = commandOf(compileParts({ devices: none }));
-  expect(valuesOf(command, '-device')).toHaveLength(2);
+  expect(devicesOf(none)).toHaveLength(2);
   expect(valuesOf(command, '-serial')).toEqual(['none']);
   expect(added({ logSerialConsole: false })).toEqual([
     '-chardev socket,id=serial,path=sockets/serial-3.sock,server=on,wait=off',
@@ -36,16 +40,16 @@ test('and can decline them', () => {
 test('random numbers', () => {
   expect(added({ rng: {} })).toEqual([
     '-object rng-random,id=entropy,filename=/dev/urandom',
-    '-device virtio-rng-pci,rng=entropy,addr=0x3',
+    '-device virtio-rng-pci,id=rng,rng=entropy,addr=0x3',
   ]);
 });
 
 describe('a display', () => {
   test.each([
-    ['vga', 'VGA,addr=0x1'],
-    ['virtio', 'virtio-vga,addr=0x1'],
-    ['bochs', 'bochs-display,addr=0x1'],
-    ['cirrus', 'cirrus-vga,addr=0x1'],
+    ['vga', 'VGA,id=graphics,addr=0x1'],
+    ['virtio', 'virtio-vga,id=graphics,addr=0x1'],
+    ['bochs', 'bochs-display,id=graphics,addr=0x1'],
+    ['cirrus', 'cirrus-vga,id=graphics,addr=0x1'],
     ['ramfb', 'ramfb'],
   ])('of the type %s', (type, device) => {
     expect(devicesOf({ video: { type } }).at(-1)).toBe(device);
@@ -54,7 +58,7 @@ describe('a display', () => {
   test('is bochs with UEFI, and virtio on arm64', () => {
     const firmware = { bootloader: { efi: { secureBoot: false } } };
     expect(compileParts({ domain: { firmware } }).devices.video).toBe('bochs');
-    expect(valuesOf(commandOf(compileArm64()), '-device')).toContain('virtio-gpu-pci,addr=0x1');
+    expect(valuesOf(commandOf(compileArm64()), '-device')).toContain('virtio-gpu-pci,id=graphics,addr=0x1');
   });
 });
 
@@ -65,9 +69,9 @@ describe('inputs', () => {
       { name: 'b', type: 'tablet', bus: 'virtio' },
     ];
     expect(added({ inputs })).toEqual([
-      '-device qemu-xhci,id=usb,p2=15,p3=15,addr=0x19',
+      '-device qemu-xhci,id=usb,p2=15,p3=15,addr=0x5',
       '-device usb-tablet,id=input0,bus=usb.0',
-      '-device virtio-tablet-pci,id=input1,addr=0x1d',
+      '-device virtio-tablet-pci,id=input1,addr=0x6',
     ]);
   });
 
@@ -83,7 +87,7 @@ describe('inputs', () => {
 
   test('of arm64, which has no PS/2, are there with a display', () => {
     expect(arm64()).toEqual([
-      'qemu-xhci,id=usb,p2=15,p3=15,addr=0x19',
+      'qemu-xhci,id=usb,p2=15,p3=15,addr=0x5',
       'usb-tablet,id=input0,bus=usb.0',
       'usb-kbd,id=input1,bus=usb.0',
     ]);
@@ -98,7 +102,7 @@ test.each([
 ])('a watchdog %j', (i6300esb, action) => {
   expect(added({ watchdog: { name: 'dog', i6300esb } })).toEqual([
     `-action shutdown=pause,reboot=reset,panic=pause,watchdog=${action}`,
-    '-device i6300esb,id=watchdog,addr=0x1a',
+    '-device i6300esb,id=watchdog,addr=0x5',
   ]);
 });
 
@@ -126,11 +130,11 @@ describe('a TPM', () => {
 test('a sound card plays to nobody', () => {
   expect(added({ sound: { name: 'audio' } })).toEqual([
     '-audiodev none,id=audio',
-    '-device ich9-intel-hda,id=sound,addr=0x1b',
+    '-device ich9-intel-hda,id=sound,addr=0x5',
     '-device hda-duplex,bus=sound.0,audiodev=audio',
   ]);
   expect(added({ sound: { name: 'audio', model: 'ac97' } }).at(-1)).toBe(
-    '-device AC97,audiodev=audio,addr=0x1b',
+    '-device AC97,id=sound,addr=0x5,audiodev=audio',
   );
 });
 
@@ -138,10 +142,12 @@ test('panics are told by a device, or by the CPU', () => {
   expect(added({ panicDevices: [{}] })).toEqual(['-device pvpanic']);
   expect(added({ panicDevices: [{ model: 'isa' }, { model: 'pvpanic' }] })).toEqual([
     '-device pvpanic',
-    '-device pvpanic-pci,addr=0x1c',
+    '-device pvpanic-pci,id=panic,addr=0x5',
   ]);
   expect(compileParts({ devices: { panicDevices: [{ model: 'hyperv' }] } }).devices.panic).toEqual([]);
-  expect(arm64({ panicDevices: [{}], autoattachGraphicsDevice: false })).toEqual(['pvpanic-pci,addr=0x1c']);
+  expect(arm64({ panicDevices: [{}], autoattachGraphicsDevice: false })).toEqual([
+    'pvpanic-pci,id=panic,addr=0x5',
+  ]);
 });
 
 test("devices of the box's, on PCI and USB", () => {
@@ -159,12 +165,21 @@ test("devices of the box's, on PCI and USB", () => {
       { bus: 'pci', address: '0000:01:00.0' },
     ]),
   ).toEqual([
-    '-device qemu-xhci,id=usb,p2=15,p3=15,addr=0x19',
+    '-device qemu-xhci,id=usb,p2=15,p3=15,addr=0x5',
     '-device usb-host,id=host0,bus=usb.0,hostbus=1,hostport=2.3',
-    '-device vfio-pci,id=host1,host=0000:01:00.0',
+    '-device vfio-pci,id=host1,host=0000:01:00.0,bus=port0,addr=0x0',
   ]);
 });
 
-test('guests of before virtio 1.0 know the devices where that is asked for', () => {
-  expect(added({ useVirtioTransitional: true })).toEqual(['-global virtio-pci.disable-legacy=off']);
+test('guests of before virtio 1.0 have their devices on the root bus, where there is I/O space', () => {
+  const spec = { networks: [{ name: 'default', pod: {} }] };
+  const cardOf = (devices: object) =>
+    valuesOf(
+      commandOf(
+        compileParts({ spec, devices: { interfaces: [{ name: 'default', masquerade: {} }], ...devices } }),
+      ),
+      '-device',
+    ).find((device) => device.startsWith('virtio-net'));
+  expect(cardOf({})).toMatch(/bus=port0,addr=0x0/);
+  expect(cardOf({ useVirtioTransitional: true })).toMatch(/mac=[0-9a-f:]+,addr=0x4/);
 });

@@ -1,49 +1,38 @@
 import { expect, test } from 'vitest';
-import { compileIoThreads } from '../../../agent/machine/io-threads.ts';
 import { commandOf, compileParts, valuesOf } from './manifest.ts';
 
-const disk = (name: string, dedicated = false) => ({ name, dedicated });
-const threadsOf = (domain: object, ...disks: ReturnType<typeof disk>[]) => {
-  const { count, disks: threads } = compileIoThreads({ devices: {}, ...domain }, disks);
-  return [count, ...disks.map(({ name }) => threads[name])];
-};
+/** Three virtio disks, the second with a thread of its own where `dedicated`, and one that no thread can serve. */
+const compileDisks = (domain: object, dedicated: boolean) =>
+  compileParts({
+    spec: { volumes: ['a', 'b', 'c', 'd'].map((name) => ({ name, emptyDisk: { capacity: '1Mi' } })) },
+    domain,
+    devices: {
+      disks: [
+        { name: 'a', disk: { bus: 'virtio' } },
+        { name: 'b', disk: { bus: 'virtio' }, ...(dedicated ? { dedicatedIOThread: true } : {}) },
+        { name: 'c', disk: { bus: 'virtio' } },
+        { name: 'd', disk: { bus: 'sata' } },
+      ],
+    },
+  });
+
+const pool = { ioThreadsPolicy: 'supplementalPool', ioThreads: { supplementalPoolThreadCount: 2 } };
 
 test.each([
-  [{}, [0, undefined, undefined, undefined]],
-  [{ ioThreadsPolicy: 'shared' }, [2, 'io0', 'io1', 'io0']],
-  [{ ioThreadsPolicy: 'auto' }, [2, 'io0', 'io1', 'io0']],
-  [{ ioThreadsPolicy: 'auto', resources: { requests: { cpu: '2' } } }, [3, 'io0', 'io2', 'io1']],
+  [{}, false, [undefined, undefined, undefined]],
+  [{}, true, ['iothread0', 'io-b', 'iothread0']],
+  [{ ioThreadsPolicy: 'shared' }, true, ['iothread0', 'io-b', 'iothread0']],
+  [{ ioThreadsPolicy: 'auto' }, false, ['iothread0', 'iothread1', 'iothread0']],
   [
-    { ioThreadsPolicy: 'supplementalPool', ioThreads: { supplementalPoolThreadCount: 2 } },
-    [2, 'io0', 'io1', 'io0'],
+    { ioThreadsPolicy: 'auto', resources: { requests: { cpu: '2' } } },
+    true,
+    ['iothread0', 'io-b', 'iothread1'],
   ],
-] as const)('%j', (domain, [count, a, b, c]) => {
-  // The second disk has a thread of its own, but for where no policy is and it does not ask for one.
-  const dedicated = Object.keys(domain).length > 0;
-  expect(threadsOf(domain, disk('a'), disk('b', dedicated), disk('c'))).toEqual([count, a, b, c]);
-});
-
-test('a thread of its own needs no policy', () => {
-  expect(threadsOf({}, disk('a'), disk('b', true))).toEqual([2, 'io0', 'io1']);
-});
-
-test('virtio disks are served by them', () => {
-  const command = commandOf(
-    compileParts({
-      spec: {
-        volumes: ['a', 'b'].map((name) => ({ name, emptyDisk: { capacity: '1Mi' } })),
-      },
-      domain: { ioThreadsPolicy: 'shared' },
-      devices: {
-        disks: [
-          { name: 'a', disk: { bus: 'virtio' } },
-          { name: 'b', disk: { bus: 'sata' } },
-        ],
-      },
-    }),
-  );
-  expect(valuesOf(command, '-object')).toEqual(['iothread,id=io0']);
-  expect(valuesOf(command, '-device').filter((device) => device.includes('iothread='))).toEqual([
-    expect.stringMatching(/^virtio-blk-pci,id=disk-a,.*iothread=io0/),
-  ]);
+  [pool, true, ['iothread0', 'iothread1', 'iothread0']],
+] as const)('%j with a dedicated thread: %j', (domain, dedicated, threads) => {
+  const machine = compileDisks(domain, dedicated);
+  expect(machine.disks.map(({ ioThread }) => ioThread)).toEqual([...threads, undefined]);
+  // Every thread that a disk names is made, and none else.
+  const made = valuesOf(commandOf(machine), '-object').map((object) => object.replace('iothread,id=', ''));
+  expect(made.toSorted()).toEqual([...new Set(threads.filter((thread) => thread !== undefined))].toSorted());
 });

@@ -40,12 +40,18 @@ const ENVIRONMENT: CommandEnvironment = {
   run: 3,
   nowMs: Date.UTC(2026, 2, 1, 8, 30),
   ports: [],
+  taps: new Map(),
   bufferedDisks: new Set(),
+  foundDisks: new Map(),
+  places: {},
   hostDevices: [],
 };
 
-export function commandOf(machine: CompiledMachine, environment: Partial<CommandEnvironment> = {}): string[] {
-  return compileCommand(machine, { ...ENVIRONMENT, ...environment });
+export function commandOf(
+  machine: CompiledMachine,
+  environment: Partial<CommandEnvironment> = {},
+): readonly string[] {
+  return compileCommand(machine, { ...ENVIRONMENT, ...environment }).words;
 }
 
 /** The values of one option. */

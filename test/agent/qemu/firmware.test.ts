@@ -24,7 +24,7 @@ const machine = (efi: object) =>
 const KEPT = machine({ secureBoot: false, persistent: true });
 const prepare = async (compiled = KEPT, before?: RunRecord) =>
   prepareFirmware(folder, compiled, undefined, before, share);
-const recordOf = (command: string[]): RunRecord => ({
+const recordOf = (command: readonly string[]): RunRecord => ({
   uid: '',
   namespace: '',
   name: '',

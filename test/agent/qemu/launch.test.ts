@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { composeGate, composeLocked, formatWords } from '../../../agent/qemu/launch.ts';
 
-const SCOPE = { unit: 'holdfast-1', memoryMaxBytes: 1000 };
+const SCOPE = { unit: 'holdfast-1', memoryMaxBytes: 1000, cpu: { weight: 50, cores: 1.5 } };
 
 describe('a gate', () => {
   test('takes the lock without a fork, so that QEMU has it in the end', () => {
@@ -18,18 +18,18 @@ describe('a gate', () => {
 
   test('is in a scope of its own where there is systemd', () => {
     const { file, args } = composeGate(SCOPE);
-    expect([file, ...args.slice(0, 9)].join(' ')).toBe(
-      'systemd-run --scope --quiet --collect --unit=holdfast-1 --slice=holdfast.slice -p MemoryMax=1000 -- flock',
+    expect([file, ...args.slice(0, 13)].join(' ')).toBe(
+      'systemd-run --scope --quiet --collect --unit=holdfast-1 --slice=holdfast.slice -p MemoryMax=1000 -p CPUWeight=50 -p CPUQuota=150% -- flock',
     );
   });
 });
 
 const PROGRAM = { program: 'qemu-system-x86_64', arguments: ['-m', 'a b'] };
-const ACCOUNT = { uid: 65534, gid: 65533 };
+const ACCOUNT = { uid: 65534, gid: 65533, groups: [44] };
 
 test('QEMU gives up its rights after the lock and before its first instruction', () => {
   expect(formatWords({ ...PROGRAM, account: ACCOUNT }).replaceAll('\0', '|')).toBe(
-    'command|setpriv|--reuid|65534|--regid|65533|--init-groups|--no-new-privs|qemu-system-x86_64|-m|a b|end-of-command|',
+    'command|setpriv|--reuid|65534|--regid|65533|--groups|44|--bounding-set=-all|--inh-caps=-all|--no-new-privs|qemu-system-x86_64|-m|a b|end-of-command|',
   );
   expect(formatWords(PROGRAM).split('\0')[1]).toBe('qemu-system-x86_64');
 });

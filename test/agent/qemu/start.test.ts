@@ -7,6 +7,7 @@ import { createMonitor } from '../../../agent/qemu/monitor.ts';
 import { startBehindGate } from '../../../agent/qemu/start.ts';
 import { createManualClock } from '../../shared/manual-clock.ts';
 import { blankMachine, requestOf } from '../../contract/machines-world.ts';
+import { createNoNetworks } from '../../tools/no-networks.ts';
 import { NO_LOAN } from '../../../agent/qemu/loans.ts';
 
 let folder: string;
@@ -38,9 +39,11 @@ test('a start that fails is over after 5 s, though its process does not end when
     {
       folder,
       localImages: folder,
+      outside: { claims: new Map(), hostDiskFolders: [] },
       bootId: 'boot',
       account: undefined,
       ports: createHostPorts('127.0.0.1'),
+      networks: createNoNetworks(),
       clock,
       loan: NO_LOAN,
     },

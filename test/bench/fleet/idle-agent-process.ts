@@ -14,6 +14,7 @@ import type { MqttAccess } from '../../../shared/host/mqtt-client.ts';
 import type { Clock } from '../../../shared/ports.ts';
 import { VERSION } from '../../../shared/version.ts';
 import { serveCalls } from './calls.ts';
+import { createNoNetworks } from '../../tools/no-networks.ts';
 import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 /** A whole agent without machines on a clock that runs fast, for what it says in a day to be counted in minutes. */
@@ -56,6 +57,7 @@ function createIdleAgentCalls() {
             dataDir,
             forwardAddress: '127.0.0.1',
             localImages: dataDir,
+            networks: createNoNetworks(),
             equipment: NO_EQUIPMENT,
             bootId,
             clock,
