@@ -14,6 +14,7 @@ import type {
   Machines,
   Store,
 } from './ports.ts';
+import type { Equipment } from './machine/equipment.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
@@ -46,6 +47,8 @@ export interface AgentOptions {
   readonly device: string;
   readonly version: string;
   readonly bootId: string;
+  /** What the box lends to single machines. */
+  readonly equipment: Equipment;
   /** What tells this box from another that has its name. */
   readonly identity: BoxIdentity;
 }
@@ -59,9 +62,15 @@ export interface Agent {
 }
 
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
-export function createAgent({ device, version, bootId, identity }: AgentOptions, ports: AgentPorts): Agent {
+export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
+  const { device, version, bootId, equipment, identity } = options;
   const { store, machines, images, clock, random, log } = ports;
-  let box: Box = { bootId, probing: true, acceleratorReason: 'which accelerator works is being found out' };
+  let box: Box = {
+    bootId,
+    equipment,
+    probing: true,
+    acceleratorReason: 'which accelerator works is being found out',
+  };
   let cancelFacts = () => {};
   let cancelProbe = () => {};
   /** The facts last queued for the hub. */
@@ -122,7 +131,13 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
 
   async function findAccelerator(): Promise<void> {
     const { accelerator, reason } = await ports.accelerator.detect();
-    box = { bootId, probing: false, acceleratorReason: reason, ...(accelerator && { accelerator }) };
+    box = {
+      bootId,
+      equipment,
+      probing: false,
+      acceleratorReason: reason,
+      ...(accelerator && { accelerator }),
+    };
     log.info({ accelerator, reason }, 'accelerator');
   }
 
@@ -132,7 +147,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       await findAccelerator();
     } catch (error) {
       const acceleratorReason = `no accelerator was found: ${messageOf(error)}`;
-      box = { bootId, probing: false, acceleratorReason };
+      box = { bootId, equipment, probing: false, acceleratorReason };
       log.error({ error: messageOf(error) }, 'finding the accelerator failed');
     }
     if (stopped) return;
