@@ -25,6 +25,7 @@ import { composeKeepAlive } from './network/keep-alive.ts';
 import { closeLoopback, openLoopback } from './network/loopback.ts';
 import { createNetworks } from './network/networks.ts';
 import { createShell } from './network/shell.ts';
+import { MACHINE_USERS } from './qemu/accounts.ts';
 import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { createStore } from './store/store.ts';
@@ -40,8 +41,9 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages, podBridge, podSubnet } = config;
-  if (user.user !== undefined) await guardLoopback(user.user, config, log);
+  const { forwardAddress, localImages, claims, hostDiskFolders, podBridge, podSubnet } = config;
+  const outside = { claims, hostDiskFolders };
+  if (user.user !== undefined) await guardLoopback(config, log);
   const networks = createNetworks({
     dataDir: realpathSync(dataDir),
     podBridge,
@@ -58,6 +60,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
         dataDir,
         forwardAddress,
         localImages,
+        outside,
         networks,
         bootId,
         clock,
@@ -98,10 +101,9 @@ function readAccess(config: AgentConfig): MqttAccess {
 }
 
 /** What guests in user-mode networks can do to the box is what QEMU's user can. */
-async function guardLoopback(user: string, { boxLoopback }: AgentConfig, log: Log): Promise<void> {
+async function guardLoopback({ boxLoopback }: AgentConfig, log: Log): Promise<void> {
   try {
-    const { uid } = await findAccount(user);
-    await (boxLoopback === 'closed' ? closeLoopback : openLoopback)(createShell(), uid);
+    await (boxLoopback === 'closed' ? closeLoopback : openLoopback)(createShell(), MACHINE_USERS);
   } catch (error) {
     if (boxLoopback === 'closed')
       log.warn({ error: messageOf(error) }, "guests with masquerade can reach the box's loopback");

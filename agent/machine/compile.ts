@@ -2,17 +2,19 @@ import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import type { BootOrder } from './boot-order.ts';
 import { rankBoot } from './boot-order.ts';
+import { compileDisks } from './compile-disks.ts';
 import type { CpuTopology } from './cpu.ts';
-import { compileCpu } from './cpu.ts';
+import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
-import { compileDisks, isKept } from './disk.ts';
+import { isKept } from './disk.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
+import { compileHostname } from './seed.ts';
 import { compileInterfaces } from './interface.ts';
 import { compileMemory } from './memory.ts';
-import type { SeedFile } from './seed.ts';
-import { compileHostname, compileSeed } from './seed.ts';
+import type { CpuLimits } from './limits.ts';
+import { compileCpuLimits } from './limits.ts';
 
 export type { CompiledDisk, ImageSource } from './disk.ts';
 export { sourceKey } from './disk.ts';
@@ -32,10 +34,13 @@ export interface CompiledMachine {
   readonly interfaces: readonly CompiledInterface[];
   /** The cards that it may be booted from, with QEMU's boot index. */
   readonly bootCards: readonly (readonly [name: string, bootIndex: number])[];
-  /** The files of the cloud-init seed; none where no volume asks for it. */
-  readonly seed: readonly SeedFile[];
   readonly rng: boolean;
+  /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
+  readonly endsAtReboot: boolean;
+  /** Each run begins held (`startStrategy: Paused`). */
+  readonly startsPaused: boolean;
   readonly graphics: boolean;
+  readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
@@ -44,10 +49,9 @@ export interface CompiledMachine {
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
 export function compileMachine(desired: DesiredMachine): CompiledMachine {
-  const { uid, namespace, name, spec, dataVolumes } = desired;
+  const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
   const cpu = compileCpu(domain);
-  const hostname = compileHostname(name, spec.hostname);
   const boot = rankBoot(domain);
   const shape = {
     uid,
@@ -56,16 +60,18 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     memoryBytes: compileMemory(domain),
     cpu,
     firmware: compileFirmware(uid, domain),
-    disks: compileDisks(spec, dataVolumes).map((disk) => orderDisk(disk, boot)),
-    interfaces: compileInterfaces(desired, hostname, cpu.sockets * cpu.cores * cpu.threads),
+    disks: compileDisks(desired).map((disk) => orderDisk(disk, boot)),
+    interfaces: compileInterfaces(desired, compileHostname(desired), cpuCount(cpu)),
     bootCards: [...(boot?.interfaces ?? [])],
-    seed: compileSeed(uid, hostname, spec),
     rng: domain.devices.rng !== undefined,
+    endsAtReboot: domain.rebootPolicy === 'Terminate',
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
   };
   return {
     ...shape,
+    limits: compileCpuLimits(domain, shape.cpu),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({
       ...shape,
       disks: shape.disks.map(fingerprintDisk),

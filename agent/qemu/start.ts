@@ -14,18 +14,19 @@ import { makeDisks } from './disks.ts';
 import { checkReachable, prepareFolder } from './folder.ts';
 import type { HostPorts } from './host-ports.ts';
 import { findKernelFiles } from './kernel-files.ts';
+import type { OutsideSettings } from './outside-disks.ts';
 import type { Account } from './launch.ts';
 import { formatWords } from './launch.ts';
 import type { Monitor } from './monitor.ts';
 import { readStartTicks } from './process.ts';
 import { readRecord, writeRecord } from './record.ts';
-import { makeSeedImage } from './seed-image.ts';
 import type { OpenGate } from './spawn.ts';
 
 /** What a start needs of the box. */
 export interface StartContext {
   readonly folder: string;
   readonly localImages: string;
+  readonly outside: OutsideSettings;
   readonly bootId: string;
   readonly account: Account | undefined;
   readonly ports: HostPorts;
@@ -67,8 +68,8 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const { machine, run, accelerator } = request;
   await prepareFolder(folder, account);
   const before = await readRecord(folder);
-  await makeSeedImage(folder, machine.seed, account);
-  const disks = await makeDisks(folder, machine, request.images, account, before);
+  const { images } = request;
+  const disks = await makeDisks(machine, { folder, images, account, outside: context.outside, before });
   const { kernelBoot } = machine.firmware;
   const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages));
   if (account !== undefined) {
@@ -85,9 +86,11 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const environment: CommandEnvironment = {
     accelerator,
     run,
+    paused: request.paused === true,
     ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
     taps: await context.networks.connect(machine, interfaces, account?.uid ?? userInfo().uid),
     bufferedDisks: disks.buffered,
+    foundDisks: disks.found,
     places: before?.places ?? readPciPlaces(before?.command ?? []),
     ...(kernel === undefined ? {} : { kernel }),
   };

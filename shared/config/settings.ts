@@ -104,6 +104,38 @@ export const label = (options: Options): Setting<string> => ({
   },
 });
 
+/** Folders, parted by commas; '' for none. */
+export const folders = (options: Options): Setting<readonly string[]> => ({
+  placeholder: 'DIR,...',
+  ...options,
+  parse: (given) => splitList(given).map((path) => resolve(path)),
+});
+
+/** What stands for what: `KEY=VALUE`, parted by commas; '' for nothing. */
+export const mapping = (
+  placeholder: string,
+  key: RegExp,
+  options: Options,
+): Setting<ReadonlyMap<string, string>> => ({
+  placeholder: `${placeholder},...`,
+  ...options,
+  parse: (given) => {
+    const pairs = splitList(given).map((pair) => /^([^=]+)=(.+)$/.exec(pair)?.slice(1) ?? ['', '']);
+    for (const [name = ''] of pairs)
+      if (!key.test(name)) throw new Error(`must be ${placeholder}, parted by commas`);
+    const map = new Map(pairs.map(([name = '', value = '']) => [name, value]));
+    if (map.size < pairs.length) throw new Error('must name nothing twice');
+    return map;
+  },
+});
+
+function splitList(given: string): string[] {
+  return given
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
 export const ipv4Address = (options: Options): Setting<string> => ({
   placeholder: 'IP',
   ...options,

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { compileCommand } from '../../../agent/machine/command.ts';
 import type { CompiledMachine } from '../../../agent/machine/compile.ts';
 import type { CompiledInterface } from '../../../agent/machine/interface.ts';
@@ -50,9 +50,11 @@ const MACHINE: CompiledMachine = {
   disks: [disk('root', { bootIndex: 1, serial: 'ROOT' })],
   interfaces: [CARD],
   bootCards: [],
-  seed: [],
   rng: true,
   graphics: true,
+  limits: { weight: 200 },
+  endsAtReboot: false,
+  startsPaused: false,
   gracePeriodMs: 30_000,
   fingerprint: '',
 };
@@ -62,6 +64,7 @@ const ENVIRONMENT = {
   ports: [],
   taps: new Map<string, never>(),
   bufferedDisks: new Set<string>(),
+  foundDisks: new Map(),
   places: {},
 } as const;
 
@@ -106,53 +109,6 @@ test('a kernel is booted with its arguments as they are', () => {
   expect(valuesOf(command, '-kernel')).toEqual(['/srv/k']);
   expect(valuesOf(command, '-initrd')).toEqual(['/srv/i']);
   expect(valuesOf(command, '-append')).toEqual(['a=1,2 b']);
-});
-
-describe('disks', () => {
-  const devicesOf = (...disks: CompiledDisk[]) =>
-    valuesOf(compile({ disks, interfaces: [], rng: false, graphics: false }), '-device')
-      .filter((device) => !device.startsWith('pcie-root-port'))
-      .slice(2);
-  const nodesOf = (cached: CompiledDisk, buffered: string[] = []) =>
-    valuesOf(compile({ disks: [cached] }, { bufferedDisks: new Set(buffered) }), '-blockdev');
-
-  test('of SATA fill the chipset, then a controller more', () => {
-    const devices = devicesOf(...Array.from({ length: 8 }, (_, index) => disk(`d${index}`, { bus: 'sata' })));
-    expect(devices.map((device) => /bus=([^,]*)/.exec(device)?.[1] ?? device).join(' ')).toBe(
-      'ide.0 ide.1 ide.2 ide.3 ide.4 ide.5 ich9-ahci,id=sata1,addr=0x4 sata1.0 sata1.1',
-    );
-  });
-
-  test('hold the guest at an I/O error', () => {
-    for (const device of devicesOf(
-      disk('a'),
-      disk('b', { bus: 'sata' }),
-      disk('c', { bus: 'sata', cdrom: true, readonly: true }),
-    )) {
-      expect(device).toContain('werror=stop,rerror=stop');
-    }
-  });
-
-  test('bypass the page cache where they can and should', () => {
-    expect(nodesOf(disk('a'))).toEqual([expect.stringContaining('cache.direct=on,cache.no-flush=off')]);
-    expect(nodesOf(disk('a'), ['a'])).toEqual([
-      expect.stringContaining('cache.direct=off,cache.no-flush=off'),
-    ]);
-    expect(nodesOf(disk('a', { cache: 'writeback' }))).toEqual([expect.stringContaining('cache.direct=off')]);
-    expect(devicesOf(disk('a', { cache: 'writethrough' }))).toEqual([
-      expect.stringContaining('write-cache=off'),
-    ]);
-  });
-
-  test('have the seed as a raw image, never written to', () => {
-    const seed = disk('a-long-name-of-a-volume-more-than-31-characters', {
-      content: { from: 'seed' },
-      readonly: true,
-    });
-    expect(nodesOf(seed)).toEqual([
-      'driver=raw,node-name=disk0,read-only=on,cache.direct=on,cache.no-flush=off,file.driver=file,file.filename=seed.iso',
-    ]);
-  });
 });
 
 test('a machine without graphics has no display device', () => {

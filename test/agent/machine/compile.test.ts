@@ -1,39 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { compileMachine } from '../../../agent/machine/compile.ts';
-import type { DesiredMachine } from '../../../shared/model/machine.ts';
-import { desiredMachine } from '../../../shared/model/machine.ts';
-
-const UID = '5f0c1a52-7d7b-4c57-9b0e-0d6f3a1c2e4b';
-const SHA = 'AB'.repeat(32);
-
-interface Manifest {
-  readonly spec?: object;
-  readonly domain?: object;
-  readonly devices?: object;
-  readonly dataVolumes?: readonly object[];
-}
-
-function desired({ spec, domain, devices, dataVolumes = [] }: Manifest, name = 'pos'): DesiredMachine {
-  return desiredMachine.parse({
-    uid: UID,
-    namespace: 'shop',
-    name,
-    kind: 'VirtualMachine',
-    generation: 1,
-    runStrategy: 'Always',
-    dataVolumes,
-    spec: { ...spec, domain: { memory: { guest: '1Gi' }, ...domain, devices: { ...devices } } },
-  });
-}
+import type { Manifest } from './desired.ts';
+import { UID, desired, imageVolume } from './desired.ts';
 
 const compile = (manifest: Manifest, name?: string) => compileMachine(desired(manifest, name));
-const imageVolume = (name: string, storage?: string) => ({
-  metadata: { name },
-  spec: {
-    source: { http: { url: `http://images.example/${name}`, checksum: `sha256:${SHA}` } },
-    ...(storage === undefined ? {} : { storage: { resources: { requests: { storage } } } }),
-  },
-});
 
 describe('memory and CPUs', () => {
   test.each([
@@ -54,96 +24,6 @@ describe('memory and CPUs', () => {
     [{ resources: { requests: { cpu: '0' } } }, [1, 1, 1]],
   ])('%j has sockets, cores and threads %j', (domain, [sockets, cores, threads]) => {
     expect(compile({ domain }).cpu).toEqual({ sockets, cores, threads });
-  });
-});
-
-describe('disks', () => {
-  const volumes = [
-    { name: 'extra', emptyDisk: { capacity: '1Gi' } },
-    { name: 'root', dataVolume: { name: 'pos-root' } },
-    { name: 'tools', dataVolume: { name: 'pos-tools' } },
-  ];
-  const dataVolumes = [imageVolume('pos-root', '10Gi'), imageVolume('pos-tools')];
-
-  test('come in their order, then a SATA disk for each volume that none names', () => {
-    const disks = [
-      { name: 'root', disk: { bus: 'virtio' } },
-      { name: 'tools', cdrom: {} },
-    ];
-    expect(compile({ spec: { volumes }, devices: { disks }, dataVolumes }).disks).toEqual([
-      {
-        name: 'root',
-        content: {
-          from: 'image',
-          dataVolume: 'pos-root',
-          source: { url: 'http://images.example/pos-root', sha256: SHA.toLowerCase() },
-          minBytes: 10 * 2 ** 30,
-        },
-        bus: 'virtio',
-        cdrom: false,
-        readonly: false,
-        cache: 'none',
-        bootIndex: 1,
-      },
-      expect.objectContaining({ name: 'tools', bus: 'sata', cdrom: true, readonly: true, bootIndex: 2 }),
-      expect.objectContaining({
-        name: 'extra',
-        content: { from: 'empty', bytes: 2 ** 30 },
-        bus: 'sata',
-        readonly: false,
-        bootIndex: 3,
-      }),
-    ]);
-  });
-
-  test('boot in the order of bootOrder where one has it', () => {
-    const disks = [{ name: 'extra' }, { name: 'root', bootOrder: 7 }, { name: 'tools', bootOrder: 3 }];
-    const compiled = compile({ spec: { volumes }, devices: { disks }, dataVolumes });
-    expect(compiled.disks.map(({ bootIndex }) => bootIndex)).toEqual([undefined, 2, 1]);
-  });
-
-  test('of an image without a size have its own', () => {
-    const [tools] = compile({ spec: { volumes: volumes.slice(2) }, dataVolumes }).disks;
-    expect(tools?.content).toMatchObject({ from: 'image', minBytes: 0 });
-  });
-
-  test('that are blank have the size of pvc, too', () => {
-    const pvc = { resources: { requests: { storage: '5G' } } };
-    const blank = { metadata: { name: 'pos-root' }, spec: { source: { blank: {} }, pvc } };
-    const [root] = compile({ spec: { volumes: volumes.slice(1, 2) }, dataVolumes: [blank] }).disks;
-    expect(root?.content).toEqual({ from: 'blank', dataVolume: 'pos-root', bytes: 5e9 });
-  });
-});
-
-describe('the seed', () => {
-  const seedOf = (cloudInitNoCloud: object, spec: object = {}, name?: string) =>
-    compile({ spec: { ...spec, volumes: [{ name: 'seed', cloudInitNoCloud }] } }, name).seed;
-
-  test('says who the machine is, whatever else changes', () => {
-    expect(seedOf({ userData: '#cloud-config\n', networkDataBase64: 'e30=' })).toEqual([
-      { name: 'meta-data', content: `instance-id: ${UID}\nlocal-hostname: pos\n`, encoding: 'utf8' },
-      { name: 'user-data', content: '#cloud-config\n', encoding: 'utf8' },
-      { name: 'network-config', content: 'e30=', encoding: 'base64' },
-    ]);
-    expect(seedOf({ networkData: '{}' })[1]).toEqual({ name: 'user-data', content: '', encoding: 'utf8' });
-    expect(seedOf({ userDataBase64: 'AP8=' })[1]).toEqual({
-      name: 'user-data',
-      content: 'AP8=',
-      encoding: 'base64',
-    });
-  });
-
-  test('has the hostname of the spec, or the first label of the name', () => {
-    expect(seedOf({ userData: '' }, { hostname: 'till' })[0]?.content).toContain('local-hostname: till\n');
-    expect(seedOf({ userData: '' }, {}, 'pos.shop-7')[0]?.content).toContain('local-hostname: pos\n');
-  });
-
-  test('is a read-only disk, and none where no volume asks', () => {
-    const [disk] = compile({
-      spec: { volumes: [{ name: 'seed', cloudInitNoCloud: { userData: '' } }] },
-    }).disks;
-    expect(disk).toMatchObject({ content: { from: 'seed' }, bus: 'sata', cdrom: true, readonly: true });
-    expect(compile({}).seed).toEqual([]);
   });
 });
 

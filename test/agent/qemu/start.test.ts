@@ -38,6 +38,7 @@ test('a start that fails is over after 5 s, though its process does not end when
     {
       folder,
       localImages: folder,
+      outside: { claims: new Map(), hostDiskFolders: [] },
       bootId: 'boot',
       account: undefined,
       ports: createHostPorts('127.0.0.1'),
