@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
@@ -9,6 +9,7 @@ import { EffectError } from '../../shared/base/errors.ts';
 import type { Shell } from '../../agent/network/shell.ts';
 import { endProcess } from './wire.ts';
 
+const BUILD = join(import.meta.dirname, '../guest/build');
 const GUEST_FOLDER = join(import.meta.dirname, '../../.holdfast/guest');
 const KERNEL_WORDS = 'rdinit=/sbin/network-init console=ttyS0 quiet panic=-1';
 const MISSING_PROGRAM = 127;
@@ -25,6 +26,7 @@ export interface NetworkGuest {
 }
 
 export async function startNetworkGuest(): Promise<NetworkGuest> {
+  execFileSync(BUILD);
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-network-'));
   const path = join(folder, 'shell.sock');
   const server = createServer().listen(path);
@@ -33,17 +35,38 @@ export async function startNetworkGuest(): Promise<NetworkGuest> {
   const qemu = spawn(
     'qemu-system-x86_64',
     [
-      ...['-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', '256', '-nodefaults', '-display', 'none'],
-      ...['-no-reboot', '-serial', `file:${join(folder, 'console')}`],
-      ...['-kernel', join(GUEST_FOLDER, 'vmlinuz'), '-initrd', join(GUEST_FOLDER, 'network-initrd')],
-      ...['-append', KERNEL_WORDS],
-      ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=shell,path=${path}`],
-      ...['-device', 'virtserialport,chardev=shell,name=holdfast.shell'],
+      '-machine',
+      'q35',
+      '-accel',
+      'tcg',
+      '-cpu',
+      'max',
+      '-m',
+      '256',
+      '-nodefaults',
+      '-display',
+      'none',
+      '-no-reboot',
+      '-serial',
+      `file:${join(folder, 'console')}`,
+      '-kernel',
+      join(GUEST_FOLDER, 'vmlinuz'),
+      '-initrd',
+      join(GUEST_FOLDER, 'network-initrd'),
+      '-append',
+      KERNEL_WORDS,
+      '-device',
+      'virtio-serial-pci',
+      '-chardev',
+      `socket,id=shell,path=${path}`,
+      '-device',
+      'virtserialport,chardev=shell,name=holdfast.shell',
     ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    { stdio: ['ignore', 'ignore', openSync(join(folder, 'log'), 'w')] },
   );
   const ended = once(qemu, 'exit').then(() => {
-    throw new Error(`the guest ended: ${readFileSync(join(folder, 'console'), 'utf8').slice(-2000)}`);
+    const said = ['log', 'console'].map((name) => readFileSync(join(folder, name), 'utf8').slice(-2000));
+    throw new Error(`the guest ended: ${said.join('')}`);
   });
   ended.catch(() => {});
   const [socket] = await Promise.race([connected, ended]);
