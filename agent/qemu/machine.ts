@@ -9,6 +9,7 @@ import type {
   GuestDetails,
   GuestUsage,
   KeptMachine,
+  MachineFigures,
   Networks,
   ObservedMachine,
   StartRequest,
@@ -27,6 +28,7 @@ import { composeGate, composeLocked } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
+import { measureProcess } from './measure.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -63,6 +65,8 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** Deletes the folder by way of `removing`, which lies beside it. */
   remove(removing: string): Promise<void>;
@@ -172,6 +176,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
     gate.ended.then(tellChange, tellChange);
   };
 
+  const readGuestOf = async (run: number) =>
+    guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
+
   return {
     async observe() {
       const problems: string[] = [];
@@ -254,10 +261,22 @@ export function createMachine(options: MachineOptions): LocalMachine {
 
     async readGuest() {
       const { run } = await locateRunning();
-      return guestAgent.use(run, async (turn) => ({
-        ...(await readDetails(turn)),
-        ...(await readUsage(turn)),
-      }));
+      return readGuestOf(run);
+    },
+
+    async measure() {
+      const { record, process } = await locate();
+      const state =
+        record === undefined || process === undefined ? undefined : await monitor.read(record.run);
+      if (record === undefined || process === undefined || state === undefined) return undefined;
+      const { namespace, name, run } = record;
+      const isAsked = state.guestAgent && state.runState === 'running';
+      const [figures, guest] = await Promise.all([
+        measureProcess(record, process.pid, monitor).catch(() => undefined),
+        isAsked ? readGuestOf(run).catch(() => undefined) : undefined,
+      ]);
+      if (figures === undefined) return undefined;
+      return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
     },
 
     async kill() {
