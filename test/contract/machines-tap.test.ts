@@ -79,11 +79,10 @@ test.skipIf(whyNoNetwork() !== undefined)(
     execFileSync('ip', ['link', 'set', TAP, 'netns', namespace.name]);
     namespace.ip('address', 'add', '192.168.77.1/24', 'dev', TAP);
     namespace.ip('link', 'set', TAP, 'up');
-    const [file = '', ...words] = [
-      ...[...namespace.within, 'dnsmasq', '--no-daemon', '--port=0', `--interface=${TAP}`, '--bind-dynamic'],
-      ...['--conf-file=/dev/null', '--dhcp-range=192.168.77.0,static', `--dhcp-host=${MAC},${ADDRESS}`],
-      ...[`--dhcp-leasefile=${join(world.root, 'leases')}`, '--user=root'],
-    ];
+    const range = ['--dhcp-range=192.168.77.0,static', `--dhcp-host=${MAC},${ADDRESS}`];
+    const place = [`--interface=${TAP}`, '--bind-dynamic', `--dhcp-leasefile=${join(world.root, 'leases')}`];
+    const alone = ['--no-daemon', '--port=0', '--conf-file=/dev/null', '--user=root'];
+    const [file = '', ...words] = [...namespace.within, 'dnsmasq', ...alone, ...place, ...range];
     const dnsmasq = spawn(file, words, { stdio: 'ignore' });
     try {
       const heard = listen(await machines.openConsole(UID));
@@ -95,9 +94,8 @@ test.skipIf(whyNoNetwork() !== undefined)(
       );
       await machines.setLink(UID, 'lan', true);
       await heard.says(new RegExp(`holdfast-guest: address ${ADDRESS}`));
-      const page = execFileSync(namespace.within[0] ?? '', [
-        ...[...namespace.within.slice(1), 'curl', '-s', '-m', '10', `http://${ADDRESS}/`],
-      ]);
+      const [nsenter = '', ...into] = namespace.within;
+      const page = execFileSync(nsenter, [...into, 'curl', '-s', '-m', '10', `http://${ADDRESS}/`]);
       expect(JSON.parse(page.toString())).toMatchObject({ instanceId: UID });
       const observed = await observeOne(machines);
       expect(observed.leases).toEqual([{ mac: MAC, ip: ADDRESS }]);
