@@ -58,6 +58,7 @@ export function createScenario(desired: unknown) {
   let observed: ObservedMachine | undefined;
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
+  let failCode = 'StartFailed';
   let cutOff = false;
   let box: Box = { bootId: 'boot-1', probing: false, accelerator: 'tcg', acceleratorReason: 'asked for' };
   let wallOffsetMs = START_MS - UPTIME_MS;
@@ -71,7 +72,7 @@ export function createScenario(desired: unknown) {
       case 'start': {
         if (cutOff) return;
         if (failStart !== undefined) {
-          memory = settleFailedStart(memory, 'StartFailed', failStart, nowMs, 0).memory;
+          memory = settleFailedStart(memory, failCode, failStart, nowMs, 0).memory;
           return;
         }
         const { uid, namespace, name, fingerprint } = action.machine;
@@ -226,8 +227,9 @@ export function createScenario(desired: unknown) {
     cutOffStarts(now: boolean) {
       cutOff = now;
     },
-    failStarts(why: string | undefined) {
+    failStarts(why: string | undefined, code = 'StartFailed') {
       failStart = why;
+      failCode = code;
     },
     count: (kind: Action['kind']) => actions.filter((one) => one === kind).length,
   };
