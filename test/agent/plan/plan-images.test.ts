@@ -1,6 +1,5 @@
 import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 import { expect, test } from 'vitest';
-import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import { planMachine } from '../../../agent/plan/plan-machine.ts';
