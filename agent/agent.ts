@@ -4,7 +4,18 @@ import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
-import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
+import type {
+  AcceleratorProbe,
+  Facts,
+  Happening,
+  Images,
+  Link,
+  Machines,
+  Store,
+  Trash,
+  TrashEntry,
+} from './ports.ts';
+import type { TrashLimits } from './plan/plan-trash.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
@@ -14,6 +25,8 @@ import { createInbox } from './sync/inbox.ts';
 import { createRequests } from './sync/requests.ts';
 import { createSession } from './sync/session.ts';
 import { tellAll } from './sync/tell-all.ts';
+import type { TrashKeeper } from './trash-keeper.ts';
+import { createTrashKeeper } from './trash-keeper.ts';
 
 /** How often the box's own figures are reported, and what it is, where that has changed. */
 const FACTS_EVERY_MS = 6 * 60 * 60_000;
@@ -24,6 +37,7 @@ export interface AgentPorts {
   readonly store: Store;
   readonly machines: Machines;
   readonly images: Images;
+  readonly trash?: Trash;
   readonly link: Link;
   readonly facts: Facts;
   readonly accelerator: AcceleratorProbe;
@@ -38,6 +52,8 @@ export interface AgentOptions {
   readonly bootId: string;
   /** What tells this box from another that has its name. */
   readonly identity: BoxIdentity;
+  /** How long removed machines are kept; without it they are not. */
+  readonly trash?: TrashLimits;
 }
 
 export interface Agent {
@@ -49,7 +65,8 @@ export interface Agent {
 }
 
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
-export function createAgent({ device, version, bootId, identity }: AgentOptions, ports: AgentPorts): Agent {
+export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
+  const { device, version, bootId, identity } = options;
   const { store, machines, images, clock, random, log } = ports;
   let box: Box = { bootId, probing: true, acceleratorReason: 'which accelerator works is being found out' };
   let cancelFacts = () => {};
@@ -59,7 +76,13 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
   let stopped = false;
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
-  const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake() });
+  const keeper = keepTrash();
+  const loop = createLoop({
+    ports,
+    box: () => ({ ...box, ...describeTrash() }),
+    happening,
+    reported: () => session.wake(),
+  });
   const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
   const requests = createRequests({ store, clock, log, carryOut });
   const session = createSession({
@@ -81,7 +104,17 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
     },
   });
   const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
-  const door = createLocalDoor({ device, version, store, machines, clock, session, loop, happening });
+  const door = createLocalDoor({
+    device,
+    version,
+    store,
+    machines,
+    clock,
+    session,
+    loop,
+    happening,
+    ...(ports.trash === undefined ? {} : { trash: ports.trash }),
+  });
 
   function carryOut(body: RequestBody): string {
     switch (body.verb) {
@@ -91,6 +124,23 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
         door.restart(body.machine, body.reason);
         return `the machine is being restarted`;
     }
+  }
+
+  /** What the planner says of the disks of a machine that is removed. */
+  function describeTrash(): Pick<Box, 'trash'> {
+    if (ports.trash === undefined || options.trash === undefined || options.trash.keepMs === 0) return {};
+    return { trash: { folder: ports.trash.folder, keepMs: options.trash.keepMs } };
+  }
+
+  function keepTrash(): TrashKeeper | undefined {
+    if (ports.trash === undefined || options.trash === undefined) return undefined;
+    const deleted = ({ namespace, name, id }: TrashEntry, why: string) => {
+      const message = `the disks of ${namespace}/${name} were deleted from the trash (${id}): ${why}`;
+      log.info({ entry: id, why }, 'deleted from the trash');
+      store.appendEvent({ kind: 'event', type: 'Normal', reason: 'TrashDeleted', message }, happening());
+      session.wake();
+    };
+    return createTrashKeeper({ trash: ports.trash, ...options.trash, clock, log, deleted });
   }
 
   function reportClockSet(fromMs: number): void {
@@ -173,6 +223,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       machines.onChange(() => loop.wake());
       images.onChange(() => loop.wake());
       clockWatch.start();
+      keeper?.start();
       session.start();
       loop.wake();
       void keepFindingAccelerator().then(keepReportingFacts);
@@ -183,6 +234,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       cancelFacts();
       cancelProbe();
       clockWatch.stop();
+      await keeper?.stop();
       await loop.stop();
       await session.stop();
       await images.close();

@@ -56,6 +56,10 @@ export const AGENT_SETTINGS = {
     prose: 'MiB of disk that downloads leave free',
     fallback: '512',
   }),
+  trashHours: integer(0, 87_600, {
+    prose: 'how many hours removed machines are kept in dataDir/trash; 0 deletes their disks at once',
+    fallback: '168',
+  }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };
 export type AgentConfig = ConfigOf<typeof AGENT_SETTINGS>;

@@ -22,6 +22,7 @@ import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
 import { createMachines } from './qemu/machines.ts';
+import { createTrash } from './qemu/trash.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { createStore } from './store/store.ts';
 
@@ -38,8 +39,17 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const user = await chooseUser(config, log);
   const { forwardAddress, localImages, claims, hostDiskFolders } = config;
   const outside = { claims, hostDiskFolders };
+  const trash = createTrash(dataDir);
+  const reserveBytes = config.reserveMebibytes * 2 ** 20;
+  const keepsTrash = config.trashHours > 0;
   const agent = createAgent(
-    { device, version: VERSION, bootId, identity: readIdentity() },
+    {
+      device,
+      version: VERSION,
+      bootId,
+      identity: readIdentity(),
+      trash: { keepMs: config.trashHours * 3_600_000, reserveBytes },
+    },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines: createMachines({
@@ -50,9 +60,11 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
         bootId,
         clock,
         log,
+        ...(keepsTrash ? { trash: trash.folder } : {}),
         ...user,
       }),
-      images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
+      trash,
+      images: createImages({ dataDir, clock, random, log, reserveBytes }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
       accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),

@@ -135,7 +135,10 @@ export interface Machines {
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */
   kill(uid: string): Promise<void>;
-  /** Deletes the machine's folder with all its disks; refused while its process lives. */
+  /**
+   * Takes the machine's folder with all its disks away, to the trash where there is one, or else for good; refused
+   * while its process lives.
+   */
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
@@ -145,6 +148,43 @@ export interface Machines {
   onChange(listener: (uid: string) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
+}
+
+/** A removed machine, as its folder was. */
+export interface TrashEntry {
+  /** The name of its folder in the trash. */
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** By the box's clock of then. */
+  readonly removedAt: string;
+  /** How long it has been kept, as far as the agent ran meanwhile. */
+  readonly heldMs: number;
+  /** What it takes of the disk. */
+  readonly bytes: number;
+  readonly disks: readonly { readonly dataVolume: string; readonly bytes: number }[];
+}
+
+/** Where removed machines are kept for a while. */
+export interface Trash {
+  readonly folder: string;
+  /** Oldest first. */
+  list(): Promise<TrashEntry[]>;
+  /** Adds to how long each entry has been kept, and lists them. */
+  age(elapsedMs: number): Promise<TrashEntry[]>;
+  /** What is left of the file system that it is on. */
+  availableBytes(): Promise<number>;
+  /**
+   * Deletes an entry for good.
+   * @throws EffectError NotFound
+   */
+  delete(id: string): Promise<void>;
+  /**
+   * Gives the disks of an entry to the machine `uid`, and says which; none of that machine's own is overwritten.
+   * @throws EffectError NotFound, DiskInTheWay
+   */
+  restore(id: string, uid: string): Promise<string[]>;
 }
 
 export interface ReadyImage {

@@ -9,7 +9,7 @@ import type { Override } from '../plan/memory.ts';
 import type { OrderVerb } from '../plan/order.ts';
 import { applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
-import type { Happening, MachineRow, Machines, Store } from '../ports.ts';
+import type { Happening, MachineRow, Machines, Store, Trash, TrashEntry } from '../ports.ts';
 import type { Session } from '../sync/session.ts';
 
 /** What can be asked of the agent on the box itself; none of it needs the link. */
@@ -26,6 +26,18 @@ export interface LocalDoor {
    * @throws EffectError as `order`, and `HeldOnBox`
    */
   restart(machine: string, reason: string): void;
+  /** What is kept of removed machines. */
+  listTrash(): Promise<TrashEntry[]>;
+  /**
+   * Gives the disks of an entry of the trash to a machine that does not run, and says which data volumes they are.
+   * @throws EffectError as `order`, `Running`, and as `Trash.restore`
+   */
+  restoreTrash(entry: string, machine: string): Promise<string[]>;
+  /**
+   * Deletes an entry of the trash for good, or all of them, and says which.
+   * @throws EffectError NotFound
+   */
+  emptyTrash(entry?: string): Promise<string[]>;
   /** @throws EffectError as `order`, and as `Machines.openConsole` */
   openConsole(machine: string): Promise<Duplex>;
 }
@@ -59,6 +71,7 @@ interface DoorOptions {
   readonly version: string;
   readonly store: Store;
   readonly machines: Machines;
+  readonly trash?: Trash;
   readonly clock: Clock;
   readonly session: Pick<Session, 'link'>;
   readonly happening: () => Happening;
@@ -66,7 +79,7 @@ interface DoorOptions {
 }
 
 export function createLocalDoor(options: DoorOptions): LocalDoor {
-  const { device, version, store, machines, clock, session, happening, loop } = options;
+  const { device, version, store, machines, trash, clock, session, happening, loop } = options;
 
   function find(machine: string): Found {
     const matches = store.machines().flatMap((row) => {
@@ -139,6 +152,34 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         apply(found, 'restart', { atMs: clock.now(), reason }, event);
       });
       loop.wake();
+    },
+    listTrash: async () => (await trash?.list()) ?? [],
+    async restoreTrash(entry, machine) {
+      const { row, identity } = find(machine);
+      if (row.memory.reported?.process !== undefined) {
+        const message = `"${machine}" runs, and takes disks only while it does not: stop it first`;
+        throw new EffectError('Running', machine, message);
+      }
+      const disks = (await trash?.restore(entry, row.uid)) ?? [];
+      const message = `the disks ${disks.join(', ')} were restored from the trash (${entry})`;
+      const { uid, namespace, name, kind } = identity;
+      store.appendEvent(
+        {
+          kind: 'event',
+          type: 'Normal',
+          reason: 'DisksRestored',
+          message,
+          machine: { uid, namespace, name, kind },
+        },
+        happening(),
+      );
+      loop.wake();
+      return disks;
+    },
+    async emptyTrash(entry) {
+      const ids = entry === undefined ? ((await trash?.list()) ?? []).map(({ id }) => id) : [entry];
+      for (const id of ids) await trash?.delete(id);
+      return ids;
     },
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),
   };

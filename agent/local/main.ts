@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify as stringifyYaml } from 'yaml';
 import { loadConfig } from '../../shared/config/load.ts';
+import { formatBytes } from '../../shared/base/quantity.ts';
 import { formatTable } from '../../shared/base/table.ts';
 import { AGENT_SETTINGS } from '../config.ts';
 import type { OrderVerb } from '../plan/order.ts';
@@ -88,6 +89,31 @@ async function watchOrder(
     await sleep(POLL_MS);
   }
   throw new Error(`${machine} is still not there after ${WATCH_MS / 1000} s; the order holds and goes on`);
+}
+
+export async function printTrash(flags: Flags, output: Output): Promise<void> {
+  const entries = await connect(flags).listTrash();
+  print(entries, output, () => {
+    if (entries.length === 0) return 'the trash is empty';
+    const rows = entries.map(({ id, namespace, name, heldMs, bytes, disks }) => [
+      id,
+      `${namespace}/${name}`,
+      `${Math.floor(heldMs / 3_600_000)} h`,
+      formatBytes(bytes),
+      disks.map(({ dataVolume }) => dataVolume).join(' ') || '-',
+    ]);
+    return formatTable([['ENTRY', 'MACHINE', 'KEPT', 'SIZE', 'DATA VOLUMES'], ...rows]);
+  });
+}
+
+export async function restoreTrash(flags: Flags, entry: string, machine: string): Promise<void> {
+  const disks = await connect(flags).restoreTrash(entry, machine);
+  process.stdout.write(`${machine} has got ${disks.join(', ') || 'nothing: the entry has no disks'}\n`);
+}
+
+export async function emptyTrash(flags: Flags, entry: string | undefined): Promise<void> {
+  const deleted = await connect(flags).emptyTrash(entry);
+  process.stdout.write(deleted.map((id) => `deleted ${id}\n`).join('') || 'the trash is empty\n');
 }
 
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */

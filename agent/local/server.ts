@@ -25,13 +25,18 @@ const order = fields({
   message: 'a stop holds against the hub, so it has to say why',
 });
 
+const trashOrder = z.discriminatedUnion('verb', [
+  fields({ verb: z.literal('restore'), entry: z.string().min(1), machine: z.string().min(1) }),
+  fields({ verb: z.literal('empty'), entry: z.string().min(1).optional() }),
+]);
+
 export interface LocalServer {
   close(): Promise<void>;
 }
 
 /**
  * Serves the local door as HTTP on a Unix socket that only the agent's user can open: `GET /status`,
- * `POST /orders` with an order, and `GET /console?machine=` upgraded to a plain stream of bytes.
+ * `POST /orders` with an order, `GET /trash`, `POST /trash` with what to do of it, and `GET /console?machine=` upgraded to a plain stream of bytes.
  */
 export async function serveLocalDoor(path: string, door: LocalDoor, log: Log): Promise<LocalServer> {
   rmSync(path, { force: true });
@@ -86,6 +91,17 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
     const { verb, machine, reason, by } = parsed.value;
     door.order(verb, machine, reason, by);
     send(response, 202, {});
+  } else if (route === 'GET /trash') {
+    send(response, 200, await door.listTrash());
+  } else if (route === 'POST /trash') {
+    const parsed = validate(trashOrder, parseJson(await readBody(request)));
+    if (!parsed.ok) return send(response, 400, { error: formatCauses(parsed.causes) });
+    const given = parsed.value;
+    const done =
+      given.verb === 'restore'
+        ? await door.restoreTrash(given.entry, given.machine)
+        : await door.emptyTrash(given.entry);
+    send(response, 200, done);
   } else {
     send(response, 404, { error: `there is no ${route} here` });
   }

@@ -18,6 +18,8 @@ export interface Box {
   /** Undefined where none works, or while that is being found out. */
   readonly accelerator?: Accelerator;
   readonly acceleratorReason: string;
+  /** Where removed machines are kept, and for how long; undefined where they are not. */
+  readonly trash?: { readonly folder: string; readonly keepMs: number };
 }
 
 /** What is wanted of a machine, as far as this agent could read it. */

@@ -18,7 +18,7 @@ const DISK_FILE =
   /^(?:seed\.iso|seed-[a-z0-9][-a-z0-9]*\.iso|(?:\.\.\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/)?(?:disk|scratch)-[a-z0-9][-.a-z0-9]*\.qcow2)$/;
 /** What is made anew at each start. */
 export const PASSING_FILE = /^(?:seed(?:-.*)?\.iso|scratch-.*\.qcow2)$/;
-const KEPT_DISK = /^disk-([a-z0-9][-.a-z0-9]*)\.qcow2$/;
+export const KEPT_DISK = /^disk-([a-z0-9][-.a-z0-9]*)\.qcow2$/;
 /** Where files are made before they get their name; what a killed agent left of it is deleted. */
 const STAGING = '.staging-';
 /** A machine's folder on its way out. */

@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
@@ -15,7 +15,7 @@ import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
-import { composeGate, composeLocked } from './launch.ts';
+import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
@@ -24,6 +24,8 @@ import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
 import { findMachineProcess, readRunNumber, readStartTicks } from './process.ts';
 import { readRecord } from './record.ts';
+import type { Removal } from './remove.ts';
+import { removeFolder } from './remove.ts';
 import type { OpenGate } from './spawn.ts';
 import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
@@ -46,8 +48,8 @@ export interface LocalMachine {
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
   kill(): Promise<void>;
-  /** Deletes the folder by way of `removing`, which lies beside it. */
-  remove(removing: string): Promise<void>;
+  /** As `removeFolder`; refused while the process lives. */
+  remove(removal: Removal): Promise<void>;
   openConsole(): Promise<Duplex>;
   close(): void;
 }
@@ -233,18 +235,14 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async remove(removing) {
+    async remove(removal) {
       await inTurn(async () => {
         const { process } = await locate();
         if (process !== undefined)
           throw new EffectError('MachineRunning', uid, 'the machine still has a process');
         console.close();
         monitor.close();
-        await rm(removing, { recursive: true, force: true });
-        // Renamed first: what a cut-off removal leaves no longer looks like a machine.
-        const { file, args } = composeLocked(['mv', '--no-target-directory', '--', folder, removing]);
-        await runTool(file, args, folder);
-        await rm(removing, { recursive: true, force: true });
+        await removeFolder(uid, folder, removal);
       });
     },
 

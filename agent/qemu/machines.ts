@@ -22,6 +22,8 @@ export interface MachinesOptions {
   readonly localImages: string;
   /** What of the box's own disks machines may have. */
   readonly outside?: OutsideSettings;
+  /** The folder on the same file system that removed machines are moved to; without it they are deleted. */
+  readonly trash?: string;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
   readonly bootId: string;
@@ -109,7 +111,10 @@ export function createMachines(options: MachinesOptions): Machines {
         () => true,
         () => false,
       );
-      if (exists) await machineOf(uid).remove(removingFolder(root, uid));
+      const leaving = removingFolder(root, uid);
+      const { trash } = options;
+      const removal = { leaving, nowMs: clock.now(), ...(trash === undefined ? {} : { trash }) };
+      if (exists) await machineOf(uid).remove(removal);
       machines.delete(uid);
       ports.release(uid);
     },

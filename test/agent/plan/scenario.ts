@@ -126,6 +126,10 @@ export function createScenario(desired: unknown) {
     get memory() {
       return memory;
     },
+    /** From now on the box has a trash. */
+    keepTrash(trash: NonNullable<Box['trash']>) {
+      box = { ...box, trash };
+    },
     /** Plans and carries out once. */
     tick() {
       const entry = readWanted(wanted);
