@@ -45,7 +45,8 @@ export const AGENT_SETTINGS = {
     fallback: '',
   }),
   qemuUser: text('USER', {
-    prose: 'the user that runs QEMU where the agent is root and it gets to dataDir; empty for root itself',
+    prose:
+      'where the agent is root, whose groups QEMU has; each machine runs as a number of its own; empty for root itself',
     fallback: 'holdfast-qemu',
   }),
   keepalive: integer(5, 1200, {

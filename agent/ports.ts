@@ -107,6 +107,8 @@ export interface StartRequest {
   readonly accelerator: Accelerator;
   /** Ready images by `sourceKey`. */
   readonly images: ReadonlyMap<string, ReadyImage>;
+  /** The guest is held before its first instruction. */
+  readonly paused?: boolean;
 }
 
 /** The machines on this box: their folders, disks and QEMU processes. */

@@ -15,6 +15,8 @@ import { createPciLayout } from './pci.ts';
 export interface CommandEnvironment {
   readonly accelerator: Accelerator;
   readonly run: number;
+  /** The guest is held before its first instruction. */
+  readonly paused?: boolean;
   readonly ports: readonly HostPort[];
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
@@ -67,7 +69,7 @@ function platformArguments(machine: CompiledMachine, environment: CommandEnviron
     'base=utc',
     // A guest that ends stays as a process until the agent has seen how it ended, however long that takes.
     '-action',
-    'shutdown=pause,reboot=reset,panic=pause',
+    `shutdown=pause,reboot=${machine.endsAtReboot ? 'shutdown' : 'reset'},panic=pause`,
     ...firmwareArguments(machine.firmware, environment.kernel),
   ];
 }
@@ -87,6 +89,7 @@ function deviceArguments(
     ...(machine.graphics
       ? ['-device', formatOptions('VGA', { id: 'graphics', ...pci.placeOnRoot('graphics') })]
       : []),
+    ...(environment.paused === true ? ['-S'] : []),
   ];
 }
 

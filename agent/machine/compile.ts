@@ -10,6 +10,8 @@ import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
 import { compileInterfaces } from './interface.ts';
 import { compileMemory } from './memory.ts';
+import type { CpuLimits } from './limits.ts';
+import { compileCpuLimits } from './limits.ts';
 
 export type { CompiledDisk, ImageSource } from './disk.ts';
 export { sourceKey } from './disk.ts';
@@ -28,7 +30,12 @@ export interface CompiledMachine {
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
   readonly rng: boolean;
+  /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
+  readonly endsAtReboot: boolean;
+  /** Each run begins held (`startStrategy: Paused`). */
+  readonly startsPaused: boolean;
   readonly graphics: boolean;
+  readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
@@ -49,11 +56,14 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     disks: compileDisks(desired),
     interfaces: compileInterfaces(uid, domain),
     rng: domain.devices.rng !== undefined,
+    endsAtReboot: domain.rebootPolicy === 'Terminate',
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
   };
   return {
     ...shape,
+    limits: compileCpuLimits(domain, shape.cpu),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
   };
 }

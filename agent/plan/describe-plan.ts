@@ -25,7 +25,7 @@ export function describePlan(situation: Situation, settled: Settled, draft: Draf
 }
 
 function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus | undefined): PlannedEvent[] {
-  const events: PlannedEvent[] = [];
+  const events: PlannedEvent[] = [...(draft.events ?? [])];
   const isNew = reported?.reason !== draft.reason || reported.state !== draft.state;
   if (isNew && draft.warning === true)
     events.push({ type: 'Warning', reason: draft.reason, message: draft.message });
@@ -52,6 +52,7 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
     ...describeProcess(draft.memory, observed),
+    ...describeGuest(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
     ...(override === undefined ? {} : { override: describeOverride(override) }),
   };
@@ -77,6 +78,26 @@ function describeProcess(
   const startedAt = formatTime(record.startedAtMs);
   return {
     process: { pid: process.pid, startedAt, accelerator: record.accelerator, guestAgent: process.guestAgent },
+  };
+}
+
+/** Of what changes rarely only: what changes each minute would make a report each minute. */
+function describeGuest(
+  { run }: MachineMemory,
+  observed: ObservedMachine | undefined,
+): Pick<MachineStatus, 'guest'> {
+  const guest = observed?.process?.guest;
+  if (guest === undefined || run?.ended !== undefined) return {};
+  const { agentVersion, os, hostname, timezone } = guest;
+  const commands = guest.commands.filter(({ enabled }) => enabled).length;
+  return {
+    guest: {
+      agentVersion,
+      commands,
+      os,
+      ...(hostname !== undefined && { hostname }),
+      ...(timezone !== undefined && { timezone }),
+    },
   };
 }
 

@@ -75,7 +75,11 @@ export async function prepareFolder(folder: string, account: Account | undefined
   // Sockets of earlier runs would only pile up.
   await rm(sockets, { recursive: true, force: true });
   await mkdir(sockets, { mode: 0o700 });
-  for (const file of [LOCK_FILE, CONSOLE_LOG, QEMU_LOG]) closeSync(openSync(join(folder, file), 'a', 0o600));
+  for (const file of [LOCK_FILE, CONSOLE_LOG, QEMU_LOG]) {
+    closeSync(openSync(join(folder, file), 'a', 0o600));
+    // `flock` makes the lock for everybody to read, and whoever can read it can hold it.
+    await chmod(join(folder, file), 0o600);
+  }
   for (const name of await readdir(folder)) {
     if (name.startsWith(STAGING)) await rm(join(folder, name), { recursive: true, force: true });
   }
@@ -97,11 +101,13 @@ export async function withStaging<T>(folder: string, use: (staging: string) => P
 
 /** Whom `user` names on this box. */
 export async function findAccount(user: string): Promise<Account> {
-  const [uid, gid] = await Promise.all([
+  const [uid, gid, groups] = await Promise.all([
     runTool('id', ['-u', '--', user]),
     runTool('id', ['-g', '--', user]),
+    runTool('id', ['-G', '--', user]),
   ]);
-  return { uid: Number(uid), gid: Number(gid) };
+  const further = groups.trim().split(/\s+/).map(Number);
+  return { uid: Number(uid), gid: Number(gid), groups: further.filter((group) => group !== Number(gid)) };
 }
 
 /**

@@ -32,6 +32,12 @@ import type { StartContext } from './start.ts';
 import { startBehindGate } from './start.ts';
 import { runTool } from './tool.ts';
 
+/** What a run is kept in: a scope that systemd starts it in, or a group that it enters. */
+export interface Confinement {
+  readonly scope?: Scope;
+  readonly enter?: (pid: number) => Promise<void>;
+}
+
 /** One machine on this box. Its changes are made one after another; observing waits for none of them. */
 export interface LocalMachine {
   /** Never rejects: what fails of it is the `problem` of what it says. */
@@ -39,7 +45,7 @@ export interface LocalMachine {
   start(
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
-    scope: Scope | undefined,
+    confinement: Confinement,
   ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
@@ -140,11 +146,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const start = async (
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
-    scope: Scope | undefined,
+    { scope, enter }: Confinement,
   ) => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const gate = await openGateUnlessRunning(scope);
     if (gate === undefined) return;
+    // A box that can't confine it runs it all the same.
+    note('confine it', await enter?.(gate.pid).then(() => undefined, messageOf));
     starting = true;
     try {
       await startBehindGate({ ...context, folder }, request, gate, monitor);
@@ -192,8 +200,8 @@ export function createMachine(options: MachineOptions): LocalMachine {
       return { ...seen, process: { pid, ...state, addresses, ...(details && { guest: details }) } };
     },
 
-    async start(request, context, scope) {
-      await inTurn(async () => start(request, context, scope)).catch((error: unknown) => {
+    async start(request, context, confinement) {
+      await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
         const { namespace, name } = request.machine;
         throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
       });

@@ -7,12 +7,17 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
 import type { Machines, StartRequest } from '../ports.ts';
+import type { Accounts } from './accounts.ts';
+import { createAccounts } from './accounts.ts';
+import { findCgroups } from './cgroups.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostPorts } from './host-ports.ts';
-import type { Account, Scope } from './launch.ts';
+import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
 import type { OutsideSettings } from './outside-disks.ts';
+
+const CGROUP_ROOT = '/sys/fs/cgroup';
 
 export interface MachinesOptions {
   readonly dataDir: string;
@@ -41,8 +46,10 @@ export function createMachines(options: MachinesOptions): Machines {
   const ports = createHostPorts(options.forwardAddress);
   const machines = new Map<string, LocalMachine>();
   const listeners: ((uid: string) => void)[] = [];
-  const useScopes = existsSync('/run/systemd/system') && userInfo().uid === 0;
-  let account: Account | undefined;
+  const isRoot = userInfo().uid === 0;
+  const useScopes = existsSync('/run/systemd/system') && isRoot;
+  const cgroups = useScopes || !isRoot ? Promise.resolve(undefined) : findCgroups(CGROUP_ROOT);
+  let accounts: Accounts | undefined;
   let closed = false;
 
   clearRemoved(root).catch((error: unknown) => {
@@ -68,12 +75,21 @@ export function createMachines(options: MachinesOptions): Machines {
     return machine;
   };
 
-  const scopeOf = ({ machine, run, accelerator }: StartRequest): Scope | undefined => {
-    if (!useScopes) return undefined;
-    // The folder is in the name too: agents with folders of their own may have machines of the same uid.
-    const place = createHash('sha256').update(root).digest('hex').slice(0, 8);
+  // The folder is in the name too: agents with folders of their own may have machines of the same uid.
+  const groupPrefix = (uid: string) =>
+    `holdfast-${createHash('sha256').update(root).digest('hex').slice(0, 8)}-${uid}-`;
+  const confinementOf = async ({ machine, run, accelerator }: StartRequest): Promise<Confinement> => {
     const memoryMaxBytes = memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator);
-    return { unit: `holdfast-${place}-${machine.uid}-${run}`, memoryMaxBytes };
+    const unit = `${groupPrefix(machine.uid)}${run}`;
+    const limits = { memoryMaxBytes, cpu: machine.limits };
+    if (useScopes) return { scope: { unit, ...limits } };
+    const found = await cgroups;
+    return {
+      async enter(pid) {
+        await found?.clear(groupPrefix(machine.uid));
+        await found?.enter(unit, limits, pid);
+      },
+    };
   };
 
   return {
@@ -88,13 +104,11 @@ export function createMachines(options: MachinesOptions): Machines {
       );
     },
     async start(request) {
-      if (user !== undefined) account ??= await findAccount(user);
+      if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
       const { uid } = request.machine;
-      await machineOf(uid).start(
-        request,
-        { localImages, outside, bootId, account, ports, clock },
-        scopeOf(request),
-      );
+      const account = accounts?.of(uid);
+      const context = { localImages, outside, bootId, account, ports, clock };
+      await machineOf(uid).start(request, context, await confinementOf(request));
     },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
@@ -115,6 +129,7 @@ export function createMachines(options: MachinesOptions): Machines {
       const { trash } = options;
       const removal = { leaving, nowMs: clock.now(), ...(trash === undefined ? {} : { trash }) };
       if (exists) await machineOf(uid).remove(removal);
+      await (await cgroups)?.clear(groupPrefix(uid));
       machines.delete(uid);
       ports.release(uid);
     },

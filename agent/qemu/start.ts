@@ -80,6 +80,7 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const environment: CommandEnvironment = {
     accelerator,
     run,
+    paused: request.paused === true,
     ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
     bufferedDisks: disks.buffered,
     foundDisks: disks.found,

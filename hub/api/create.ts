@@ -1,5 +1,6 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
+import { findMeaningless } from '../../shared/model/warnings.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { ObjectTable } from '../ports.ts';
 import { admit } from './admit.ts';
@@ -33,7 +34,8 @@ export async function create(context: ApiContext, path: ResourcePath, request: A
     const { object, key } = await findName(context, path, draft, objects);
     if (path.namespace !== undefined) await requireNamespace(objects, path.kind, path.namespace);
     await admit(context, tables, { verb: 'create', kind: path.kind, object });
-    return objectAnswer(dryRun ? object : await objects.put(key, object), 201);
+    const created = dryRun ? object : await objects.put(key, object);
+    return objectAnswer(created, { code: 201, warnings: findMeaningless(path.kind.schema, object) });
   });
 }
 

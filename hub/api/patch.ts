@@ -38,7 +38,8 @@ export async function patch(context: ApiContext, path: ObjectPath, request: ApiR
     if (current === undefined) throw notFound(path.kind, path.name);
     const patched = apply({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
     const draft = parseDraft(path, patched);
-    return objectAnswer(await replace(context, tables, path, { current, draft, dryRun }));
+    const { object, warnings } = await replace(context, tables, path, { current, draft, dryRun });
+    return objectAnswer(object, { warnings });
   });
 }
 

@@ -51,12 +51,12 @@ export async function serveScale(
     }
     const draft = { ...current, spec: { ...(current.spec as object), replicas: spec?.replicas ?? 0 } };
     const whole = { ...path, version: path.kind.versions[0] };
-    const next = await replace(context, tables, whole, {
+    const { object } = await replace(context, tables, whole, {
       current,
       draft: { ...draft },
       dryRun: parseDryRun(query),
     });
-    return jsonReply(compileScale(next));
+    return jsonReply(compileScale(object));
   });
 }
 

@@ -52,17 +52,19 @@ export interface KindDefinition {
 interface KindOptions extends Omit<KindDefinition, 'schema' | 'singular' | 'shortNames' | 'categories'> {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
+  /** Of its metadata, where more is to be checked than of other kinds'. */
+  readonly metadata?: z.ZodType<ObjectMeta>;
   /** The fields beside `apiVersion`, `kind` and `metadata`. */
   readonly shape: Record<string, z.ZodType>;
 }
 
 /** Describes a kind; its object's schema gets the type's names and metadata in front of `shape`. */
-export function defineKind({ shape, ...options }: KindOptions): KindDefinition {
+export function defineKind({ shape, metadata = objectMeta, ...options }: KindOptions): KindDefinition {
   const prefix = options.group === '' ? '' : `${options.group}/`;
   const schema = fields({
     apiVersion: z.enum(options.versions.map((version) => `${prefix}${version}`)),
     kind: z.literal(options.kind),
-    metadata: objectMeta,
+    metadata,
     ...shape,
   });
   return {

@@ -3,7 +3,7 @@ import { dataVolumeTemplate } from './data-volume.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { annotations, labels } from './metadata.ts';
 import { base64, dnsLabel, dnsSubdomain, fields, interfaceName, timestamp } from './schema.ts';
-import { interfaceStatus } from './virtual-machine-instance.ts';
+import { guestOs, interfaceStatus } from './virtual-machine-instance.ts';
 import { RUN_STRATEGIES } from './virtual-machine.ts';
 
 /** A machine as hub and device speak of it: what is desired of it, and what the device says it is. */
@@ -95,6 +95,9 @@ export type RemovedMachine = z.infer<typeof removedMachine>;
 export const foundMachine = fields({ ...identity, found: z.literal(true) });
 export type FoundMachine = z.infer<typeof foundMachine>;
 
+/** What a machine can be told to do, on its box or at the hub. */
+export const ORDERS = ['start', 'stop', 'restart', 'pause', 'unpause', 'softreboot', 'reset'] as const;
+
 /** What a machine is doing, as its device sees it. */
 export const MACHINE_STATES = [
   /** Not meant to run, and not running. */
@@ -137,6 +140,15 @@ export const machineStatus = fields({
     guestAgent: z.boolean(),
   }).optional(),
   interfaces: z.array(interfaceStatus),
+  /** What the guest says of itself, of what changes rarely. */
+  guest: fields({
+    agentVersion: z.string(),
+    /** How many commands its agent knows and runs. */
+    commands: z.int(),
+    os: guestOs,
+    hostname: z.string().optional(),
+    timezone: z.string().optional(),
+  }).optional(),
   /** What differs between the running machine and its description, where it needs a restart. */
   restartRequired: z.string().optional(),
   /** An order given on the box that holds against the run strategy. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { refuseAnnotations } from './annotations.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
-import { condition } from './metadata.ts';
+import { annotations, condition, objectMeta } from './metadata.ts';
 import { fields, timestamp } from './schema.ts';
 
 /** KubeVirt's phases of a run; `Unknown` where the device can't be heard. */
@@ -118,5 +119,6 @@ export const virtualMachineInstanceKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec: instanceSpec, status: status.optional() },
+  metadata: objectMeta.extend({ annotations: annotations.superRefine(refuseAnnotations).nullish() }),
+  shape: { spec: instanceSpec.meta({ description: 'What the run is made with' }), status: status.optional() },
 });

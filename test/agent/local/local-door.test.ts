@@ -228,7 +228,7 @@ describe('an order', () => {
 
   test('to restart that the hub gives says so, and gives way to a stop that was ordered here', async () => {
     put({}, { reported });
-    door.restart(UID, 'asked for through the API');
+    door.takeHubOrder('restart', UID, 'asked for through the API', {});
     expect(store.machines()[0]?.memory).toMatchObject({ restarting: true });
     expect(store.reportsAfter(0, 2 ** 20).map(({ body }) => body)).toMatchObject([
       {
@@ -238,7 +238,7 @@ describe('an order', () => {
     ]);
     put({ runStrategy: 'Always' }, { reported });
     await client.order('stop', 'pos', 'cleaning the till');
-    expect(() => door.restart(UID, 'again')).toThrow(
+    expect(() => door.takeHubOrder('restart', UID, 'again', {})).toThrow(
       /held by the stop ordered on the box at .*: release that/,
     );
     expect(store.machines()[0]?.memory).toMatchObject({ override: { verb: 'stop' } });

@@ -30,6 +30,9 @@ const MACHINE: CompiledMachine = {
   interfaces: [{ name: 'default', mac: '52:54:00:00:00:01', model: 'virtio', ports: [] }],
   rng: true,
   graphics: true,
+  limits: { weight: 200 },
+  endsAtReboot: false,
+  startsPaused: false,
   gracePeriodMs: 30_000,
   fingerprint: '',
 };

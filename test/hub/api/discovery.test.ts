@@ -108,6 +108,19 @@ test('tells everything in one document where it is asked to', async () => {
   expect(core.body.items[0]?.metadata.name).toBe('');
 });
 
+/** The keywords of OpenAPI 3.0's schemas, and Kubernetes' extensions. */
+const KEYWORD =
+  /^(?:type|format|pattern|description|nullable|default|enum|required|items|properties|additionalProperties|allOf|anyOf|oneOf|\$ref|x-kubernetes-[a-z-]+|(?:min|max)(?:imum|Length|Items|Properties)|exclusive(?:Min|Max)imum)$/;
+
+function keywordsOf(schema: object): string[] {
+  return Object.entries(schema).flatMap(([keyword, value]: [string, unknown]) => {
+    const inner = keyword === 'properties' ? Object.values(value as object) : [value].flat();
+    const schemas = inner.filter((each) => typeof each === 'object' && each !== null);
+    const isData = keyword === 'default' || keyword.startsWith('x-');
+    return [keyword, ...(isData ? [] : schemas.flatMap((each) => keywordsOf(each as object)))];
+  });
+}
+
 test('documents every kind in OpenAPI', async () => {
   const { paths } = (await api.call<OpenApiIndex>('GET', '/openapi/v3')).body;
   expect(Object.keys(paths)).toEqual(
@@ -128,6 +141,14 @@ test('documents every kind in OpenAPI', async () => {
     ...fields({ spec: fields({ template: fields({ spec: fields({ domain }) }) }) }),
     'x-kubernetes-group-version-kind': [{ group: 'kubevirt.io', version: 'v1', kind: 'VirtualMachine' }],
   });
+  for (const path of Object.values(paths)) {
+    const document = await api.call<OpenApiDocument>('GET', path.serverRelativeURL);
+    for (const [name, schema] of Object.entries(document.body.components.schemas)) {
+      const foreign = keywordsOf(schema).filter((keyword) => !KEYWORD.test(keyword));
+      expect([name, foreign]).toEqual([name, []]);
+      expect(JSON.stringify(schema)).not.toContain('"additionalProperties":false');
+    }
+  }
   const single = body.paths['/apis/kubevirt.io/v1/namespaces/{namespace}/virtualmachines/{name}'];
   const parameters = single?.patch?.parameters;
   expect(parameters).toContainEqual({ name: 'fieldValidation', in: 'query', schema: { type: 'string' } });
