@@ -7,7 +7,9 @@ import {
   folder,
   folders,
   integer,
+  interfaceName,
   ipv4Address,
+  ipv4Network,
   label,
   mapping,
   text,
@@ -30,6 +32,18 @@ export const AGENT_SETTINGS = {
   forwardAddress: ipv4Address({
     prose: "the box's address that guests' ports are forwarded from",
     fallback: '127.0.0.1',
+  }),
+  podBridge: interfaceName({
+    prose: 'the bridge that the agent makes for interfaces with bridge on the pod network',
+    fallback: 'holdfast0',
+  }),
+  podSubnet: ipv4Network(28, {
+    prose: 'the addresses on it, of which the box has the first',
+    fallback: '10.46.0.0/20',
+  }),
+  boxLoopback: choice(['closed', 'open'], {
+    prose: "whether guests with masquerade may reach the box's loopback, where QEMU has a user of its own",
+    fallback: 'closed',
   }),
   localImages: folder({
     prose: 'the folder that file:/// sources of manifests must lie in',

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
@@ -21,6 +21,11 @@ import { createImages } from './image/images.ts';
 import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
+import { composeKeepAlive } from './network/keep-alive.ts';
+import { closeLoopback, openLoopback } from './network/loopback.ts';
+import { createNetworks } from './network/networks.ts';
+import { createShell } from './network/shell.ts';
+import { MACHINE_USERS } from './qemu/accounts.ts';
 import { createMachines } from './qemu/machines.ts';
 import { createTrash } from './qemu/trash.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
@@ -37,11 +42,20 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages, claims, hostDiskFolders } = config;
+  const { forwardAddress, localImages, claims, hostDiskFolders, podBridge, podSubnet } = config;
   const outside = { claims, hostDiskFolders };
   const trash = createTrash(dataDir);
   const reserveBytes = config.reserveMebibytes * 2 ** 20;
   const keepsTrash = config.trashHours > 0;
+  if (user.user !== undefined) await guardLoopback(config, log);
+  const networks = createNetworks({
+    dataDir: realpathSync(dataDir),
+    podBridge,
+    podSubnet,
+    shell: createShell(),
+    keepAlive: composeKeepAlive(),
+    clock,
+  });
   const agent = createAgent(
     {
       device,
@@ -57,6 +71,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
         forwardAddress,
         localImages,
         outside,
+        networks,
         bootId,
         clock,
         log,
@@ -95,6 +110,16 @@ function readAccess(config: AgentConfig): MqttAccess {
     certificate: config.hubCertificate,
     key: config.hubKey,
   });
+}
+
+/** What guests in user-mode networks can do to the box is what QEMU's user can. */
+async function guardLoopback({ boxLoopback }: AgentConfig, log: Log): Promise<void> {
+  try {
+    await (boxLoopback === 'closed' ? closeLoopback : openLoopback)(createShell(), MACHINE_USERS);
+  } catch (error) {
+    if (boxLoopback === 'closed')
+      log.warn({ error: messageOf(error) }, "guests with masquerade can reach the box's loopback");
+  }
 }
 
 /** Whom QEMU runs as: only root can give it a user of its own, and only one that gets to its files. */

@@ -4,6 +4,7 @@ import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-ins
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
+import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
@@ -13,6 +14,13 @@ export type Accelerator = 'kvm' | 'tcg';
 
 /** A forwarded port and the guest's interface that it leads to. */
 export type HostPort = ForwardedPort & { readonly interface: string };
+
+/** A device of the box's kernel through which one card of a guest is connected to a bridge. */
+export interface Tap {
+  readonly device: string;
+  /** What the guest is told, where packets are not of the usual 1500 bytes. */
+  readonly mtu?: number;
+}
 
 /** Written before QEMU starts and kept beside the disks: what it takes to know the process again. */
 export interface RunRecord {
@@ -90,6 +98,8 @@ export interface ObservedMachine {
     /** What the guest is, once its agent has said so. */
     readonly guest?: GuestDetails;
   };
+  /** The guest's addresses that the box itself knows, by MAC. */
+  readonly leases?: readonly { readonly mac: string; readonly ip: string }[];
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
   /** What `keep` last wrote. */
@@ -133,6 +143,8 @@ export interface Machines {
   reset(uid: string): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(uid: string): Promise<void>;
+  /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
+  setLink(uid: string, card: string, up: boolean): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */
@@ -187,6 +199,34 @@ export interface Trash {
    * @throws EffectError NotFound, DiskInTheWay
    */
   restore(id: string, uid: string): Promise<string[]>;
+}
+
+/** Whose cards are connected. */
+export type ConnectedMachine = Pick<CompiledMachine, 'uid' | 'namespace' | 'name'>;
+
+/** The bridges of this box, and what connects guests to them. Cards in user-mode networks need none of it. */
+export interface Networks {
+  /**
+   * Makes a tap for each card that is on a bridge, in place of one that was left there. What it makes outlives the
+   * agent.
+   * @param user who may open the taps
+   * @throws EffectError NetworkRefused with a sentence that names the way out
+   */
+  connect(
+    machine: ConnectedMachine,
+    cards: readonly CompiledInterface[],
+    user: number,
+  ): Promise<ReadonlyMap<string, Tap>>;
+  /** The machines that have taps, by uid. */
+  connected(): Promise<readonly string[]>;
+  /** Takes away the taps of a machine, or those of some of its cards. None of them may be in use. */
+  disconnect(uid: string, cards?: readonly string[]): Promise<void>;
+  /** The same for a machine that is gone, with the addresses that were kept for it. */
+  forget(uid: string): Promise<void>;
+  /** Sees to it that what running machines need still runs. */
+  attend(): Promise<void>;
+  /** The guests' addresses that the box itself knows, by MAC. */
+  addresses(): Promise<ReadonlyMap<string, string>>;
 }
 
 export interface ReadyImage {

@@ -1,11 +1,11 @@
-import type { Accelerator, HostPort } from '../ports.ts';
+import type { Accelerator, HostPort, Tap } from '../ports.ts';
 import { channelArguments } from './channel.ts';
 import type { CompiledMachine } from './compile.ts';
 import { cpuArguments } from './cpu.ts';
 import type { FoundDisk } from './disk-arguments.ts';
 import { diskArguments } from './disk-arguments.ts';
 import { firmwareArguments } from './firmware.ts';
-import { interfaceArguments } from './interface.ts';
+import { interfaceArguments } from './interface-arguments.ts';
 import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
 import { formatOptions } from './options.ts';
 import type { PciLayout, PciPlaces } from './pci.ts';
@@ -18,6 +18,8 @@ export interface CommandEnvironment {
   /** The guest is held before its first instruction. */
   readonly paused?: boolean;
   readonly ports: readonly HostPort[];
+  /** By interface, of those on a bridge. */
+  readonly taps: ReadonlyMap<string, Tap>;
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
   /** By volume, the disks of which there is more to know than the machine's description says. */
@@ -82,7 +84,11 @@ function deviceArguments(
   return [
     ...channelArguments(environment.run, pci),
     ...diskArguments(machine.disks, environment.bufferedDisks, environment.foundDisks, pci),
-    ...interfaceArguments(machine.interfaces, environment.ports, pci),
+    ...interfaceArguments(
+      machine.interfaces,
+      { ...environment, bootIndexes: new Map(machine.bootCards) },
+      pci,
+    ),
     ...(machine.rng ? rngArguments(pci) : []),
     '-display',
     'none',

@@ -1,13 +1,16 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { BootOrder } from './boot-order.ts';
+import { rankBoot } from './boot-order.ts';
 import { compileDisks } from './compile-disks.ts';
 import type { CpuTopology } from './cpu.ts';
-import { compileCpu } from './cpu.ts';
+import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
 import { isKept } from './disk.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
+import { compileHostname } from './seed.ts';
 import { compileInterfaces } from './interface.ts';
 import { compileMemory } from './memory.ts';
 import type { CpuLimits } from './limits.ts';
@@ -29,6 +32,8 @@ export interface CompiledMachine {
   readonly firmware: CompiledFirmware;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
+  /** The cards that it may be booted from, with QEMU's boot index. */
+  readonly bootCards: readonly (readonly [name: string, bootIndex: number])[];
   readonly rng: boolean;
   /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
   readonly endsAtReboot: boolean;
@@ -46,15 +51,18 @@ export interface CompiledMachine {
 export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
+  const cpu = compileCpu(domain);
+  const boot = rankBoot(domain);
   const shape = {
     uid,
     namespace,
     name,
     memoryBytes: compileMemory(domain),
-    cpu: compileCpu(domain),
+    cpu,
     firmware: compileFirmware(uid, domain),
-    disks: compileDisks(desired),
-    interfaces: compileInterfaces(uid, domain),
+    disks: compileDisks(desired).map((disk) => orderDisk(disk, boot)),
+    interfaces: compileInterfaces(desired, compileHostname(desired), cpuCount(cpu)),
+    bootCards: [...(boot?.interfaces ?? [])],
     rng: domain.devices.rng !== undefined,
     endsAtReboot: domain.rebootPolicy === 'Terminate',
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
@@ -64,11 +72,28 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     limits: compileCpuLimits(domain, shape.cpu),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     startsPaused: spec.startStrategy === 'Paused',
-    fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
+    fingerprint: canonicalJson({
+      ...shape,
+      disks: shape.disks.map(fingerprintDisk),
+      interfaces: shape.interfaces.map(fingerprintInterface),
+    }),
   };
 }
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function fingerprintDisk(disk: CompiledDisk): object {
   return isKept(disk) ? { ...disk, content: 'kept' } : disk;
+}
+
+/** An address that was derived is kept from run to run: a restart would change nothing of it. */
+function fingerprintInterface(card: CompiledInterface): object {
+  return card.macGiven ? card : { ...card, mac: 'kept' };
+}
+
+/** Where a card is booted from, disks and cards have one order. */
+function orderDisk(disk: CompiledDisk, boot: BootOrder | undefined): CompiledDisk {
+  if (boot === undefined) return disk;
+  const { bootIndex: _alone, ...rest } = disk;
+  const bootIndex = boot.disks.get(disk.name);
+  return bootIndex === undefined ? rest : { ...rest, bootIndex };
 }

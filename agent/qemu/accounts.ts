@@ -15,6 +15,8 @@ export interface Accounts {
 /** Numbers that neither distributions nor systemd nor containers hand out (systemd's `UIDS-GIDS`). */
 const FIRST_UID = 2_000_000_000;
 const UIDS = 65_536;
+/** All users that machines' QEMUs may run as. */
+export const MACHINE_USERS = { first: FIRST_UID, last: FIRST_UID + UIDS - 1 };
 
 /** `base` is the user whose groups they share: base images are open to its group, and /dev/kvm to another. */
 export function createAccounts(machinesFolder: string, base: Account): Accounts {

@@ -4,7 +4,15 @@ import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
-import type { GuestDetails, GuestUsage, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
+import type {
+  GuestDetails,
+  GuestUsage,
+  KeptMachine,
+  Networks,
+  ObservedMachine,
+  StartRequest,
+} from '../ports.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
@@ -50,6 +58,10 @@ export interface LocalMachine {
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
+  /** Puts a card's cable in, or takes it out. */
+  setLink(card: string, up: boolean): Promise<void>;
+  /** Takes the machine's taps away, unless it runs or is being started. */
+  disconnect(networks: Networks): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
@@ -218,6 +230,20 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => {
         const { run } = await locateRunning();
         await monitor.execute(run, name);
+      });
+    },
+
+    async setLink(card, up) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await monitor.execute(run, 'set_link', { name: interfaceId(card), up });
+      });
+    },
+
+    async disconnect(networks) {
+      await inTurn(async () => {
+        const { process } = await locate();
+        if (process === undefined) await networks.disconnect(uid);
       });
     },
 

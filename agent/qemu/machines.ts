@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { Machines, StartRequest } from '../ports.ts';
+import type { Machines, Networks, StartRequest } from '../ports.ts';
 import type { Accounts } from './accounts.ts';
 import { createAccounts } from './accounts.ts';
 import { findCgroups } from './cgroups.ts';
+import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostPorts } from './host-ports.ts';
 import type { Confinement } from './machine.ts';
@@ -31,6 +32,7 @@ export interface MachinesOptions {
   readonly trash?: string;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
+  readonly networks: Networks;
   readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -38,13 +40,19 @@ export interface MachinesOptions {
 
 /** The machines of this box as QEMU processes, over the folders in `<dataDir>/machines`. */
 export function createMachines(options: MachinesOptions): Machines {
-  const { bootId, clock, log, user, localImages } = options;
+  const { bootId, clock, log, user, localImages, networks } = options;
   const outside = options.outside ?? { claims: new Map(), hostDiskFolders: [] };
   mkdirSync(join(options.dataDir, 'machines'), { recursive: true, mode: 0o711 });
   // The real path, as the kernel tells a process's working directory.
   const root = realpathSync(join(options.dataDir, 'machines'));
   const ports = createHostPorts(options.forwardAddress);
   const machines = new Map<string, LocalMachine>();
+  const connections = createConnections({
+    networks,
+    clock,
+    log,
+    disconnect: async (uid) => machineOf(uid).disconnect(networks),
+  });
   const listeners: ((uid: string) => void)[] = [];
   const isRoot = userInfo().uid === 0;
   const useScopes = existsSync('/run/systemd/system') && isRoot;
@@ -95,19 +103,20 @@ export function createMachines(options: MachinesOptions): Machines {
   return {
     async observe() {
       const uids = await listMachines(root);
-      return Promise.all(
+      const observed = await Promise.all(
         uids.map(async (uid) => {
           const observed = await machineOf(uid).observe();
           if (observed.record !== undefined) ports.claim(uid, observed.record.ports);
           return observed;
         }),
       );
+      return connections.settle(observed);
     },
     async start(request) {
       if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
       const { uid } = request.machine;
       const account = accounts?.of(uid);
-      const context = { localImages, outside, bootId, account, ports, clock };
+      const context = { localImages, outside, bootId, account, ports, networks, clock };
       await machineOf(uid).start(request, context, await confinementOf(request));
     },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
@@ -115,6 +124,7 @@ export function createMachines(options: MachinesOptions): Machines {
     pause: async (uid) => machineOf(uid).command('stop'),
     resume: async (uid) => machineOf(uid).command('cont'),
     reset: async (uid) => machineOf(uid).command('system_reset'),
+    setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     readGuest: async (uid) => machineOf(uid).readGuest(),
     quit: async (uid) => machineOf(uid).command('quit'),
@@ -132,6 +142,7 @@ export function createMachines(options: MachinesOptions): Machines {
       await (await cgroups)?.clear(groupPrefix(uid));
       machines.delete(uid);
       ports.release(uid);
+      await networks.forget(uid);
     },
     openConsole: async (uid) => machineOf(uid).openConsole(),
     onChange(listener) {

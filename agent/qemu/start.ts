@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
@@ -5,7 +6,9 @@ import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { readPciPlaces } from '../machine/pci.ts';
-import type { RunRecord, StartRequest } from '../ports.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
+import { keepMacs } from '../machine/mac.ts';
+import type { Networks, RunRecord, StartRequest } from '../ports.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import { makeDisks } from './disks.ts';
 import { checkReachable, prepareFolder } from './folder.ts';
@@ -27,6 +30,7 @@ export interface StartContext {
   readonly bootId: string;
   readonly account: Account | undefined;
   readonly ports: HostPorts;
+  readonly networks: Networks;
   readonly clock: Clock;
 }
 
@@ -49,6 +53,7 @@ export async function startBehindGate(
     const startTicks = await readStartTicks(gate.pid);
     if (startTicks !== undefined) writeRecord(context.folder, { ...record, pid: gate.pid, startTicks });
     await awaitMonitor(context, request, gate, monitor);
+    await takeCablesOut(request, monitor);
   } catch (error) {
     gate.kill();
     // One that has not ended by then is found, and its lock keeps a second one out.
@@ -77,17 +82,19 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const wanted = machine.interfaces.flatMap(({ name, ports }) =>
     ports.map((port) => ({ ...port, interface: name })),
   );
+  const interfaces = keepMacs(machine.interfaces, before?.command ?? []);
   const environment: CommandEnvironment = {
     accelerator,
     run,
     paused: request.paused === true,
     ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
+    taps: await context.networks.connect(machine, interfaces, account?.uid ?? userInfo().uid),
     bufferedDisks: disks.buffered,
     foundDisks: disks.found,
     places: before?.places ?? readPciPlaces(before?.command ?? []),
     ...(kernel === undefined ? {} : { kernel }),
   };
-  const command = compileCommand(machine, environment);
+  const command = compileCommand({ ...machine, interfaces }, environment);
   const record: RunRecord = {
     uid: machine.uid,
     namespace: machine.namespace,
@@ -103,6 +110,13 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   };
   writeRecord(folder, record);
   return record;
+}
+
+/** QEMU starts with all cables in; this comes before a guest's firmware has looked at its cards. */
+async function takeCablesOut({ machine, run }: StartRequest, monitor: Monitor): Promise<void> {
+  for (const { name, up } of machine.interfaces) {
+    if (!up) await monitor.execute(run, 'set_link', { name: interfaceId(name), up });
+  }
 }
 
 async function awaitMonitor(

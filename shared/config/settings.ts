@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import type { Cidr } from '../base/cidr.ts';
+import { parseCidr } from '../base/cidr.ts';
 
 /** The settings of a process: one table makes its flags, environment, file keys and `--help`. */
 
@@ -140,6 +142,26 @@ export const ipv4Address = (options: Options): Setting<string> => ({
   parse: (text) => {
     if (isIP(text) !== 4) throw new Error('must be an IPv4 address');
     return text;
+  },
+});
+
+export const ipv4Network = (longestPrefix: number, options: Options): Setting<Cidr> => ({
+  placeholder: 'IP/PREFIX',
+  ...options,
+  parse: (text) => {
+    const cidr = parseCidr(text);
+    if (cidr?.version === 4 && cidr.prefix >= 8 && cidr.prefix <= longestPrefix) return cidr;
+    throw new Error(`must be an IPv4 network such as 10.46.0.0/20, of /8 to /${longestPrefix}`);
+  },
+});
+
+/** What the kernel lets a network device be called, as far as tools take it in every place. */
+export const interfaceName = (options: Options): Setting<string> => ({
+  placeholder: 'NAME',
+  ...options,
+  parse: (text) => {
+    if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(text)) return text;
+    throw new Error('must be 1 to 15 letters, digits, "_", "." or "-"');
   },
 });
 

@@ -3,6 +3,7 @@ import { accessCredential } from './access-credential.ts';
 import { checkDisks } from './disk-rules.ts';
 import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
+import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
 import { affinity, toleration, topologySpreadConstraint } from './scheduling.ts';
 import { dnsLabel, dnsSubdomain, fields, meaningless, notYet } from './schema.ts';
@@ -130,8 +131,7 @@ export const instanceSpec = shape.superRefine((spec, context) => {
     ['networks'],
     'interface in spec.domain.devices.interfaces',
   );
-  if (networks.length > 1)
-    refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
+  checkNetworks(networks, interfaces, disks, refuse);
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
 

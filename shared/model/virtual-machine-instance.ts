@@ -35,6 +35,8 @@ export const interfaceStatus = fields({
   ipAddress: z.string().optional(),
   ipAddresses: z.array(z.string()).optional(),
   infoSource: z.string().optional(),
+  queueCount: z.int().optional(),
+  linkState: z.string().optional(),
   /** Ours: KubeVirt gives a machine an address of its own instead. */
   ports: z.array(forwardedPort).optional(),
 });

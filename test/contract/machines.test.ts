@@ -80,7 +80,7 @@ describe('a guest', () => {
 
     await until('the guest agent tells addresses', async () => {
       const { process } = await observeOne(machines);
-      return process?.guestAgent === true && process.addresses.some(({ ips }) => ips.includes('10.0.2.15'));
+      return process?.guestAgent === true && process.addresses.some(({ ips }) => ips.includes('10.0.2.2'));
     });
 
     await heard.says(/login: /);

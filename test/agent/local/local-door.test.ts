@@ -23,6 +23,7 @@ import { HAPPENING, event } from '../../contract/agent-store.ts';
 import type { LogRecorder } from '../../shared/log-recorder.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { UID, desiredMachine } from '../plan/scenario.ts';
+import { createNoNetworks } from '../../tools/no-networks.ts';
 
 /** What a technician on the box asks, through the real socket, of a real store. */
 
@@ -45,7 +46,7 @@ async function open(folder: string): Promise<void> {
   woken = 0;
   const clock = createClock();
   store = createStore(join(dataDir, 'agent.db'), createRandom());
-  const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir };
+  const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir, networks: createNoNetworks() };
   const machines = createMachines({ ...places, bootId: HAPPENING.bootId, clock, log });
   closeMachines = () => machines.close();
   door = createLocalDoor({

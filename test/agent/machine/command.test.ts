@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { compileCommand } from '../../../agent/machine/command.ts';
 import type { CompiledMachine } from '../../../agent/machine/compile.ts';
+import type { CompiledInterface } from '../../../agent/machine/interface.ts';
 import type { CompiledDisk } from '../../../agent/machine/disk.ts';
 import { memoryLimitBytes } from '../../../agent/machine/memory.ts';
 import { formatOptions } from '../../../agent/machine/options.ts';
@@ -19,6 +20,26 @@ function disk(name: string, change: Partial<CompiledDisk> = {}): CompiledDisk {
   };
 }
 
+const CARD: CompiledInterface = {
+  name: 'default',
+  mac: '52:54:00:00:00:01',
+  macGiven: true,
+  model: 'virtio',
+  network: {
+    kind: 'user',
+    network: '10.0.2.0/24',
+    gateway: '10.0.2.1',
+    address: '10.0.2.2',
+    nameServer: '10.0.2.3',
+    network6: 'fd10:0:2::/64',
+    gateway6: 'fd10:0:2::1',
+    hostname: 'pos',
+  },
+  up: true,
+  ports: [],
+  queues: 1,
+};
+
 const MACHINE: CompiledMachine = {
   uid: UID,
   namespace: 'shop',
@@ -27,7 +48,8 @@ const MACHINE: CompiledMachine = {
   cpu: { sockets: 2, cores: 1, threads: 1 },
   firmware: { uuid: '11111111-2222-4333-8444-555555555555', serial: 'a,b' },
   disks: [disk('root', { bootIndex: 1, serial: 'ROOT' })],
-  interfaces: [{ name: 'default', mac: '52:54:00:00:00:01', model: 'virtio', ports: [] }],
+  interfaces: [CARD],
+  bootCards: [],
   rng: true,
   graphics: true,
   limits: { weight: 200 },
@@ -40,6 +62,7 @@ const ENVIRONMENT = {
   accelerator: 'kvm',
   run: 3,
   ports: [],
+  taps: new Map<string, never>(),
   bufferedDisks: new Set<string>(),
   foundDisks: new Map(),
   places: {},

@@ -27,39 +27,6 @@ describe('memory and CPUs', () => {
   });
 });
 
-describe('interfaces', () => {
-  test('default to one on the pod network, unless declined', () => {
-    const [only, ...more] = compile({}).interfaces;
-    expect(only).toEqual({
-      name: 'default',
-      mac: expect.stringMatching(/^52:54:00(:[0-9a-f]{2}){3}$/),
-      model: 'virtio',
-      ports: [],
-    });
-    expect(more).toEqual([]);
-    expect(compile({ devices: { autoattachPodInterface: false } }).interfaces).toEqual([]);
-  });
-
-  test('keep a given address, and derive one that is each machine its own', () => {
-    const named = (macAddress?: string) =>
-      compile({
-        spec: { networks: [{ name: 'lan', pod: {} }] },
-        devices: {
-          interfaces: [
-            { name: 'lan', masquerade: {}, macAddress, ports: [{ port: 53, protocol: 'UDP' }, { port: 80 }] },
-          ],
-        },
-      }).interfaces[0];
-    expect(named('02-00-00-AA-BB-CC')?.mac).toBe('02:00:00:aa:bb:cc');
-    expect(named()?.mac).toBe(named()?.mac);
-    expect(named()?.mac).not.toBe(compile({}).interfaces[0]?.mac);
-    expect(named()?.ports).toEqual([
-      { port: 53, protocol: 'UDP' },
-      { port: 80, protocol: 'TCP' },
-    ]);
-  });
-});
-
 test('a kernel is a path inside a folder of the box', () => {
   const container = { image: 'file:///srv/images', kernelPath: '/boot/vmlinuz', initrdPath: 'initrd' };
   const { firmware } = compile({

@@ -7,6 +7,7 @@ import { createMonitor } from '../../../agent/qemu/monitor.ts';
 import { startBehindGate } from '../../../agent/qemu/start.ts';
 import { createManualClock } from '../../shared/manual-clock.ts';
 import { blankMachine, requestOf } from '../../contract/machines-world.ts';
+import { createNoNetworks } from '../../tools/no-networks.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -41,6 +42,7 @@ test('a start that fails is over after 5 s, though its process does not end when
       bootId: 'boot',
       account: undefined,
       ports: createHostPorts('127.0.0.1'),
+      networks: createNoNetworks(),
       clock,
     },
     requestOf(withKernel),
