@@ -102,6 +102,8 @@ export interface ObservedMachine {
   readonly leases?: readonly { readonly mac: string; readonly ip: string }[];
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
+  /** How large the guest finds these, in bytes, as far as that can be read. */
+  readonly diskBytes?: Readonly<Record<string, number>>;
   /** What `keep` last wrote. */
   readonly kept?: KeptMachine;
   /** What could not be observed, where something could not: then nothing is done with the machine. */
@@ -145,6 +147,8 @@ export interface Machines {
   rebootGuest(uid: string): Promise<void>;
   /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
   setLink(uid: string, card: string, up: boolean): Promise<void>;
+  /** Makes a disk that a running guest has larger, which it is told of; never smaller. */
+  growDisk(uid: string, dataVolume: string, bytes: number): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */

@@ -9,6 +9,7 @@ import { settleOrder } from './order.ts';
 import type { Action, Box, Draft, MachinePlan, Situation, Wanted } from './plan.ts';
 import { waiting } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
+import { planGrowth } from './plan-growth.ts';
 import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
@@ -131,7 +132,7 @@ function planWanted(
     return stopProcess(situation, memory, process, graceMs, 'Stopping', want.why);
   }
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
-  return planRunning(situation, going, process, compiled);
+  return planGrowth(situation, planRunning(situation, going, process, compiled), compiled);
 }
 
 /** A start that is to begin held, where it is. */

@@ -68,6 +68,13 @@ export type Action =
   | { readonly kind: 'reboot-guest'; readonly uid: string }
   /** Of a guest that shut down and whose QEMU is still there. */
   | { readonly kind: 'boot-again'; readonly uid: string }
+  /** Of a disk that its running guest has. */
+  | {
+      readonly kind: 'grow-disk';
+      readonly uid: string;
+      readonly dataVolume: string;
+      readonly bytes: number;
+    }
   | { readonly kind: 'quit'; readonly uid: string }
   | { readonly kind: 'kill'; readonly uid: string }
   | { readonly kind: 'remove'; readonly uid: string };

@@ -17,7 +17,7 @@ import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
-import { QEMU_LOG, listDisks } from './folder.ts';
+import { QEMU_LOG, listDisks, readDiskBytes } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
@@ -27,6 +27,7 @@ import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
+import { growOpenDisk } from './grow-disk.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -65,6 +66,7 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
+  growDisk(dataVolume: string, bytes: number): Promise<void>;
   kill(): Promise<void>;
   /** As `removeFolder`; refused while the process lives. */
   remove(removal: Removal): Promise<void>;
@@ -193,11 +195,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
       ]);
       const located = await attempt("the machine's process can't be looked for", findProcess(known));
       const { record, process } = located ?? { record: known };
+      const diskBytes = await readDiskBytes(folder, disks);
       const problem = problems.length === 0 ? undefined : problems.join('; ');
       note('observe it', problem);
       const seen = {
         uid,
         disks,
+        diskBytes,
         ...(record === undefined ? {} : { record }),
         ...(kept === undefined ? {} : { kept }),
         ...(problem === undefined ? {} : { problem }),
@@ -260,6 +264,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
         ...(await readDetails(turn)),
         ...(await readUsage(turn)),
       }));
+    },
+
+    async growDisk(dataVolume, bytes) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await growOpenDisk(await monitor.connect(run), dataVolume, bytes);
+      });
     },
 
     async kill() {

@@ -128,6 +128,7 @@ export function createMachines(options: MachinesOptions): Machines {
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     readGuest: async (uid) => machineOf(uid).readGuest(),
     quit: async (uid) => machineOf(uid).command('quit'),
+    growDisk: async (uid, dataVolume, bytes) => machineOf(uid).growDisk(dataVolume, bytes),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {
       const folder = machineFolder(root, uid);

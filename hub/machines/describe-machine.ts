@@ -7,6 +7,7 @@ import type { DeviceRow, MachineRow } from '../ports.ts';
 import { isHeldBack } from './desired.ts';
 import type { ConditionDraft } from './conditions.ts';
 import { settleConditions } from './conditions.ts';
+import { describeUnusedDisks, describeVolumes } from './describe-volumes.ts';
 import { describeOverride } from './override.ts';
 
 /** What is known of a machine: where it was put, what its device last said, and whether the device can be heard. */
@@ -81,6 +82,7 @@ export function describeInstance(known: Knowledge, before: InstanceStatus | unde
     ...(reason === undefined || phase === 'Running' ? {} : { reason }),
     interfaces: row?.status?.interfaces ?? [],
     ...(guest === undefined ? {} : { guestOSInfo: guest.os }),
+    ...(row?.status?.volumes === undefined ? {} : { volumeStatus: describeVolumes(row.status) }),
     phaseTransitionTimestamps:
       before?.phase === phase
         ? transitions
@@ -182,6 +184,8 @@ function describeOthers(known: Knowledge): ConditionDraft[] {
   if (state === 'Paused') add('Paused', reason === 'IOError' ? 'PausedIOError' : reason, message);
   if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', describeAgent(row.status));
   if (restartRequired !== undefined) add('RestartRequired', 'RestartRequired', restartRequired);
+  const unused = describeUnusedDisks(row.status);
+  if (unused !== undefined) add('UnusedDisks', 'DisksKept', unused);
   return [...drafts, ...describeOverride(row, runStrategy, released)];
 }
 

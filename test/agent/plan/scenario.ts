@@ -101,6 +101,12 @@ export function createScenario(desired: unknown) {
       case 'remove':
         observed = undefined;
         return;
+      case 'grow-disk': {
+        const { dataVolume, bytes } = action;
+        if (observed !== undefined)
+          observed = { ...observed, diskBytes: { ...observed.diskBytes, [dataVolume]: bytes } };
+        return;
+      }
       case 'fetch-image':
         image = { state: 'fetching', bytes: 0 };
         return;
@@ -141,6 +147,10 @@ export function createScenario(desired: unknown) {
     },
     get memory() {
       return memory;
+    },
+    /** What the disks that are kept have of size. */
+    seeDisks(diskBytes: Readonly<Record<string, number>>) {
+      if (observed !== undefined) observed = { ...observed, disks: Object.keys(diskBytes), diskBytes };
     },
     /** From now on the box has a trash. */
     keepTrash(trash: NonNullable<Box['trash']>) {
