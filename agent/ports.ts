@@ -3,6 +3,7 @@ import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
+import type { GuestCredentials } from './machine/credentials.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
@@ -77,6 +78,16 @@ export interface GuestUsage {
   readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
+/** What came of giving a guest its credentials, in this run and by this agent. */
+export interface GivenCredentials {
+  /** `GuestCredentials.digest`. */
+  readonly digest: string;
+  /** By the monotonic clock. */
+  readonly atMs: number;
+  /** What failed of it. */
+  readonly problem?: string;
+}
+
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
 export type RunState = string;
 
@@ -97,6 +108,7 @@ export interface ObservedMachine {
     }[];
     /** What the guest is, once its agent has said so. */
     readonly guest?: GuestDetails;
+    readonly credentials?: GivenCredentials;
   };
   /** The guest's addresses that the box itself knows, by MAC. */
   readonly leases?: readonly { readonly mac: string; readonly ip: string }[];
@@ -149,6 +161,8 @@ export interface Machines {
   setLink(uid: string, card: string, up: boolean): Promise<void>;
   /** Makes a disk that a running guest has larger, which it is told of; never smaller. */
   growDisk(uid: string, dataVolume: string, bytes: number): Promise<void>;
+  /** Has the guest's agent give users their keys and passwords; what came of it shows in `observe`. */
+  giveCredentials(uid: string, credentials: GuestCredentials): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */

@@ -3,6 +3,8 @@ import type { DesiredMachine } from '../../shared/model/machine.ts';
 import type { BootOrder } from './boot-order.ts';
 import { rankBoot } from './boot-order.ts';
 import { compileDisks } from './compile-disks.ts';
+import type { GuestCredentials } from './credentials.ts';
+import { compileCredentials } from './credentials.ts';
 import type { CpuTopology } from './cpu.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
@@ -43,6 +45,8 @@ export interface CompiledMachine {
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
+  /** What users of the guest get through its agent while it runs. */
+  readonly credentials?: GuestCredentials;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
   readonly fingerprint: string;
 }
@@ -53,6 +57,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const { domain } = spec;
   const cpu = compileCpu(domain);
   const boot = rankBoot(domain);
+  const credentials = compileCredentials(desired);
   const shape = {
     uid,
     namespace,
@@ -70,6 +75,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   return {
     ...shape,
     limits: compileCpuLimits(domain, shape.cpu),
+    ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({

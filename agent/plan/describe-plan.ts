@@ -6,6 +6,7 @@ import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 import { describeVolumes } from './describe-volumes.ts';
+import { describeCredentials } from './plan-credentials.ts';
 import { describeOverride } from './order.ts';
 import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
@@ -55,6 +56,7 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
     interfaces: describeInterfaces(wanted, observed),
     ...describeProcess(draft.memory, observed),
     ...describeVolumes(wanted, observed),
+    ...describeCredentials(wanted, observed),
     ...describeGuest(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
     ...(override === undefined ? {} : { override: describeOverride(override) }),

@@ -9,6 +9,7 @@ import { settleOrder } from './order.ts';
 import type { Action, Box, Draft, MachinePlan, Situation, Wanted } from './plan.ts';
 import { waiting } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
+import { planCredentials } from './plan-credentials.ts';
 import { planGrowth } from './plan-growth.ts';
 import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
@@ -132,7 +133,8 @@ function planWanted(
     return stopProcess(situation, memory, process, graceMs, 'Stopping', want.why);
   }
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
-  return planGrowth(situation, planRunning(situation, going, process, compiled), compiled);
+  const running = planRunning(situation, going, process, compiled);
+  return planCredentials(situation, planGrowth(situation, running, compiled), compiled);
 }
 
 /** A start that is to begin held, where it is. */

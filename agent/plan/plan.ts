@@ -5,6 +5,7 @@ import type {
   MachineStatus,
   RemovedMachine,
 } from '../../shared/model/machine.ts';
+import type { GuestCredentials } from '../machine/credentials.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
@@ -75,6 +76,7 @@ export type Action =
       readonly dataVolume: string;
       readonly bytes: number;
     }
+  | { readonly kind: 'give-credentials'; readonly uid: string; readonly credentials: GuestCredentials }
   | { readonly kind: 'quit'; readonly uid: string }
   | { readonly kind: 'kill'; readonly uid: string }
   | { readonly kind: 'remove'; readonly uid: string };

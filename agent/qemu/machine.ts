@@ -13,6 +13,7 @@ import type {
   ObservedMachine,
   StartRequest,
 } from '../ports.ts';
+import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
@@ -21,6 +22,7 @@ import { QEMU_LOG, listDisks, readDiskBytes } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
+import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
 import { composeGate } from './launch.ts';
@@ -67,6 +69,7 @@ export interface LocalMachine {
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
   growDisk(dataVolume: string, bytes: number): Promise<void>;
+  giveCredentials(credentials: GuestCredentials): Promise<void>;
   kill(): Promise<void>;
   /** As `removeFolder`; refused while the process lives. */
   remove(removal: Removal): Promise<void>;
@@ -115,6 +118,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const tellChange = () => changes.tell();
   const console = createConsole(folder, clock);
   const guestAgent = createGuestAgent(folder, clock);
+  const giver = createCredentialGiver(guestAgent, clock);
   const guest = createGuestWatch(guestAgent, clock, tellChange);
   const monitor = createMonitor({
     folder,
@@ -213,7 +217,17 @@ export function createMachine(options: MachineOptions): LocalMachine {
         return { ...seen, process: { pid, guestAgent: false, addresses: [] } };
       }
       const { addresses, details } = guest.read(record.run, state.guestAgent, state.runState === 'running');
-      return { ...seen, process: { pid, ...state, addresses, ...(details && { guest: details }) } };
+      const credentials = giver.read(record.run);
+      return {
+        ...seen,
+        process: {
+          pid,
+          ...state,
+          addresses,
+          ...(details && { guest: details }),
+          ...(credentials && { credentials }),
+        },
+      };
     },
 
     async start(request, context, confinement) {
@@ -271,6 +285,11 @@ export function createMachine(options: MachineOptions): LocalMachine {
         const { run } = await locateRunning();
         await growOpenDisk(await monitor.connect(run), dataVolume, bytes);
       });
+    },
+
+    async giveCredentials(credentials) {
+      const { run } = await locateRunning();
+      await giver.give(run, credentials);
     },
 
     async kill() {

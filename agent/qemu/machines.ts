@@ -129,6 +129,7 @@ export function createMachines(options: MachinesOptions): Machines {
     readGuest: async (uid) => machineOf(uid).readGuest(),
     quit: async (uid) => machineOf(uid).command('quit'),
     growDisk: async (uid, dataVolume, bytes) => machineOf(uid).growDisk(dataVolume, bytes),
+    giveCredentials: async (uid, credentials) => machineOf(uid).giveCredentials(credentials),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {
       const folder = machineFolder(root, uid);

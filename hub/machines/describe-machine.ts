@@ -184,6 +184,13 @@ function describeOthers(known: Knowledge): ConditionDraft[] {
   if (state === 'Paused') add('Paused', reason === 'IOError' ? 'PausedIOError' : reason, message);
   if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', describeAgent(row.status));
   if (restartRequired !== undefined) add('RestartRequired', 'RestartRequired', restartRequired);
+  const { credentials } = row.status;
+  if (credentials !== undefined) {
+    const [is, why] = credentials.synchronized
+      ? (['True', 'Synchronized'] as const)
+      : (['False', 'NotSynchronized'] as const);
+    add('AccessCredentialsSynchronized', why, credentials.message ?? 'the guest has them', is);
+  }
   const unused = describeUnusedDisks(row.status);
   if (unused !== undefined) add('UnusedDisks', 'DisksKept', unused);
   return [...drafts, ...describeOverride(row, runStrategy, released)];

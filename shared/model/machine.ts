@@ -157,6 +157,8 @@ export const machineStatus = fields({
     .optional(),
   /** Data volumes whose disks are kept though no volume shows them any more. */
   unusedDisks: z.array(z.string()).optional(),
+  /** Whether the guest has the keys and passwords that it is to get through its agent. */
+  credentials: fields({ synchronized: z.boolean(), message: z.string().optional() }).optional(),
   /** What the guest says of itself, of what changes rarely. */
   guest: fields({
     agentVersion: z.string(),

@@ -5,6 +5,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
 import { compileMachine } from '../../agent/machine/compile.ts';
 import type { Machines } from '../../agent/ports.ts';
+import { createGuestAgent } from '../../agent/qemu/guest-agent.ts';
+import { createClock } from '../../shared/host/clock.ts';
 import { desiredMachine } from '../../shared/model/machine.ts';
 import {
   OTHER_UID,
@@ -182,4 +184,26 @@ describe('a disk that is to be larger', () => {
       await killMachine(machines);
     }
   });
+});
+
+test('the guest agent gives a user of the guest keys, in place of those before', async () => {
+  const machines = world.open();
+  await machines.start(requestOf(guestMachine()));
+  await until('the agent is there', async () => (await observeOne(machines)).process?.guestAgent === true);
+  const folder = join(world.root, 'data/machines', UID);
+  const clock = createClock();
+  const readKeys = async () =>
+    createGuestAgent(folder, clock).use(1, async (turn) =>
+      turn.execute('guest-ssh-get-authorized-keys', { username: 'root' }),
+    );
+  for (const key of ['ssh-rsa AA a', 'ssh-rsa BB b']) {
+    const list = [{ kind: 'keys', user: 'root', keys: [key] }] as const;
+    await machines.giveCredentials(UID, { digest: key, list });
+    expect((await observeOne(machines)).process?.credentials).toMatchObject({ digest: key });
+    expect((await observeOne(machines)).process?.credentials).not.toHaveProperty('problem');
+    expect(await readKeys()).toEqual({ keys: [key] });
+  }
+  const list = [{ kind: 'keys', user: 'nobody-here', keys: [] }] as const;
+  await machines.giveCredentials(UID, { digest: 'x', list });
+  expect((await observeOne(machines)).process?.credentials?.problem).toContain('keys of nobody-here');
 });

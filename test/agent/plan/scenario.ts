@@ -59,6 +59,7 @@ export function createScenario(desired: unknown) {
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
   let cutOff = false;
+  let refusal: string | undefined;
   let box: Box = { bootId: 'boot-1', probing: false, accelerator: 'tcg', acceleratorReason: 'asked for' };
   let wallOffsetMs = START_MS - UPTIME_MS;
   const actions: Action['kind'][] = [];
@@ -107,6 +108,13 @@ export function createScenario(desired: unknown) {
           observed = { ...observed, diskBytes: { ...observed.diskBytes, [dataVolume]: bytes } };
         return;
       }
+      case 'give-credentials': {
+        const { digest } = action.credentials;
+        const given = { digest, atMs: nowMs, ...(refusal === undefined ? {} : { problem: refusal }) };
+        if (observed?.process !== undefined)
+          observed = { ...observed, process: { ...observed.process, credentials: given } };
+        return;
+      }
       case 'fetch-image':
         image = { state: 'fetching', bytes: 0 };
         return;
@@ -151,6 +159,12 @@ export function createScenario(desired: unknown) {
     /** What the disks that are kept have of size. */
     seeDisks(diskBytes: Readonly<Record<string, number>>) {
       if (observed !== undefined) observed = { ...observed, disks: Object.keys(diskBytes), diskBytes };
+    },
+    /** The guest's agent comes up, and refuses credentials where it is said why. */
+    openGuestAgent(problem?: string) {
+      refusal = problem;
+      if (observed?.process !== undefined)
+        observed = { ...observed, process: { ...observed.process, guestAgent: true } };
     },
     /** From now on the box has a trash. */
     keepTrash(trash: NonNullable<Box['trash']>) {
