@@ -8,13 +8,13 @@ import type {
   AcceleratorProbe,
   Facts,
   Happening,
+  ImageNotice,
   Images,
   Link,
   Machines,
   Store,
-  Trash,
-  TrashEntry,
 } from './ports.ts';
+import type { Trash, TrashEntry } from './trash-port.ts';
 import type { TrashLimits } from './plan/plan-trash.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
@@ -110,6 +110,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
     version,
     store,
     machines,
+    images,
     clock,
     session,
     loop,
@@ -149,6 +150,15 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
   function reportClockSet(fromMs: number): void {
     const message = `the clock of the box was set from ${formatTime(fromMs)} to ${formatTime(clock.now())}`;
     store.appendEvent({ kind: 'event', type: 'Normal', reason: 'ClockSet', message }, happening());
+    session.wake();
+  }
+
+  function tellNotice(notice: ImageNotice): void {
+    try {
+      store.appendEvent({ kind: 'event', ...notice }, happening());
+    } catch (error) {
+      log.warn({ notice, error: messageOf(error) }, 'what became of an image could not be told');
+    }
     session.wake();
   }
 
@@ -225,6 +235,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       tellLoss();
       machines.onChange(() => loop.wake());
       images.onChange(() => loop.wake());
+      images.onNotice(tellNotice);
       clockWatch.start();
       keeper?.start();
       session.start();

@@ -4,9 +4,11 @@ import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-ins
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { GuestCredentials } from './machine/credentials.ts';
+import type { MachineFigures } from './figures-port.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
+import type { KeptContent } from './machine/disk.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -145,6 +147,11 @@ export interface Machines {
    * @throws EffectError naming what failed, with QEMU's own last words
    */
   start(request: StartRequest): Promise<void>;
+  /**
+   * Makes the disk of a data volume of its own, unless it is there.
+   * @throws EffectError naming what failed
+   */
+  makeDisk(uid: string, content: KeptContent, images: ReadonlyMap<string, ReadyImage>): Promise<void>;
   /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
   keep(uid: string, kept: KeptMachine): Promise<void>;
   /** Presses the ACPI power button. */
@@ -174,49 +181,14 @@ export interface Machines {
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
+  /** Figures of every machine that runs; one that can't be asked is left out. */
+  measure(): Promise<MachineFigures[]>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
   onChange(listener: (uid: string) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
-}
-
-/** A removed machine, as its folder was. */
-export interface TrashEntry {
-  /** The name of its folder in the trash. */
-  readonly id: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** By the box's clock of then. */
-  readonly removedAt: string;
-  /** How long it has been kept, as far as the agent ran meanwhile. */
-  readonly heldMs: number;
-  /** What it takes of the disk. */
-  readonly bytes: number;
-  readonly disks: readonly { readonly dataVolume: string; readonly bytes: number }[];
-}
-
-/** Where removed machines are kept for a while. */
-export interface Trash {
-  readonly folder: string;
-  /** Oldest first. */
-  list(): Promise<TrashEntry[]>;
-  /** Adds to how long each entry has been kept, and lists them. */
-  age(elapsedMs: number): Promise<TrashEntry[]>;
-  /** What is left of the file system that it is on. */
-  availableBytes(): Promise<number>;
-  /**
-   * Deletes an entry for good.
-   * @throws EffectError NotFound
-   */
-  delete(id: string): Promise<void>;
-  /**
-   * Gives the disks of an entry to the machine `uid`, and says which; none of that machine's own is overwritten.
-   * @throws EffectError NotFound, DiskInTheWay
-   */
-  restore(id: string, uid: string): Promise<string[]>;
 }
 
 /** Whose cards are connected. */
@@ -252,6 +224,8 @@ export interface ReadyImage {
   readonly sha256: string;
   readonly format: 'qcow2' | 'raw';
   readonly virtualBytes: number;
+  /** The paths of `ImageSource.files`, in their order, where those were asked for; `path` is the first. */
+  readonly files?: readonly string[];
 }
 
 export type ImageStatus =
@@ -267,11 +241,29 @@ export type ImageStatus =
       readonly attempts: number;
     };
 
+/** Something that happened to the box's images, for people. */
+export interface ImageNotice {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Base images on this box, kept by content. */
 export interface Images {
   observe(source: ImageSource): ImageStatus;
   /** Starts or resumes fetching, unless it is under way or done; progress and outcome show in `observe`. */
   fetch(source: ImageSource): void;
+  /**
+   * Fills a source that waits for it with what comes; resolves once it is checked and kept.
+   * @throws EffectError
+   */
+  upload(source: ImageSource, content: AsyncIterable<Buffer>): Promise<void>;
+  /**
+   * Tells what all desired entries name. What is kept beside that, and no disk lies over, is deleted where there is
+   * more than the budget or no room; before the first call nothing is.
+   */
+  retain(sources: readonly ImageSource[]): void;
+  onNotice(listener: (notice: ImageNotice) => void): void;
   /** Calls `listener` when a fetch got further (every few per cent) or ended. */
   onChange(listener: (source: ImageSource) => void): void;
   /** Stops fetches under way; what they have is kept to be resumed. */

@@ -9,17 +9,10 @@ import type { MachineMemory } from '../plan/memory.ts';
 import type { HubOrder, OrderVerb } from '../plan/order.ts';
 import { applyHubOrder, applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
-import type {
-  GuestDetails,
-  GuestUsage,
-  Happening,
-  MachineRow,
-  Machines,
-  Store,
-  Trash,
-  TrashEntry,
-} from '../ports.ts';
+import type { GuestDetails, GuestUsage, Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
+import type { Trash, TrashEntry } from '../trash-port.ts';
 import type { Session } from '../sync/session.ts';
+import { uploadVolume } from './upload-volume.ts';
 
 /** What can be asked of the agent on the box itself; none of it needs the link. */
 export interface LocalDoor {
@@ -35,6 +28,11 @@ export interface LocalDoor {
    * @throws EffectError as `order`, and `HeldOnBox`
    */
   takeHubOrder(verb: OrderVerb, machine: string, reason: string, order: HubOrder): void;
+  /**
+   * Fills the data volume `name` or `namespace/name` that waits for it.
+   * @throws EffectError as `uploadVolume`
+   */
+  upload(volume: string, content: AsyncIterable<Buffer>): Promise<void>;
   /** What a guest says of itself. @throws EffectError as `order`, and as `Machines.readGuest` */
   readGuest(machine: string): Promise<GuestDetails & GuestUsage>;
   /** What is kept of removed machines. */
@@ -83,6 +81,7 @@ interface DoorOptions {
   readonly store: Store;
   readonly machines: Machines;
   readonly trash?: Trash;
+  readonly images: Images;
   readonly clock: Clock;
   readonly session: Pick<Session, 'link'>;
   readonly happening: () => Happening;
@@ -192,6 +191,10 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
       const ids = entry === undefined ? ((await trash?.list()) ?? []).map(({ id }) => id) : [entry];
       for (const id of ids) await trash?.delete(id);
       return ids;
+    },
+    async upload(volume, content) {
+      await uploadVolume(volume, content, options);
+      loop.wake();
     },
     readGuest: async (machine) => machines.readGuest(find(machine).row.uid),
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify as stringifyYaml } from 'yaml';
@@ -134,6 +135,12 @@ export async function restoreTrash(flags: Flags, entry: string, machine: string)
 export async function emptyTrash(flags: Flags, entry: string | undefined): Promise<void> {
   const deleted = await connect(flags).emptyTrash(entry);
   process.stdout.write(deleted.map((id) => `deleted ${id}\n`).join('') || 'the trash is empty\n');
+}
+
+/** Fills a data volume of this box from a file, and says what came of it. */
+export async function uploadImage(flags: Flags, volume: string, path: string): Promise<void> {
+  await connect(flags).upload(volume, createReadStream(path));
+  process.stdout.write(`${volume} has been filled from ${path}\n`);
 }
 
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */

@@ -1,8 +1,9 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
+import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
 import type {
@@ -13,12 +14,14 @@ import type {
   ObservedMachine,
   StartRequest,
 } from '../ports.ts';
+import type { MachineFigures } from '../figures-port.ts';
 import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
-import { QEMU_LOG, listDisks, readDiskBytes } from './folder.ts';
+import { makeVolume } from './disks.ts';
+import { QEMU_LOG, clearStaging, listDisks, readDiskBytes } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
@@ -30,6 +33,7 @@ import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
 import { growOpenDisk } from './grow-disk.ts';
+import { measureProcess } from './measure.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -58,6 +62,10 @@ export interface LocalMachine {
     context: Omit<StartContext, 'folder'>,
     confinement: Confinement,
   ): Promise<void>;
+  makeDisk(
+    content: KeptContent,
+    context: Pick<StartRequest, 'images'> & Pick<StartContext, 'outside'>,
+  ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
@@ -70,6 +78,8 @@ export interface LocalMachine {
   readGuest(): Promise<GuestDetails & GuestUsage>;
   growDisk(dataVolume: string, bytes: number): Promise<void>;
   giveCredentials(credentials: GuestCredentials): Promise<void>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** As `removeFolder`; refused while the process lives. */
   remove(removal: Removal): Promise<void>;
@@ -180,6 +190,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
     gate.ended.then(tellChange, tellChange);
   };
 
+  const readGuestOf = async (run: number) =>
+    guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
+
   return {
     async observe() {
       const problems: string[] = [];
@@ -237,6 +250,18 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
+    async makeDisk(content, { images, outside }) {
+      await inTurn(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        // The machines that use the disk run as other users, and have to get to it.
+        await chmod(folder, 0o711);
+        await clearStaging(folder);
+        await makeVolume(content, { folder, images, outside });
+      }).catch((error: unknown) => {
+        throw asFailure(error, content.dataVolume, 'DiskFailed');
+      });
+    },
+
     async keep(kept) {
       await inTurn(async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -274,10 +299,22 @@ export function createMachine(options: MachineOptions): LocalMachine {
 
     async readGuest() {
       const { run } = await locateRunning();
-      return guestAgent.use(run, async (turn) => ({
-        ...(await readDetails(turn)),
-        ...(await readUsage(turn)),
-      }));
+      return readGuestOf(run);
+    },
+
+    async measure() {
+      const { record, process } = await locate();
+      const state =
+        record === undefined || process === undefined ? undefined : await monitor.read(record.run);
+      if (record === undefined || process === undefined || state === undefined) return undefined;
+      const { namespace, name, run } = record;
+      const isAsked = state.guestAgent && state.runState === 'running';
+      const [figures, guest] = await Promise.all([
+        measureProcess(record, process.pid, monitor).catch(() => undefined),
+        isAsked ? readGuestOf(run).catch(() => undefined) : undefined,
+      ]);
+      if (figures === undefined) return undefined;
+      return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
     },
 
     async growDisk(dataVolume, bytes) {
