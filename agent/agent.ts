@@ -16,6 +16,7 @@ import type {
 } from './ports.ts';
 import type { Trash, TrashEntry } from './trash-port.ts';
 import type { TrashLimits } from './plan/plan-trash.ts';
+import type { Equipment } from './machine/equipment.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
@@ -51,6 +52,8 @@ export interface AgentOptions {
   readonly device: string;
   readonly version: string;
   readonly bootId: string;
+  /** What the box lends to single machines. */
+  readonly equipment: Equipment;
   /** What tells this box from another that has its name. */
   readonly identity: BoxIdentity;
   /** How long removed machines are kept; without it they are not. */
@@ -67,9 +70,14 @@ export interface Agent {
 
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
 export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
-  const { device, version, bootId, identity } = options;
+  const { device, version, bootId, equipment, identity } = options;
   const { store, machines, images, clock, random, log } = ports;
-  let box: Box = { bootId, probing: true, acceleratorReason: 'which accelerator works is being found out' };
+  let box: Box = {
+    bootId,
+    equipment,
+    probing: true,
+    acceleratorReason: 'which accelerator works is being found out',
+  };
   let cancelFacts = () => {};
   let cancelProbe = () => {};
   /** The facts last queued for the hub. */
@@ -164,7 +172,13 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
 
   async function findAccelerator(): Promise<void> {
     const { accelerator, reason } = await ports.accelerator.detect();
-    box = { bootId, probing: false, acceleratorReason: reason, ...(accelerator && { accelerator }) };
+    box = {
+      bootId,
+      equipment,
+      probing: false,
+      acceleratorReason: reason,
+      ...(accelerator && { accelerator }),
+    };
     log.info({ accelerator, reason }, 'accelerator');
   }
 
@@ -174,7 +188,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       await findAccelerator();
     } catch (error) {
       const acceleratorReason = `no accelerator was found: ${messageOf(error)}`;
-      box = { bootId, probing: false, acceleratorReason };
+      box = { bootId, equipment, probing: false, acceleratorReason };
       log.error({ error: messageOf(error) }, 'finding the accelerator failed');
     }
     if (stopped) return;

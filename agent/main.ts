@@ -44,7 +44,10 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages, claims, hostDiskFolders, podBridge, podSubnet } = config;
+  const { forwardAddress, localImages, hostDevices, dedicatedCpus } = config;
+  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const equipment = { architecture, hostDevices, dedicatedCpus } as const;
+  const { claims, hostDiskFolders, podBridge, podSubnet } = config;
   const outside = { claims, hostDiskFolders };
   const trash = createTrash(dataDir);
   const reserveBytes = config.reserveMebibytes * 2 ** 20;
@@ -62,6 +65,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     dataDir,
     forwardAddress,
     localImages,
+    equipment,
     outside,
     networks,
     bootId,
@@ -75,6 +79,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       device,
       version: VERSION,
       bootId,
+      equipment,
       identity: readIdentity(),
       trash: { keepMs: config.trashHours * 3_600_000, reserveBytes },
     },

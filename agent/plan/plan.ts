@@ -9,6 +9,7 @@ import type {
 import type { GuestCredentials } from '../machine/credentials.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { KeptContent } from '../machine/disk.ts';
+import type { Equipment } from '../machine/equipment.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 
@@ -16,6 +17,7 @@ import type { MachineMemory } from './memory.ts';
 
 export interface Box {
   readonly bootId: string;
+  readonly equipment: Equipment;
   /** Whether what works is still being found out. */
   readonly probing: boolean;
   /** Undefined where none works, or while that is being found out. */
