@@ -184,7 +184,6 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         },
         happening(),
       );
-      loop.wake();
       return disks;
     },
     async emptyTrash(entry) {
