@@ -6,6 +6,7 @@ import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
 import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
 import type { Box } from './plan/plan.ts';
+import type { BoxMemory } from './plan/room.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
 import type { LocalDoor } from './local/door.ts';
@@ -39,6 +40,8 @@ export interface AgentOptions {
   readonly bootId: string;
   /** What tells this box from another that has its name. */
   readonly identity: BoxIdentity;
+  /** What machines may have of the box's memory; any amount where it is left out. */
+  readonly memory?: BoxMemory;
 }
 
 export interface Agent {
@@ -50,9 +53,13 @@ export interface Agent {
 }
 
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
-export function createAgent({ device, version, bootId, identity }: AgentOptions, ports: AgentPorts): Agent {
+export function createAgent(
+  { device, version, bootId, identity, memory }: AgentOptions,
+  ports: AgentPorts,
+): Agent {
   const { store, machines, images, clock, random, log } = ports;
-  let box: Box = { bootId, probing: true, acceleratorReason: 'which accelerator works is being found out' };
+  const own = { bootId, ...(memory === undefined ? {} : { memory }) };
+  let box: Box = { ...own, probing: true, acceleratorReason: 'which accelerator works is being found out' };
   let cancelFacts = () => {};
   let cancelProbe = () => {};
   /** The facts last queued for the hub. */
@@ -104,7 +111,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
 
   async function findAccelerator(): Promise<void> {
     const { accelerator, reason } = await ports.accelerator.detect();
-    box = { bootId, probing: false, acceleratorReason: reason, ...(accelerator && { accelerator }) };
+    box = { ...own, probing: false, acceleratorReason: reason, ...(accelerator && { accelerator }) };
     log.info({ accelerator, reason }, 'accelerator');
   }
 
@@ -114,7 +121,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       await findAccelerator();
     } catch (error) {
       const acceleratorReason = `no accelerator was found: ${messageOf(error)}`;
-      box = { bootId, probing: false, acceleratorReason };
+      box = { ...own, probing: false, acceleratorReason };
       log.error({ error: messageOf(error) }, 'finding the accelerator failed');
     }
     if (stopped) return;

@@ -45,6 +45,10 @@ export const AGENT_SETTINGS = {
     prose: 'MiB of disk that downloads leave free',
     fallback: '512',
   }),
+  reserveMemoryMebibytes: integer(0, 1_048_576, {
+    prose: 'MiB of memory that machines leave to the box: one that would need more is refused',
+    fallback: '512',
+  }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };
 export type AgentConfig = ConfigOf<typeof AGENT_SETTINGS>;

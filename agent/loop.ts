@@ -7,6 +7,8 @@ import { compileKept, recoverRow } from './plan/kept.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
+import type { Room } from './plan/room.ts';
+import { claimOf, inOrderOfStart, takeRoom } from './plan/room.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
 import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
 
@@ -47,6 +49,8 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
   const { store, machines, images, clock, random, log } = ports;
   /** What is being done for each machine that is acted on. */
   const busy = new Map<string, Promise<void>>();
+  /** Those of them that are being started. */
+  const starting = new Set<string>();
   const readings = new WeakMap<object, Wanted | undefined>();
   let cancelTimer = () => {};
   let running: Promise<void> | undefined;
@@ -87,12 +91,15 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     const observed = new Map((await machines.observe()).map((machine) => [machine.uid, machine]));
     const plans = store.transaction(() => {
       recoverRows([...observed.values()].filter(({ uid }) => !unsettled.has(uid)));
-      const rows = store.machines().filter(({ uid }) => !unsettled.has(uid));
+      const all = store.machines();
+      const rows = inOrderOfStart(all.filter(({ uid }) => !unsettled.has(uid)));
+      let room = openRoom(all, observed);
       const chosen: { uid: string; plan: MachinePlan; kept: KeptMachine | undefined }[] = [];
       let free = MOST_AT_ONCE - busy.size;
       for (const row of rows) {
-        const plan = tryPlan(row, observed.get(row.uid));
+        const plan = tryPlan(row, observed.get(row.uid), room);
         if (plan === undefined) continue;
+        room = takeRoom(room, plan.claimBytes ?? 0);
         const kept = compileKept(row, plan, observed.get(row.uid));
         const isActedOn = plan.actions.length > 0 || kept !== undefined;
         // What can't be done now is not noted as done: it is planned again when there is room.
@@ -110,6 +117,22 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     }
     const wakeAtMs = Math.min(...plans.map(({ plan }) => plan.wakeAtMs ?? Infinity));
     return Math.min(wakeAtMs - clock.monotonic(), TICK_EVERY_MS);
+  }
+
+  /** What is left of the box's memory by what runs, and by what is being started. */
+  function openRoom(
+    rows: readonly MachineRow[],
+    observed: ReadonlyMap<string, ObservedMachine>,
+  ): Room | undefined {
+    const { memory, accelerator } = box();
+    if (memory === undefined) return undefined;
+    const claims = rows.flatMap(({ uid, desired }) => {
+      const machine = observed.get(uid);
+      if (machine?.process === undefined && !starting.has(uid)) return [];
+      const claim = machine?.record?.claimBytes;
+      return [starting.has(uid) || claim === undefined ? claimOf(wantedOf(desired), accelerator) : claim];
+    });
+    return { ...memory, claims };
   }
 
   /** To be called in a transaction: gives the store machines that it has lost, as their folders know them. */
@@ -135,7 +158,11 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
   }
 
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
-  function tryPlan(row: MachineRow, machine: ObservedMachine | undefined): MachinePlan | undefined {
+  function tryPlan(
+    row: MachineRow,
+    machine: ObservedMachine | undefined,
+    room: Room | undefined,
+  ): MachinePlan | undefined {
     try {
       const wanted = wantedOf(row.desired);
       if (wanted === undefined) return undefined;
@@ -148,6 +175,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
         nowMs: clock.monotonic(),
         wallMs: clock.now(),
         jitter: random.fraction(),
+        ...(room === undefined ? {} : { room }),
       });
     } catch (error) {
       log.error({ machine: row.uid, error: messageOf(error) }, 'a machine could not be planned');
@@ -172,12 +200,14 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     const work = carryAllOut().then((done) => {
       const settle = () => {
         busy.delete(uid);
+        starting.delete(uid);
         wake();
       };
       if (done.includes(false) && !stopped) clock.after(REST_AFTER_FAILURE_MS, settle);
       else settle();
     });
     busy.set(uid, work);
+    if (actions.some(({ kind }) => kind === 'start')) starting.add(uid);
   }
 
   /** The result is whether that could be written; what is to be done is done also where it could not. */

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
@@ -21,6 +22,7 @@ import { createImages } from './image/images.ts';
 import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
+import type { BoxMemory } from './plan/room.ts';
 import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { createStore } from './store/store.ts';
@@ -38,7 +40,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const user = await chooseUser(config, log);
   const { forwardAddress, localImages } = config;
   const agent = createAgent(
-    { device, version: VERSION, bootId, identity: readIdentity() },
+    { device, version: VERSION, bootId, identity: readIdentity(), memory: readMemory(config) },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
@@ -63,6 +65,13 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   await agent.stop();
   unlock();
   log.info({}, 'agent stopped; its machines go on');
+}
+
+/** The box's memory, or that of the container that the agent is in. */
+function readMemory({ reserveMemoryMebibytes }: AgentConfig): BoxMemory {
+  const limit = process.constrainedMemory();
+  const totalBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return { totalBytes, reserveBytes: reserveMemoryMebibytes * 2 ** 20 };
 }
 
 function readAccess(config: AgentConfig): MqttAccess {

@@ -27,6 +27,8 @@ export interface RunRecord {
   /** `CompiledMachine.fingerprint` of what was started. */
   readonly fingerprint: string;
   readonly startedAtMs: number;
+  /** What it was counted with of the box's memory; records of before have none. */
+  readonly claimBytes?: number;
   readonly command: readonly string[];
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;

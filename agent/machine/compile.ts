@@ -8,7 +8,8 @@ import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
 import { compileInterfaces } from './interface.ts';
-import { compileMemory } from './memory.ts';
+import type { MemoryClaim } from './memory.ts';
+import { compileClaim, compileMemory } from './memory.ts';
 import type { SeedFile } from './seed.ts';
 import { compileHostname, compileSeed } from './seed.ts';
 
@@ -24,6 +25,8 @@ export interface CompiledMachine {
   readonly namespace: string;
   readonly name: string;
   readonly memoryBytes: number;
+  /** What it takes of the box's memory; a change of it alone changes nothing of the process. */
+  readonly claim: MemoryClaim;
   readonly cpu: CpuTopology;
   readonly firmware: CompiledFirmware;
   readonly disks: readonly CompiledDisk[];
@@ -62,6 +65,7 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
   return {
     ...shape,
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    claim: compileClaim(domain, shape.memoryBytes),
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
   };

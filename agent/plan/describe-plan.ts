@@ -20,6 +20,7 @@ export function describePlan(situation: Situation, settled: Settled, draft: Draf
     status,
     statusChanged,
     events: [...settled.events, ...eventsOf(draft, status, reported)],
+    ...(draft.claimBytes === undefined ? {} : { claimBytes: draft.claimBytes }),
     ...(draft.wakeAtMs === undefined ? {} : { wakeAtMs: draft.wakeAtMs }),
   };
 }

@@ -12,6 +12,7 @@ import { identityOf } from './read-wanted.ts';
 import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
+import { admitMemory } from './room.ts';
 import type { Settled } from './settle-run.ts';
 import { enterBoot, settleRun } from './settle-run.ts';
 import type { Want } from './want.ts';
@@ -123,7 +124,9 @@ function planWanted(
   if (process === undefined) {
     const stopped = forget(memory, ...OF_A_RUN);
     const want = decideWant(stopped, desired.runStrategy);
-    return want.run ? begin(planStart(situation, stopped, compiled), compiled) : planAbsent(stopped, want);
+    if (!want.run) return planAbsent(stopped, want);
+    const start = begin(planStart(situation, stopped, compiled), compiled);
+    return admitMemory(situation, stopped, compiled, start);
   }
   const want = decideWant(memory, desired.runStrategy);
   if (!want.run) {

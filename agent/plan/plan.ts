@@ -8,6 +8,7 @@ import type {
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import type { BoxMemory, Room } from './room.ts';
 
 /** The planner's words: what it is told, and what it answers. */
 
@@ -18,6 +19,8 @@ export interface Box {
   /** Undefined where none works, or while that is being found out. */
   readonly accelerator?: Accelerator;
   readonly acceleratorReason: string;
+  /** Left out where memory is not looked at. */
+  readonly memory?: BoxMemory;
 }
 
 /** What is wanted of a machine, as far as this agent could read it. */
@@ -45,6 +48,8 @@ export interface Situation {
   readonly wallMs: number;
   /** A fraction in [0, 1) to spread restarts by. */
   readonly jitter: number;
+  /** What is left of the box's memory by the machines before this one; left out where it is not looked at. */
+  readonly room?: Room;
 }
 
 /** One effect, carried out by `act/`. */
@@ -86,6 +91,8 @@ export interface Draft {
   readonly message: string;
   /** Whether an operator should be told when the reason first appears. */
   readonly warning?: boolean;
+  /** The memory that the machine is to have though it has no process yet. */
+  readonly claimBytes?: number;
   /** What else is to be told. */
   readonly events?: readonly PlannedEvent[];
   /** When to look again though nothing happened, by the monotonic clock. */
@@ -110,5 +117,7 @@ export interface MachinePlan {
   /** Whether the status differs from the one last reported. */
   readonly statusChanged: boolean;
   readonly events: readonly PlannedEvent[];
+  /** The memory that no later machine may have: this one is about to run. */
+  readonly claimBytes?: number;
   readonly wakeAtMs?: number;
 }

@@ -19,6 +19,7 @@ const record = z.object({
   ports: z.array(fields({ ...forwardedPort.shape, interface: z.string() })),
   fingerprint: z.string(),
   startedAtMs: z.number(),
+  claimBytes: z.number().exactOptional(),
   command: z.array(z.string()),
   pid: z.int().min(1).exactOptional(),
   startTicks: z.int().min(0).exactOptional(),

@@ -4,6 +4,7 @@ import type { Clock } from '../../shared/ports.ts';
 import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
+import { claimBytes } from '../machine/memory.ts';
 import type { RunRecord, StartRequest } from '../ports.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import { makeDisks } from './disks.ts';
@@ -93,6 +94,7 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
     ports: environment.ports,
     fingerprint: machine.fingerprint,
     startedAtMs: context.clock.now(),
+    claimBytes: claimBytes(machine, accelerator),
     command: compileCommand(machine, environment),
   };
   writeRecord(folder, record);

@@ -24,6 +24,7 @@ const MACHINE: CompiledMachine = {
   namespace: 'shop',
   name: 'pos',
   memoryBytes: 512 * 2 ** 20,
+  claim: { guestBytes: 512 * 2 ** 20, withOverhead: true },
   cpu: { sockets: 2, cores: 1, threads: 1 },
   firmware: { uuid: '11111111-2222-4333-8444-555555555555', serial: 'a,b' },
   disks: [disk('root', { bootIndex: 1, serial: 'ROOT' })],
