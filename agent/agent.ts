@@ -5,9 +5,11 @@ import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
 import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
-import type { Box } from './plan/plan.ts';
+import type { Box, PlannedEvent } from './plan/plan.ts';
+import { identityOf, readWanted } from './plan/read-wanted.ts';
 import type { BoxMemory } from './plan/room.ts';
 import { createClockWatch } from './clock-watch.ts';
+import { createHappenings } from './happenings.ts';
 import { createLoop } from './loop.ts';
 import type { LocalDoor } from './local/door.ts';
 import { createLocalDoor } from './local/door.ts';
@@ -103,6 +105,19 @@ export function createAgent(
     return door.readGuest(machine);
   }
 
+  /** Something that happened to a machine that the store knows. */
+  function tellEvent(uid: string, event: PlannedEvent): void {
+    try {
+      const row = store.machines().find((one) => one.uid === uid);
+      const wanted = row === undefined ? undefined : readWanted(row.desired);
+      if (wanted === undefined) return;
+      store.appendEvent({ kind: 'event', ...event, machine: identityOf(wanted) }, happening());
+      session.wake();
+    } catch (error) {
+      log.warn({ machine: uid, error: messageOf(error) }, 'what happened in a guest could not be noted');
+    }
+  }
+
   function reportClockSet(fromMs: number): void {
     const message = `the clock of the box was set from ${formatTime(fromMs)} to ${formatTime(clock.now())}`;
     store.appendEvent({ kind: 'event', type: 'Normal', reason: 'ClockSet', message }, happening());
@@ -181,6 +196,7 @@ export function createAgent(
     start() {
       tellLoss();
       machines.onChange(() => loop.wake());
+      machines.onHappening(createHappenings(clock, tellEvent));
       images.onChange(() => loop.wake());
       clockWatch.start();
       session.start();

@@ -110,6 +110,12 @@ export interface StartRequest {
   readonly paused?: boolean;
 }
 
+/** An event of QEMU's monitor, unchecked. */
+export interface Happened {
+  readonly name: string;
+  readonly data: unknown;
+}
+
 /** The machines on this box: their folders, disks and QEMU processes. */
 export interface Machines {
   /** Every machine that has a folder here. */
@@ -144,6 +150,8 @@ export interface Machines {
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
   onChange(listener: (uid: string) => void): void;
+  /** Calls `listener` with what QEMU tells of a guest as it happens; what happens while nobody listens is not told. */
+  onHappening(listener: (uid: string, happened: Happened) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
 }

@@ -4,7 +4,14 @@ import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
-import type { GuestDetails, GuestUsage, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
+import type {
+  GuestDetails,
+  GuestUsage,
+  Happened,
+  KeptMachine,
+  ObservedMachine,
+  StartRequest,
+} from '../ports.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
@@ -62,6 +69,7 @@ interface MachineOptions {
   readonly clock: StartContext['clock'];
   readonly log: Log;
   readonly onChange: () => void;
+  readonly onHappening: (happened: Happened) => void;
 }
 
 /** The events that change what `observe` says; QEMU has many more, and newer ones others yet. */
@@ -97,8 +105,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const monitor = createMonitor({
     folder,
     clock,
-    onEvent: (name) => {
+    onEvent: (name, data) => {
       if (name === undefined || TELLING_EVENTS.has(name)) tellChange();
+      if (name !== undefined) options.onHappening({ name, data });
     },
   });
   let lastChange: Promise<unknown> = Promise.resolve();

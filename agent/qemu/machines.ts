@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { Machines, StartRequest } from '../ports.ts';
+import type { Happened, Machines, StartRequest } from '../ports.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostPorts } from './host-ports.ts';
 import type { Account, Scope } from './launch.ts';
@@ -35,6 +35,7 @@ export function createMachines(options: MachinesOptions): Machines {
   const ports = createHostPorts(options.forwardAddress);
   const machines = new Map<string, LocalMachine>();
   const listeners: ((uid: string) => void)[] = [];
+  const hearers: ((uid: string, happened: Happened) => void)[] = [];
   const useScopes = existsSync('/run/systemd/system') && userInfo().uid === 0;
   let account: Account | undefined;
   let closed = false;
@@ -57,6 +58,9 @@ export function createMachines(options: MachinesOptions): Machines {
       clock,
       log,
       onChange: () => tell(uid),
+      onHappening: (happened) => {
+        if (!closed) for (const hear of hearers) hear(uid, happened);
+      },
     });
     machines.set(uid, machine);
     return machine;
@@ -108,6 +112,9 @@ export function createMachines(options: MachinesOptions): Machines {
     openConsole: async (uid) => machineOf(uid).openConsole(),
     onChange(listener) {
       listeners.push(listener);
+    },
+    onHappening(listener) {
+      hearers.push(listener);
     },
     async close() {
       closed = true;

@@ -152,6 +152,8 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     onChange(listener) {
       listeners.push(listener);
     },
+    // Its monitors tell nothing beside what is observed.
+    onHappening() {},
     async close() {
       closed = true;
     },
