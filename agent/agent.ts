@@ -4,13 +4,14 @@ import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
-import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
+import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Probes, Store } from './ports.ts';
 import type { Box, PlannedEvent } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
 import type { BoxMemory } from './plan/room.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createHappenings } from './happenings.ts';
 import { createLoop } from './loop.ts';
+import { createProbeWatch } from './probe-watch.ts';
 import type { LocalDoor } from './local/door.ts';
 import { createLocalDoor } from './local/door.ts';
 import { createInbox } from './sync/inbox.ts';
@@ -28,6 +29,7 @@ export interface AgentPorts {
   readonly store: Store;
   readonly machines: Machines;
   readonly images: Images;
+  readonly probes: Probes;
   readonly link: Link;
   readonly facts: Facts;
   readonly accelerator: AcceleratorProbe;
@@ -69,7 +71,8 @@ export function createAgent(
   let stopped = false;
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
-  const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake() });
+  const probes = createProbeWatch(ports.probes, clock, () => loop.wake());
+  const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake(), probes });
   const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
   const requests = createRequests({ store, clock, log, carryOut, find });
   const session = createSession({
@@ -209,6 +212,7 @@ export function createAgent(
       cancelFacts();
       cancelProbe();
       clockWatch.stop();
+      probes.stop();
       await loop.stop();
       await session.stop();
       await images.close();

@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/ports.ts';
 import type { PlannedEvent } from './plan/plan.ts';
-import { describeHappening } from './plan/describe-happening.ts';
+import { describeHappening } from './describe-happening.ts';
 import type { Happened } from './ports.ts';
 
 /** How often one kind of happening is told of one machine: a guest that reboots in a loop must not fill the outbox. */

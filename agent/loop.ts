@@ -3,6 +3,7 @@ import { codeOf, messageOf } from '../shared/base/errors.ts';
 import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
+import type { ProbeWatch } from './probe-watch.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
@@ -38,6 +39,7 @@ interface LoopOptions {
   readonly happening: () => Happening;
   /** Called when reports were queued. */
   readonly reported: () => void;
+  readonly probes: ProbeWatch;
 }
 
 /**
@@ -45,7 +47,7 @@ interface LoopOptions {
  * then carried out beside the loop, and it is not planned again before they are done: one that takes long holds up
  * no other.
  */
-export function createLoop({ ports, box, happening, reported }: LoopOptions): Loop {
+export function createLoop({ ports, box, happening, reported, probes }: LoopOptions): Loop {
   const { store, machines, images, clock, random, log } = ports;
   /** What is being done for each machine that is acted on. */
   const busy = new Map<string, Promise<void>>();
@@ -94,7 +96,8 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
       const all = store.machines();
       const rows = inOrderOfStart(all.filter(({ uid }) => !unsettled.has(uid)));
       let room = openRoom(all, observed);
-      const chosen: { uid: string; plan: MachinePlan; kept: KeptMachine | undefined }[] = [];
+      const chosen: { uid: string; plan: MachinePlan; kept: KeptMachine | undefined; desired: unknown }[] =
+        [];
       let free = MOST_AT_ONCE - busy.size;
       for (const row of rows) {
         const plan = tryPlan(row, observed.get(row.uid), room);
@@ -106,17 +109,35 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
         if (isActedOn && free === 0) continue;
         if (isActedOn) free -= 1;
         storePlan(row, plan);
-        chosen.push({ uid: row.uid, plan, kept });
+        chosen.push({ uid: row.uid, plan, kept, desired: row.desired });
       }
       return chosen;
     });
     ticked = true;
     reported();
+    for (const { uid, plan, desired } of plans) watchProbes(uid, plan, desired, observed.get(uid));
     for (const { uid, plan, kept } of plans) {
       if (plan.actions.length > 0 || kept !== undefined) act(uid, plan.actions, kept);
     }
     const wakeAtMs = Math.min(...plans.map(({ plan }) => plan.wakeAtMs ?? Infinity));
     return Math.min(wakeAtMs - clock.monotonic(), TICK_EVERY_MS);
+  }
+
+  /** Has the guest tried by its probes for as long as it runs. */
+  function watchProbes(
+    uid: string,
+    { status, memory }: MachinePlan,
+    desired: unknown,
+    machine: ObservedMachine | undefined,
+  ): void {
+    const wanted = wantedOf(desired);
+    const { number, runningSinceMs } = memory.run ?? {};
+    if (status.state === 'Removed') return probes.forget(uid);
+    const runs = status.state === 'Running' && number !== undefined && runningSinceMs !== undefined;
+    if (!runs || wanted?.kind !== 'machine') return probes.rest(uid);
+    const address = machine?.process?.addresses.flatMap(({ ips }) => ips).find((ip) => ip.includes('.'));
+    const target = { uid, ports: machine?.record?.ports ?? [], ...(address !== undefined && { address }) };
+    probes.watch({ uid, run: number, runningSinceMs, probes: wanted.compiled.probes, target });
   }
 
   /** What is left of the box's memory by what runs, and by what is being started. */
@@ -166,6 +187,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     try {
       const wanted = wantedOf(row.desired);
       if (wanted === undefined) return undefined;
+      const probed = probes.outlook(row.uid);
       return planMachine({
         wanted,
         memory: row.memory,
@@ -176,6 +198,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
         wallMs: clock.now(),
         jitter: random.fraction(),
         ...(room === undefined ? {} : { room }),
+        ...(probed === undefined ? {} : { probed }),
       });
     } catch (error) {
       log.error({ machine: row.uid, error: messageOf(error) }, 'a machine could not be planned');

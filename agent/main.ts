@@ -23,6 +23,7 @@ import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
 import type { BoxMemory } from './plan/room.ts';
+import { createProbes } from './probe/probes.ts';
 import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { createStore } from './store/store.ts';
@@ -39,11 +40,13 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
 
   const user = await chooseUser(config, log);
   const { forwardAddress, localImages } = config;
+  const machines = createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user });
   const agent = createAgent(
     { device, version: VERSION, bootId, identity: readIdentity(), memory: readMemory(config) },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
-      machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
+      machines,
+      probes: createProbes(machines, clock),
       images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),

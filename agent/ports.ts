@@ -4,6 +4,7 @@ import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-ins
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
+import type { ProbeAction } from './machine/probe.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -146,6 +147,10 @@ export interface Machines {
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
+  /** Runs a command in the guest and gives its exit code. @throws EffectError GuestAgentFailed, GuestAgentRefused */
+  runInGuest(uid: string, command: readonly string[], deadlineMs: number): Promise<number>;
+  /** Resolves where the guest's agent answers. @throws EffectError GuestAgentFailed */
+  pingGuest(uid: string, deadlineMs: number): Promise<void>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
@@ -191,6 +196,26 @@ export interface Facts {
   /** Everything but what the accelerator probe found; takes some hundred milliseconds. */
   read(): Promise<Omit<DeviceFacts, 'accelerator' | 'acceleratorReason'>>;
   measure(): Promise<DeviceMetrics>;
+}
+
+/** Where a guest is met from its box. */
+export interface ProbeTarget {
+  readonly uid: string;
+  readonly ports: readonly HostPort[];
+  /** An address that the guest has told. */
+  readonly address?: string;
+}
+
+export interface ProbeOutcome {
+  readonly ok: boolean;
+  /** What was found, in a sentence. */
+  readonly detail: string;
+}
+
+/** Tries of guests. */
+export interface Probes {
+  /** Never rejects: a try that fails, or takes longer than `timeoutMs`, is an outcome. */
+  run(action: ProbeAction, target: ProbeTarget, timeoutMs: number): Promise<ProbeOutcome>;
 }
 
 export interface AcceleratorProbe {

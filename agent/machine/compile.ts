@@ -10,6 +10,8 @@ import type { CompiledInterface } from './interface.ts';
 import { compileInterfaces } from './interface.ts';
 import type { MemoryClaim } from './memory.ts';
 import { compileClaim, compileMemory } from './memory.ts';
+import type { CompiledProbes } from './probe.ts';
+import { compileProbes } from './probe.ts';
 import type { SeedFile } from './seed.ts';
 import { compileHostname, compileSeed } from './seed.ts';
 
@@ -38,6 +40,7 @@ export interface CompiledMachine {
   readonly endsAtReboot: boolean;
   /** Each run begins held (`startStrategy: Paused`). */
   readonly startsPaused: boolean;
+  readonly probes: CompiledProbes;
   readonly graphics: boolean;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
@@ -66,6 +69,7 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
     ...shape,
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     claim: compileClaim(domain, shape.memoryBytes),
+    probes: compileProbes(spec),
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
   };

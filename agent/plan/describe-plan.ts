@@ -1,5 +1,5 @@
 import { isSameJson } from '../../shared/base/same-json.ts';
-import { formatTime } from '../../shared/base/time.ts';
+import { formatSeconds, formatTime } from '../../shared/base/time.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import type { ObservedMachine } from '../ports.ts';
@@ -40,7 +40,7 @@ function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus |
   return events;
 }
 
-function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: Draft): MachineStatus {
+function describeStatus({ wanted, observed, memory, wallMs, nowMs }: Situation, draft: Draft): MachineStatus {
   const { reported } = memory;
   const { state, reason, message } = draft;
   const { override } = draft.memory;
@@ -54,9 +54,24 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
     interfaces: describeInterfaces(wanted, observed),
     ...describeProcess(draft.memory, observed),
     ...describeGuest(draft.memory, observed),
+    ...(draft.state === 'Running' && draft.memory.ready !== undefined && { ready: draft.memory.ready.ok }),
+    ...describeBackOff(draft, wallMs, nowMs, reported),
     ...(restartRequired === undefined ? {} : { restartRequired }),
     ...(override === undefined ? {} : { override: describeOverride(override) }),
   };
+}
+
+/** The time of day of the next try is told once: it would differ a little with each look at the clock. */
+function describeBackOff(
+  { state, memory: { failures, nextStartAtMs } }: Draft,
+  wallMs: number,
+  nowMs: number,
+  reported: MachineStatus | undefined,
+): Pick<MachineStatus, 'backOff'> {
+  if (state !== 'BackOff' || nextStartAtMs === undefined) return {};
+  const same = reported?.state === 'BackOff' && reported.backOff?.failures === failures;
+  const retryAt = formatSeconds(wallMs + nextStartAtMs - nowMs);
+  return { backOff: same && reported.backOff !== undefined ? reported.backOff : { failures, retryAt } };
 }
 
 function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {

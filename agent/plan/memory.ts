@@ -68,6 +68,8 @@ export interface MachineMemory {
   readonly graceMs?: number;
   /** The run fails and is being ended: why. */
   readonly failing?: string;
+  /** What the readiness probe has found in that run. */
+  readonly ready?: { readonly run: number; readonly ok: boolean; readonly detail: string };
   /** The guest is held until someone lets it go on, or the run ends. */
   readonly paused?: boolean;
   /** The guest is to be let go on, and does not yet. */
@@ -99,6 +101,7 @@ export const OF_A_RUN = [
   'softReboot',
   'resetting',
   'resumedAtMs',
+  'ready',
 ] as const satisfies readonly (keyof MachineMemory)[];
 
 /** A copy of `memory` without some of its members. */

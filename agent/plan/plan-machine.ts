@@ -133,6 +133,15 @@ function planWanted(
     const graceMs = memory.graceMs ?? compiled.gracePeriodMs;
     return stopProcess(situation, memory, process, graceMs, 'Stopping', want.why);
   }
+  const { run } = memory;
+  const { probed } = situation;
+  if (probed?.dead !== undefined && probed.run === run?.number && run.ended === undefined) {
+    const failing = `the liveness probe failed: ${probed.dead}`;
+    const event = { type: 'Warning', reason: 'LivenessProbeFailed', message: failing } as const;
+    const graceMs = memory.graceMs ?? compiled.gracePeriodMs;
+    const stop = stopProcess(situation, { ...memory, failing }, process, graceMs, 'Stopping', failing);
+    return { ...stop, events: [event] };
+  }
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
   return planRunning(situation, going, process, compiled);
 }

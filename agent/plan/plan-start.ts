@@ -57,12 +57,14 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
 
 function waitForBackoff({ nowMs, wallMs }: Situation, memory: MachineMemory, untilMs: number): Draft {
   const detail = memory.run?.ended?.detail ?? 'the last run failed';
+  const { failures } = memory;
+  const times = failures > 1 ? `; ${failures} runs in a row ended too soon` : '';
   return {
     memory,
     actions: [],
     state: 'BackOff',
     reason: 'BackOff',
-    message: `${detail}; the next try is at ${formatSeconds(wallMs + untilMs - nowMs)}`,
+    message: `${detail}${times}; the next try is at ${formatSeconds(wallMs + untilMs - nowMs)}`,
     warning: true,
     wakeAtMs: untilMs,
   };

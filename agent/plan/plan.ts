@@ -8,6 +8,7 @@ import type {
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import type { ProbeOutlook } from './probe.ts';
 import type { BoxMemory, Room } from './room.ts';
 
 /** The planner's words: what it is told, and what it answers. */
@@ -48,6 +49,8 @@ export interface Situation {
   readonly wallMs: number;
   /** A fraction in [0, 1) to spread restarts by. */
   readonly jitter: number;
+  /** What the probes of its guest have found, where there are some and have. */
+  readonly probed?: ProbeOutlook;
   /** What is left of the box's memory by the machines before this one; left out where it is not looked at. */
   readonly room?: Room;
 }

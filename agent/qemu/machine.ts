@@ -19,7 +19,7 @@ import { asFailure } from './failure.ts';
 import { QEMU_LOG, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
-import { readDetails, readUsage, shutDown } from './guest-commands.ts';
+import { readDetails, readUsage, runInGuest, shutDown } from './guest-commands.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
 import { composeGate, composeLocked } from './launch.ts';
@@ -52,6 +52,8 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
+  runInGuest(command: readonly string[], deadlineMs: number): Promise<number>;
+  pingGuest(deadlineMs: number): Promise<void>;
   kill(): Promise<void>;
   /** Deletes the folder by way of `removing`, which lies beside it. */
   remove(removing: string): Promise<void>;
@@ -233,6 +235,16 @@ export function createMachine(options: MachineOptions): LocalMachine {
         ...(await readDetails(turn)),
         ...(await readUsage(turn)),
       }));
+    },
+
+    async runInGuest(words, deadlineMs) {
+      const { run } = await locateRunning();
+      return runInGuest(guestAgent, run, words, deadlineMs, clock);
+    },
+
+    async pingGuest(deadlineMs) {
+      const { run } = await locateRunning();
+      await guestAgent.use(run, async (turn) => turn.execute('guest-ping', undefined, deadlineMs));
     },
 
     async kill() {

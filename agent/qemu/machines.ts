@@ -96,6 +96,8 @@ export function createMachines(options: MachinesOptions): Machines {
     resume: async (uid) => machineOf(uid).command('cont'),
     reset: async (uid) => machineOf(uid).command('system_reset'),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
+    runInGuest: async (uid, words, deadlineMs) => machineOf(uid).runInGuest(words, deadlineMs),
+    pingGuest: async (uid, deadlineMs) => machineOf(uid).pingGuest(deadlineMs),
     readGuest: async (uid) => machineOf(uid).readGuest(),
     quit: async (uid) => machineOf(uid).command('quit'),
     kill: async (uid) => machineOf(uid).kill(),

@@ -58,6 +58,7 @@ export function describeVirtualMachine(
 ): VirtualMachineStatus {
   const { row, generation, runStrategy } = known;
   const ready = describeReady(known);
+  const backOff = row?.status?.backOff;
   return {
     created: hasInstance(known),
     ready: ready.status === 'True',
@@ -65,6 +66,14 @@ export function describeVirtualMachine(
     runStrategy,
     desiredGeneration: generation,
     ...(row?.status === undefined ? {} : { observedGeneration: row.status.generation }),
+    ...(backOff === undefined
+      ? {}
+      : {
+          startFailure: {
+            consecutiveFailCount: backOff.failures,
+            retryAfterTimestamp: backOff.retryAt,
+          },
+        }),
     conditions: settleConditions([ready, ...describeOthers(known)], before?.conditions, known.nowMs),
   };
 }
@@ -160,9 +169,10 @@ function describeReady(known: Knowledge): ConditionDraft {
     };
   }
   const { state, reason, message } = status;
+  const isReady = state === 'Running' && status.ready !== false;
   return {
     ...draft,
-    status: state === 'Running' ? 'True' : state === 'Unknown' ? 'Unknown' : 'False',
+    status: isReady ? 'True' : state === 'Unknown' ? 'Unknown' : 'False',
     reason,
     message,
   };

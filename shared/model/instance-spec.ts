@@ -3,6 +3,7 @@ import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
 import { dnsLabel, fields, notYet } from './schema.ts';
 import { network } from './network.ts';
+import { livenessProbe, readinessProbe } from './probe.ts';
 import { volume } from './volume/volume.ts';
 
 /** KubeVirt's `VirtualMachineInstanceSpec`: all that one run of a machine needs. */
@@ -14,6 +15,8 @@ const shape = fields(
     networks: z.array(network).optional(),
     nodeSelector: labels.optional(),
     hostname: dnsLabel.optional(),
+    readinessProbe: readinessProbe.optional(),
+    livenessProbe: livenessProbe.optional(),
     startStrategy: z
       .enum(['Paused'])
       .meta({ description: 'Paused: each run begins held, until it is let go on (virtctl unpause vmi).' })
@@ -27,9 +30,7 @@ const shape = fields(
     'dnsConfig',
     'dnsPolicy',
     'evictionStrategy',
-    'livenessProbe',
     'priorityClassName',
-    'readinessProbe',
     'resourceClaims',
     'schedulerName',
     'serviceAccountName',
@@ -79,6 +80,15 @@ export const instanceSpec = shape.superRefine((spec, context) => {
   );
   if (networks.length > 1)
     refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
+
+  const ports = new Set(interfaces.flatMap((one) => (one.ports ?? []).map(({ name }) => name)));
+  for (const of of ['readinessProbe', 'livenessProbe'] as const) {
+    for (const action of ['httpGet', 'tcpSocket'] as const) {
+      const port = spec[of]?.[action]?.port;
+      if (typeof port === 'string' && !ports.has(port))
+        refuse([of, action, 'port'], `no port of an interface has the name "${port}"`);
+    }
+  }
 
   const seeds = volumes.flatMap(({ cloudInitNoCloud }, index) =>
     cloudInitNoCloud === undefined ? [] : [index],

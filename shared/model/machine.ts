@@ -128,6 +128,8 @@ export const machineStatus = fields({
     guestAgent: z.boolean(),
   }).optional(),
   interfaces: z.array(interfaceStatus),
+  /** What its readiness probe has found, where it has one. */
+  ready: z.boolean().optional(),
   /** What the guest says of itself, of what changes rarely. */
   guest: fields({
     agentVersion: z.string(),
@@ -139,6 +141,8 @@ export const machineStatus = fields({
   }).optional(),
   /** What differs between the running machine and its description, where it needs a restart. */
   restartRequired: z.string().optional(),
+  /** Where runs end too soon: how many in a row, and when the next is tried. */
+  backOff: fields({ failures: z.int(), retryAt: timestamp }).optional(),
   /** An order given on the box that holds against the run strategy. */
   override: fields({
     verb: z.enum(['start', 'stop']),

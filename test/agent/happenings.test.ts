@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createHappenings } from '../../agent/happenings.ts';
-import { describeHappening } from '../../agent/plan/describe-happening.ts';
+import { describeHappening } from '../../agent/describe-happening.ts';
 import { createManualClock } from '../shared/manual-clock.ts';
 
 test.each([

@@ -6,6 +6,7 @@ import type { Loop } from '../../agent/loop.ts';
 import { createLoop } from '../../agent/loop.ts';
 import type { Images, Machines, MachineRow, ObservedMachine, Store } from '../../agent/ports.ts';
 import { EMPTY_MEMORY } from '../../agent/plan/memory.ts';
+import { createProbeWatch } from '../../agent/probe-watch.ts';
 import type { BoxMemory } from '../../agent/plan/room.ts';
 import { createStore } from '../../agent/store/store.ts';
 import { createRandom } from '../../shared/host/random.ts';
@@ -69,7 +70,8 @@ function open(): void {
     log: createLogRecorder(),
   };
   const box = () => ({ bootId, probing: false, accelerator: 'kvm', acceleratorReason: '', memory }) as const;
-  loop = createLoop({ ports, box, happening: () => HAPPENING, reported: () => {} });
+  const probes = createProbeWatch({ run: async () => ({ ok: true, detail: '' }) }, clock, () => {});
+  loop = createLoop({ ports, box, happening: () => HAPPENING, reported: () => {}, probes });
   loop.wake();
 }
 

@@ -125,6 +125,12 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     reset: (uid) => command(uid, () => {}),
     // The guests of this world have no agent.
     rebootGuest: (uid) => command(uid, () => {}),
+    async runInGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
+    async pingGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
     async readGuest(uid) {
       throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
     },

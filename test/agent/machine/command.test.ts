@@ -34,6 +34,7 @@ const MACHINE: CompiledMachine = {
   graphics: true,
   endsAtReboot: false,
   startsPaused: false,
+  probes: {},
   gracePeriodMs: 30_000,
   fingerprint: '',
 };

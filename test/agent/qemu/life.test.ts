@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { describeHappening } from '../../../agent/plan/describe-happening.ts';
+import { describeHappening } from '../../../agent/describe-happening.ts';
 import type { Happened, Machines } from '../../../agent/ports.ts';
 import {
   UID,

@@ -59,6 +59,7 @@ function createIdleAgentCalls() {
             clock,
             log,
           }),
+          probes: { run: async () => ({ ok: true, detail: 'not tried' }) },
           images: createImages({ dataDir, clock, random, log, reserveBytes: 0 }),
           clock,
           random,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Happened } from '../ports.ts';
-import type { PlannedEvent } from './plan.ts';
+import type { Happened } from './ports.ts';
+import type { PlannedEvent } from './plan/plan.ts';
 
 /**
  * What QEMU tells of a guest, in an operator's words (QEMU's QMP reference, "Events"). What a newer QEMU adds to an
