@@ -1,4 +1,5 @@
 import { canonicalJson } from '../shared/base/canonical-json.ts';
+import { sleep } from '../shared/base/deadline.ts';
 import { messageOf } from '../shared/base/errors.ts';
 import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
@@ -22,6 +23,9 @@ import { tellAll } from './sync/tell-all.ts';
 
 /** How often the box's own figures are reported, and what it is, where that has changed. */
 const FACTS_EVERY_MS = 6 * 60 * 60_000;
+/** Of machines that shut down with their box: how often they are looked at, and how long the last of QEMU may take. */
+const LOOK_EVERY_MS = 200;
+const REAP_MS = 5_000;
 /** How often an accelerator is looked for where none was found. */
 const PROBE_EVERY_MS = 60_000;
 
@@ -52,6 +56,11 @@ export interface Agent {
   start(): void;
   /** What `holdfast status` and `holdfast vm` ask of the agent. */
   readonly door: LocalDoor;
+  /**
+   * Asks all guests to shut down, because the box does, and resolves when none runs any more. They have `withinMs`,
+   * or less where their descriptions say so; none is started after this.
+   */
+  shutDownMachines(withinMs: number): Promise<void>;
   /** Lets go of everything; machines go on. */
   stop(): Promise<void>;
 }
@@ -64,6 +73,7 @@ export function createAgent(
   const { store, machines, images, clock, random, log } = ports;
   const own = { bootId, ...(memory === undefined ? {} : { memory }) };
   let box: Box = { ...own, probing: true, acceleratorReason: 'which accelerator works is being found out' };
+  let goingDown: Box['goingDown'];
   let cancelFacts = () => {};
   let cancelProbe = () => {};
   /** The facts last queued for the hub. */
@@ -72,7 +82,13 @@ export function createAgent(
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
   const probes = createProbeWatch(ports.probes, clock, () => loop.wake());
-  const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake(), probes });
+  const loop = createLoop({
+    ports,
+    box: () => (goingDown === undefined ? box : { ...box, goingDown }),
+    happening,
+    reported: () => session.wake(),
+    probes,
+  });
   const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
   const requests = createRequests({ store, clock, log, carryOut, find });
   const session = createSession({
@@ -207,6 +223,25 @@ export function createAgent(
       void keepFindingAccelerator().then(keepReportingFacts);
     },
     door,
+    async shutDownMachines(withinMs) {
+      goingDown = { withinMs };
+      loop.wake();
+      // A guest that is over is still reaped: hence the seconds beyond its time.
+      const untilMs = clock.monotonic() + withinMs + REAP_MS;
+      for (;;) {
+        const seen = await machines.observe();
+        const runs = seen.filter(({ process }) => process !== undefined);
+        if (runs.length === 0) return;
+        if (clock.monotonic() > untilMs) {
+          log.warn(
+            { machines: runs.map(({ uid }) => uid) },
+            'some machines run on though the box shuts down',
+          );
+          return;
+        }
+        await sleep(clock, LOOK_EVERY_MS);
+      }
+    },
     async stop() {
       stopped = true;
       cancelFacts();

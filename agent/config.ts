@@ -49,6 +49,11 @@ export const AGENT_SETTINGS = {
     prose: 'MiB of memory that machines leave to the box: one that would need more is refused',
     fallback: '512',
   }),
+  shutdownSeconds: integer(1, 3600, {
+    prose:
+      'seconds that guests have to shut down when the box does; less than the service manager gives the agent',
+    fallback: '75',
+  }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };
 export type AgentConfig = ConfigOf<typeof AGENT_SETTINGS>;

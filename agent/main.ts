@@ -17,6 +17,7 @@ import type { AgentConfig } from './config.ts';
 import { AGENT_SETTINGS } from './config.ts';
 import { createAcceleratorProbe } from './facts/accelerator-probe.ts';
 import { readIdentity } from './facts/identity.ts';
+import { isGoingDown, readSystemState } from './facts/going-down.ts';
 import { createFacts } from './facts/facts.ts';
 import { createImages } from './image/images.ts';
 import { createMqttLink } from './link/mqtt-link.ts';
@@ -28,7 +29,7 @@ import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { createStore } from './store/store.ts';
 
-/** Runs the agent until SIGTERM or SIGINT, which it leaves its machines running at. */
+/** Runs the agent until SIGTERM or SIGINT. It leaves its machines running then, unless the box itself is going down. */
 export async function runAgent(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = loadConfig(AGENT_SETTINGS, { flags, environment: process.env });
   const { dataDir, name: device } = config;
@@ -64,10 +65,14 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  if (isGoingDown(await readSystemState())) {
+    log.info({}, 'the box is shutting down, and so are its machines');
+    await agent.shutDownMachines(config.shutdownSeconds * 1_000);
+  }
   await server.close();
   await agent.stop();
   unlock();
-  log.info({}, 'agent stopped; its machines go on');
+  log.info({}, 'agent stopped; machines that run go on');
 }
 
 /** The box's memory, or that of the container that the agent is in. */

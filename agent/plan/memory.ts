@@ -64,6 +64,8 @@ export interface MachineMemory {
   readonly restarting?: boolean;
   /** A stop was asked for at the hub that its run strategy does not say, and it is not done. */
   readonly stopping?: boolean;
+  /** The guest is shut down because its box does. */
+  readonly leaving?: boolean;
   /** What the guest may take to shut down this time, in place of what its description says. */
   readonly graceMs?: number;
   /** The run fails and is being ended: why. */
@@ -93,6 +95,7 @@ export const EMPTY_MEMORY: MachineMemory = { failures: 0 };
 export const OF_A_RUN = [
   'stop',
   'stopping',
+  'leaving',
   'restarting',
   'graceMs',
   'failing',

@@ -50,11 +50,12 @@ function applyDesired(memory: MachineMemory, wanted: Wanted): Settled {
 }
 
 function draftPlan(situation: Situation, memory: MachineMemory): Draft {
-  const { wanted, observed, nowMs } = situation;
+  const { wanted, observed, nowMs, box } = situation;
   const process = observed?.process;
   if (process !== undefined && memory.run?.ended !== undefined) {
     return reapProcess(memory, memory.run.ended, observed?.uid ?? '', process, nowMs);
   }
+  if (box.goingDown !== undefined) return planLeaving(situation, memory, box.goingDown.withinMs);
   switch (wanted.kind) {
     case 'removed':
       return process === undefined
@@ -72,6 +73,22 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
     case 'machine':
       return planWanted(situation, memory, wanted);
   }
+}
+
+/** The box is shutting down: what runs is asked to as well, whatever is wanted of it, and nothing is started. */
+function planLeaving(situation: Situation, memory: MachineMemory, withinMs: number): Draft {
+  const why = 'the box is shutting down';
+  const process = situation.observed?.process;
+  if (process === undefined) return waiting(forget(memory, ...OF_A_RUN), 'Stopped', 'BoxGoingDown', why);
+  const { wanted } = situation;
+  const graceMs =
+    wanted.kind === 'machine'
+      ? wanted.compiled.gracePeriodMs
+      : wanted.kind === 'removed'
+        ? graceOf(wanted.desired)
+        : DEFAULT_GRACE_MS;
+  const leaving = { ...memory, leaving: true };
+  return stopProcess(situation, leaving, process, Math.min(graceMs, withinMs), 'Stopping', why);
 }
 
 /** Promise 1: a running machine is not stopped because its newer description can't be read; only an order stops it. */

@@ -20,6 +20,8 @@ export interface Box {
   /** Undefined where none works, or while that is being found out. */
   readonly accelerator?: Accelerator;
   readonly acceleratorReason: string;
+  /** The box is shutting down, and its guests have so long for that. */
+  readonly goingDown?: { readonly withinMs: number };
   /** Left out where memory is not looked at. */
   readonly memory?: BoxMemory;
 }

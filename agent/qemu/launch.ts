@@ -10,6 +10,8 @@ export interface Account {
 export interface Scope {
   readonly unit: string;
   readonly memoryMaxBytes: number;
+  /** The agent's own unit, which stops before QEMU does when the box shuts down: it asks the guests first. */
+  readonly before?: string;
 }
 
 /** A program and its arguments. */
@@ -81,7 +83,12 @@ export function accountCommand({ uid, gid }: Account): string[] {
   return ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--init-groups', '--no-new-privs'];
 }
 
-function scopeCommand({ unit, memoryMaxBytes }: Scope): string[] {
+/** The systemd service that a process is of, by its `/proc/<pid>/cgroup`; undefined where it is of none. */
+export function findService(cgroup: string): string | undefined {
+  return /\/([\w@.:-]+\.service)$/m.exec(cgroup)?.[1];
+}
+
+function scopeCommand({ unit, memoryMaxBytes, before }: Scope): string[] {
   return [
     'systemd-run',
     '--scope',
@@ -91,6 +98,8 @@ function scopeCommand({ unit, memoryMaxBytes }: Scope): string[] {
     '--slice=holdfast.slice',
     '-p',
     `MemoryMax=${memoryMaxBytes}`,
+    // Units stop in the reverse of the order in which they start.
+    ...(before === undefined ? [] : ['-p', `Before=${before}`]),
     '--',
   ];
 }

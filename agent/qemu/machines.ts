@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import type { Happened, Machines, StartRequest } from '../ports.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostPorts } from './host-ports.ts';
 import type { Account, Scope } from './launch.ts';
+import { findService } from './launch.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
 
@@ -37,6 +38,8 @@ export function createMachines(options: MachinesOptions): Machines {
   const listeners: ((uid: string) => void)[] = [];
   const hearers: ((uid: string, happened: Happened) => void)[] = [];
   const useScopes = existsSync('/run/systemd/system') && userInfo().uid === 0;
+  const service = useScopes ? findService(readFileSync('/proc/self/cgroup', 'utf8')) : undefined;
+  const before = service === undefined ? {} : { before: service };
   let account: Account | undefined;
   let closed = false;
 
@@ -71,7 +74,7 @@ export function createMachines(options: MachinesOptions): Machines {
     // The folder is in the name too: agents with folders of their own may have machines of the same uid.
     const place = createHash('sha256').update(root).digest('hex').slice(0, 8);
     const memoryMaxBytes = memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator);
-    return { unit: `holdfast-${place}-${machine.uid}-${run}`, memoryMaxBytes };
+    return { unit: `holdfast-${place}-${machine.uid}-${run}`, memoryMaxBytes, ...before };
   };
 
   return {

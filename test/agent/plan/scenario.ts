@@ -220,6 +220,11 @@ export function createScenario(desired: unknown) {
       const { accelerator: _old, ...rest } = box;
       box = { ...rest, ...change, ...(accelerator && { accelerator }) };
     },
+    /** The box begins to shut down, or an agent starts that sees nothing of that. */
+    goDown(withinMs: number | undefined) {
+      const { goingDown: _old, ...rest } = box;
+      box = withinMs === undefined ? rest : { ...rest, goingDown: { withinMs } };
+    },
     observe(change: Partial<ObservedMachine>) {
       if (observed !== undefined) observed = { ...observed, ...change };
     },

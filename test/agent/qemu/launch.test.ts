@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { composeGate, composeLocked, formatWords } from '../../../agent/qemu/launch.ts';
+import { composeGate, findService, composeLocked, formatWords } from '../../../agent/qemu/launch.ts';
 
 const SCOPE = { unit: 'holdfast-1', memoryMaxBytes: 1000 };
 
@@ -22,6 +22,15 @@ describe('a gate', () => {
       'systemd-run --scope --quiet --collect --unit=holdfast-1 --slice=holdfast.slice -p MemoryMax=1000 -- flock',
     );
   });
+});
+
+test('a scope stops after the service of the agent, which asks its guest to shut down first', () => {
+  const service = findService('0::/system.slice/holdfast-agent.service\n');
+  expect(service).toBe('holdfast-agent.service');
+  expect(composeGate({ unit: 'a', memoryMaxBytes: 1, before: service ?? '' }).args.join(' ')).toContain(
+    ' -p MemoryMax=1 -p Before=holdfast-agent.service -- ',
+  );
+  expect(findService('12:memory:/user.slice\n0::/user.slice/session-2.scope\n')).toBeUndefined();
 });
 
 test('QEMU gives up its rights after the lock and before its first instruction', () => {
