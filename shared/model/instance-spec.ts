@@ -82,11 +82,11 @@ export const instanceSpec = shape.superRefine((spec, context) => {
     refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
 
   const ports = new Set(interfaces.flatMap((one) => (one.ports ?? []).map(({ name }) => name)));
-  for (const of of ['readinessProbe', 'livenessProbe'] as const) {
+  for (const probe of ['readinessProbe', 'livenessProbe'] as const) {
     for (const action of ['httpGet', 'tcpSocket'] as const) {
-      const port = spec[of]?.[action]?.port;
+      const port = spec[probe]?.[action]?.port;
       if (typeof port === 'string' && !ports.has(port))
-        refuse([of, action, 'port'], `no port of an interface has the name "${port}"`);
+        refuse([probe, action, 'port'], `no port of an interface has the name "${port}"`);
     }
   }
 
