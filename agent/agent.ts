@@ -5,7 +5,17 @@ import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
-import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Probes, Store } from './ports.ts';
+import type {
+  AcceleratorProbe,
+  Facts,
+  Happening,
+  ImageNotice,
+  Images,
+  Link,
+  Machines,
+  Probes,
+  Store,
+} from './ports.ts';
 import type { Box, PlannedEvent } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
 import type { BoxMemory } from './plan/room.ts';
@@ -110,7 +120,7 @@ export function createAgent(
     },
   });
   const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
-  const door = createLocalDoor({ device, version, store, machines, clock, session, loop, happening });
+  const door = createLocalDoor({ device, version, store, machines, images, clock, session, loop, happening });
 
   function carryOut(body: Exclude<RequestBody, Question>): string {
     if (body.verb === 'ping') return `${device} is here`;
@@ -140,6 +150,15 @@ export function createAgent(
   function reportClockSet(fromMs: number): void {
     const message = `the clock of the box was set from ${formatTime(fromMs)} to ${formatTime(clock.now())}`;
     store.appendEvent({ kind: 'event', type: 'Normal', reason: 'ClockSet', message }, happening());
+    session.wake();
+  }
+
+  function tellNotice(notice: ImageNotice): void {
+    try {
+      store.appendEvent({ kind: 'event', ...notice }, happening());
+    } catch (error) {
+      log.warn({ notice, error: messageOf(error) }, 'what became of an image could not be told');
+    }
     session.wake();
   }
 
@@ -217,6 +236,7 @@ export function createAgent(
       machines.onChange(() => loop.wake());
       machines.onHappening(createHappenings(clock, tellEvent));
       images.onChange(() => loop.wake());
+      images.onNotice(tellNotice);
       clockWatch.start();
       session.start();
       loop.wake();

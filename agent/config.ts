@@ -1,3 +1,4 @@
+import { mirrors } from '../shared/config/mirrors.ts';
 import type { ConfigOf } from '../shared/config/settings.ts';
 import {
   LOG_LEVELS,
@@ -5,9 +6,14 @@ import {
   choice,
   file,
   folder,
+  folders,
   integer,
+  interfaceName,
   ipv4Address,
+  ipv4Network,
   label,
+  optionalAddress,
+  mapping,
   text,
 } from '../shared/config/settings.ts';
 
@@ -29,12 +35,34 @@ export const AGENT_SETTINGS = {
     prose: "the box's address that guests' ports are forwarded from",
     fallback: '127.0.0.1',
   }),
+  podBridge: interfaceName({
+    prose: 'the bridge that the agent makes for interfaces with bridge on the pod network',
+    fallback: 'holdfast0',
+  }),
+  podSubnet: ipv4Network(28, {
+    prose: 'the addresses on it, of which the box has the first',
+    fallback: '10.46.0.0/20',
+  }),
+  boxLoopback: choice(['closed', 'open'], {
+    prose: "whether guests with masquerade may reach the box's loopback, where QEMU has a user of its own",
+    fallback: 'closed',
+  }),
   localImages: folder({
     prose: 'the folder that file:/// sources of manifests must lie in',
     fallback: '/var/lib/holdfast/local',
   }),
+  claims: mapping('NAMESPACE/NAME=PATH', /^[a-z0-9]([-a-z0-9]*[a-z0-9])?\/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, {
+    prose:
+      'what persistentVolumeClaim volumes are here that name no data volume: by claim, a block device, a raw image, or a folder with one as disk.img',
+    fallback: '',
+  }),
+  hostDiskFolders: folders({
+    prose: 'the folders that hostDisk volumes may lie in; empty for none',
+    fallback: '',
+  }),
   qemuUser: text('USER', {
-    prose: 'the user that runs QEMU where the agent is root and it gets to dataDir; empty for root itself',
+    prose:
+      'where the agent is root, whose groups QEMU has; each machine runs as a number of its own; empty for root itself',
     fallback: 'holdfast-qemu',
   }),
   keepalive: integer(5, 1200, {
@@ -53,6 +81,27 @@ export const AGENT_SETTINGS = {
     prose:
       'seconds that guests have to shut down when the box does; less than the service manager gives the agent',
     fallback: '75',
+  }),
+  metricsListen: optionalAddress({
+    prose: "where Prometheus finds the machines' figures, at /metrics; empty for nowhere",
+    fallback: '127.0.0.1:9477',
+  }),
+  imageBudgetMebibytes: integer(0, 1_073_741_824, {
+    prose: 'MiB that kept images may take before those that nothing uses are deleted',
+    fallback: '20480',
+  }),
+  imageLimitGibibytes: integer(1, 65_536, {
+    prose: 'GiB that one image may be, unpacked and as its guest sees it',
+    fallback: '2048',
+  }),
+  registries: mirrors({
+    prose: "where container images are had instead, by their names' beginning; the longest that fits counts",
+    fallback: '',
+  }),
+  registryCa: file({ prose: "who signs registries' and mirrors' certificates (PEM)", fallback: '' }),
+  registryLogins: file({
+    prose: "a Docker config.json with the box's own logins at registries",
+    fallback: '',
   }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };

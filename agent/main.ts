@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
@@ -25,8 +25,15 @@ import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
 import type { BoxMemory } from './plan/room.ts';
 import { createProbes } from './probe/probes.ts';
+import { composeKeepAlive } from './network/keep-alive.ts';
+import { closeLoopback, openLoopback } from './network/loopback.ts';
+import { createNetworks } from './network/networks.ts';
+import { createShell } from './network/shell.ts';
+import { MACHINE_USERS } from './qemu/accounts.ts';
+import { accountCommand } from './qemu/launch.ts';
 import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
+import { serveMetrics } from './metrics/server.ts';
 import { createStore } from './store/store.ts';
 
 /** Runs the agent until SIGTERM or SIGINT. It leaves its machines running then, unless the box itself is going down. */
@@ -40,15 +47,35 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages } = config;
-  const machines = createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user });
+  const { forwardAddress, localImages, claims, hostDiskFolders, podBridge, podSubnet } = config;
+  const outside = { claims, hostDiskFolders };
+  if (user.user !== undefined) await guardLoopback(config, log);
+  const networks = createNetworks({
+    dataDir: realpathSync(dataDir),
+    podBridge,
+    podSubnet,
+    shell: createShell(),
+    keepAlive: composeKeepAlive(),
+    clock,
+  });
+  const machines = createMachines({
+    dataDir,
+    forwardAddress,
+    localImages,
+    outside,
+    networks,
+    bootId,
+    clock,
+    log,
+    ...user,
+  });
   const agent = createAgent(
     { device, version: VERSION, bootId, identity: readIdentity(), memory: readMemory(config) },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines,
       probes: createProbes(machines, clock),
-      images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
+      images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
       accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),
@@ -57,6 +84,9 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       log,
     },
   );
+  const { metricsListen: listen } = config;
+  const metrics =
+    listen && (await serveMetrics({ listen, device, measure: async () => machines.measure(), log }));
   const server = await serveLocalDoor(join(dataDir, SOCKET_NAME), agent.door, log);
   agent.start();
   log.info({ dataDir, hub: config.hub, version: VERSION }, 'agent started');
@@ -69,6 +99,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     log.info({}, 'the box is shutting down, and so are its machines');
     await agent.shutDownMachines(config.shutdownSeconds * 1_000);
   }
+  await metrics?.close();
   await server.close();
   await agent.stop();
   unlock();
@@ -82,6 +113,22 @@ function readMemory({ reserveMemoryMebibytes }: AgentConfig): BoxMemory {
   return { totalBytes, reserveBytes: reserveMemoryMebibytes * 2 ** 20 };
 }
 
+async function readImageSettings(config: AgentConfig, { user }: { user?: string }) {
+  const { registryCa, registryLogins, registries: mirrors } = config;
+  return {
+    reserveBytes: config.reserveMebibytes * 2 ** 20,
+    budgetBytes: config.imageBudgetMebibytes * 2 ** 20,
+    largestBytes: config.imageLimitGibibytes * 2 ** 30,
+    runAs: user === undefined ? [] : accountCommand(await findAccount(user)),
+    registries: {
+      mirrors,
+      certificates: registryCa === '' ? [] : [readFileSync(registryCa, 'utf8')],
+      readLogins: () => (registryLogins === '' ? undefined : readFileSync(registryLogins, 'utf8')),
+      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    },
+  };
+}
+
 function readAccess(config: AgentConfig): MqttAccess {
   return readMqttAccess(config.hub, {
     user: config.hubUser === '' ? config.name : config.hubUser,
@@ -90,6 +137,16 @@ function readAccess(config: AgentConfig): MqttAccess {
     certificate: config.hubCertificate,
     key: config.hubKey,
   });
+}
+
+/** What guests in user-mode networks can do to the box is what QEMU's user can. */
+async function guardLoopback({ boxLoopback }: AgentConfig, log: Log): Promise<void> {
+  try {
+    await (boxLoopback === 'closed' ? closeLoopback : openLoopback)(createShell(), MACHINE_USERS);
+  } catch (error) {
+    if (boxLoopback === 'closed')
+      log.warn({ error: messageOf(error) }, "guests with masquerade can reach the box's loopback");
+  }
 }
 
 /** Whom QEMU runs as: only root can give it a user of its own, and only one that gets to its files. */

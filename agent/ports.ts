@@ -5,6 +5,9 @@ import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/p
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { ProbeAction } from './machine/probe.ts';
+import type { CompiledInterface } from './machine/interface.ts';
+import type { PciPlaces } from './machine/pci.ts';
+import type { KeptContent } from './machine/disk.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -13,6 +16,13 @@ export type Accelerator = 'kvm' | 'tcg';
 
 /** A forwarded port and the guest's interface that it leads to. */
 export type HostPort = ForwardedPort & { readonly interface: string };
+
+/** A device of the box's kernel through which one card of a guest is connected to a bridge. */
+export interface Tap {
+  readonly device: string;
+  /** What the guest is told, where packets are not of the usual 1500 bytes. */
+  readonly mtu?: number;
+}
 
 /** Written before QEMU starts and kept beside the disks: what it takes to know the process again. */
 export interface RunRecord {
@@ -31,6 +41,8 @@ export interface RunRecord {
   /** What it was counted with of the box's memory; records of before have none. */
   readonly claimBytes?: number;
   readonly command: readonly string[];
+  /** Where its PCI devices sit; not in records of agents that did not write it down. */
+  readonly places?: PciPlaces;
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
@@ -69,6 +81,60 @@ export interface GuestUsage {
   readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
+/** What a machine's process has used and done since it was started. */
+export interface MachineFigures {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly runState: RunState;
+  readonly memory: {
+    /** What the guest has, what of it is left to it by its balloon, and what the process takes of the box. */
+    readonly guestBytes?: number;
+    readonly balloonBytes?: number;
+    readonly residentBytes: number;
+    /** As the guest says, where its balloon's driver does. */
+    readonly guest?: {
+      readonly totalBytes?: number;
+      readonly freeBytes?: number;
+      readonly availableBytes?: number;
+      readonly cachedBytes?: number;
+      readonly swapInBytes?: number;
+      readonly swapOutBytes?: number;
+      readonly majorFaults?: number;
+      readonly minorFaults?: number;
+    };
+  };
+  readonly cpu: { readonly userSeconds: number; readonly systemSeconds: number };
+  readonly vcpus: readonly { readonly id: number; readonly seconds: number; readonly waitSeconds: number }[];
+  /** By volume. */
+  readonly disks: readonly {
+    readonly name: string;
+    readonly readBytes: number;
+    readonly writtenBytes: number;
+    readonly reads: number;
+    readonly writes: number;
+    readonly flushes: number;
+    readonly readSeconds: number;
+    readonly writeSeconds: number;
+    readonly flushSeconds: number;
+  }[];
+  /** Of those on a bridge, seen from the guest: the box does not count user-mode networks. */
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly received: Traffic;
+    readonly transmitted: Traffic;
+  }[];
+  /** What the guest's agent says, where there is one. */
+  readonly guest?: GuestDetails & GuestUsage;
+}
+
+export interface Traffic {
+  readonly bytes: number;
+  readonly packets: number;
+  readonly errors: number;
+  readonly dropped: number;
+}
+
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
 export type RunState = string;
 
@@ -90,6 +156,8 @@ export interface ObservedMachine {
     /** What the guest is, once its agent has said so. */
     readonly guest?: GuestDetails;
   };
+  /** The guest's addresses that the box itself knows, by MAC. */
+  readonly leases?: readonly { readonly mac: string; readonly ip: string }[];
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
   /** What `keep` last wrote. */
@@ -127,6 +195,11 @@ export interface Machines {
    * @throws EffectError naming what failed, with QEMU's own last words
    */
   start(request: StartRequest): Promise<void>;
+  /**
+   * Makes the disk of a data volume of its own, unless it is there.
+   * @throws EffectError naming what failed
+   */
+  makeDisk(uid: string, content: KeptContent, images: ReadonlyMap<string, ReadyImage>): Promise<void>;
   /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
   keep(uid: string, kept: KeptMachine): Promise<void>;
   /** Presses the ACPI power button. */
@@ -139,6 +212,8 @@ export interface Machines {
   reset(uid: string): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(uid: string): Promise<void>;
+  /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
+  setLink(uid: string, card: string, up: boolean): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */
@@ -151,6 +226,8 @@ export interface Machines {
   runInGuest(uid: string, command: readonly string[], deadlineMs: number): Promise<number>;
   /** Resolves where the guest's agent answers. @throws EffectError GuestAgentFailed */
   pingGuest(uid: string, deadlineMs: number): Promise<void>;
+  /** Figures of every machine that runs; one that can't be asked is left out. */
+  measure(): Promise<MachineFigures[]>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
@@ -161,11 +238,41 @@ export interface Machines {
   close(): Promise<void>;
 }
 
+/** Whose cards are connected. */
+export type ConnectedMachine = Pick<CompiledMachine, 'uid' | 'namespace' | 'name'>;
+
+/** The bridges of this box, and what connects guests to them. Cards in user-mode networks need none of it. */
+export interface Networks {
+  /**
+   * Makes a tap for each card that is on a bridge, in place of one that was left there. What it makes outlives the
+   * agent.
+   * @param user who may open the taps
+   * @throws EffectError NetworkRefused with a sentence that names the way out
+   */
+  connect(
+    machine: ConnectedMachine,
+    cards: readonly CompiledInterface[],
+    user: number,
+  ): Promise<ReadonlyMap<string, Tap>>;
+  /** The machines that have taps, by uid. */
+  connected(): Promise<readonly string[]>;
+  /** Takes away the taps of a machine, or those of some of its cards. None of them may be in use. */
+  disconnect(uid: string, cards?: readonly string[]): Promise<void>;
+  /** The same for a machine that is gone, with the addresses that were kept for it. */
+  forget(uid: string): Promise<void>;
+  /** Sees to it that what running machines need still runs. */
+  attend(): Promise<void>;
+  /** The guests' addresses that the box itself knows, by MAC. */
+  addresses(): Promise<ReadonlyMap<string, string>>;
+}
+
 export interface ReadyImage {
   readonly path: string;
   readonly sha256: string;
   readonly format: 'qcow2' | 'raw';
   readonly virtualBytes: number;
+  /** The paths of `ImageSource.files`, in their order, where those were asked for; `path` is the first. */
+  readonly files?: readonly string[];
 }
 
 export type ImageStatus =
@@ -181,11 +288,29 @@ export type ImageStatus =
       readonly attempts: number;
     };
 
+/** Something that happened to the box's images, for people. */
+export interface ImageNotice {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Base images on this box, kept by content. */
 export interface Images {
   observe(source: ImageSource): ImageStatus;
   /** Starts or resumes fetching, unless it is under way or done; progress and outcome show in `observe`. */
   fetch(source: ImageSource): void;
+  /**
+   * Fills a source that waits for it with what comes; resolves once it is checked and kept.
+   * @throws EffectError
+   */
+  upload(source: ImageSource, content: AsyncIterable<Buffer>): Promise<void>;
+  /**
+   * Tells what all desired entries name. What is kept beside that, and no disk lies over, is deleted where there is
+   * more than the budget or no room; before the first call nothing is.
+   */
+  retain(sources: readonly ImageSource[]): void;
+  onNotice(listener: (notice: ImageNotice) => void): void;
   /** Calls `listener` when a fetch got further (every few per cent) or ended. */
   onChange(listener: (source: ImageSource) => void): void;
   /** Stops fetches under way; what they have is kept to be resumed. */

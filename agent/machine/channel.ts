@@ -1,12 +1,12 @@
 import { CONSOLE_LOG, socketFiles } from './files.ts';
 import { formatOptions } from './options.ts';
-import { pciSlot } from './pci.ts';
+import type { PciLayout } from './pci.ts';
 
 /** QEMU's name for the guest agent's end on our side. */
 export const GUEST_AGENT_CHARDEV = 'guest-agent';
 
 /** The ways into a run: its monitor, its serial console (all of it kept in a file), its guest agent. */
-export function channelArguments(run: number): string[] {
+export function channelArguments(run: number, pci: PciLayout): string[] {
   const { qmp, serial, guestAgent } = socketFiles(run);
   const socket = { server: true, wait: false };
   return [
@@ -19,7 +19,7 @@ export function channelArguments(run: number): string[] {
     '-serial',
     'chardev:serial',
     '-device',
-    formatOptions('virtio-serial-pci', { id: 'channel', addr: pciSlot('channel') }),
+    formatOptions('virtio-serial-pci', { id: 'channel', ...pci.placeOnRoot('channel') }),
     '-chardev',
     formatOptions('socket', { id: GUEST_AGENT_CHARDEV, path: guestAgent, ...socket }),
     '-device',

@@ -1,22 +1,28 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { BootOrder } from './boot-order.ts';
+import { rankBoot } from './boot-order.ts';
+import { compileDisks } from './compile-disks.ts';
 import type { CpuTopology } from './cpu.ts';
-import { compileCpu } from './cpu.ts';
+import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
-import { compileDisks, isKept } from './disk.ts';
+import { isKept } from './disk.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
+import { compileHostname } from './seed.ts';
+import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
 import type { MemoryClaim } from './memory.ts';
 import { compileClaim, compileMemory } from './memory.ts';
 import type { CompiledProbes } from './probe.ts';
 import { compileProbes } from './probe.ts';
-import type { SeedFile } from './seed.ts';
-import { compileHostname, compileSeed } from './seed.ts';
+import type { CpuLimits } from './limits.ts';
+import { compileCpuLimits } from './limits.ts';
 
-export type { CompiledDisk, ImageSource } from './disk.ts';
-export { sourceKey } from './disk.ts';
+export type { CompiledDisk } from './disk.ts';
+export type { ImageSource } from './image-source.ts';
+export { sourceKey } from './image-source.ts';
 
 /** KubeVirt's default of `terminationGracePeriodSeconds`. */
 const DEFAULT_GRACE_SECONDS = 30;
@@ -33,8 +39,8 @@ export interface CompiledMachine {
   readonly firmware: CompiledFirmware;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
-  /** The files of the cloud-init seed; none where no volume asks for it. */
-  readonly seed: readonly SeedFile[];
+  /** The cards that it may be booted from, with QEMU's boot index. */
+  readonly bootCards: readonly (readonly [name: string, bootIndex: number])[];
   readonly rng: boolean;
   /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
   readonly endsAtReboot: boolean;
@@ -42,6 +48,7 @@ export interface CompiledMachine {
   readonly startsPaused: boolean;
   readonly probes: CompiledProbes;
   readonly graphics: boolean;
+  readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
@@ -49,33 +56,64 @@ export interface CompiledMachine {
 }
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
-export function compileMachine({ uid, namespace, name, spec, dataVolumes }: DesiredMachine): CompiledMachine {
+export function compileMachine(desired: DesiredMachine): CompiledMachine {
+  const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
+  const cpu = compileCpu(domain);
+  const boot = rankBoot(domain);
   const shape = {
     uid,
     namespace,
     name,
     memoryBytes: compileMemory(domain),
-    cpu: compileCpu(domain),
-    firmware: compileFirmware(uid, domain),
-    disks: compileDisks(spec, dataVolumes),
-    interfaces: compileInterfaces(uid, domain),
-    seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
+    cpu,
+    firmware: compileFirmware(uid, domain, desired.references),
+    disks: compileDisks(desired).map((disk) => orderDisk(disk, boot)),
+    interfaces: compileInterfaces(desired, compileHostname(desired), cpuCount(cpu)),
+    bootCards: [...(boot?.interfaces ?? [])],
     rng: domain.devices.rng !== undefined,
     endsAtReboot: domain.rebootPolicy === 'Terminate',
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
   };
   return {
     ...shape,
+    limits: compileCpuLimits(domain, shape.cpu),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     claim: compileClaim(domain, shape.memoryBytes),
     probes: compileProbes(spec),
     startsPaused: spec.startStrategy === 'Paused',
-    fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
+    fingerprint: canonicalJson({
+      ...shape,
+      firmware: fingerprintFirmware(shape.firmware),
+      disks: shape.disks.map(fingerprintDisk),
+      interfaces: shape.interfaces.map(fingerprintInterface),
+    }),
   };
 }
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function fingerprintDisk(disk: CompiledDisk): object {
-  return isKept(disk) ? { ...disk, content: 'kept' } : disk;
+  if (isKept(disk)) return { ...disk, content: 'kept' };
+  const { content } = disk;
+  return content.from === 'container' ? { ...disk, content: sourceKey(content.source) } : disk;
+}
+
+/** How an image is to be had shapes nothing, and may be secret. */
+function fingerprintFirmware(firmware: CompiledFirmware): object {
+  const { kernelBoot } = firmware;
+  if (kernelBoot?.source === undefined) return firmware;
+  return { ...firmware, kernelBoot: { ...kernelBoot, source: sourceKey(kernelBoot.source) } };
+}
+
+/** An address that was derived is kept from run to run: a restart would change nothing of it. */
+function fingerprintInterface(card: CompiledInterface): object {
+  return card.macGiven ? card : { ...card, mac: 'kept' };
+}
+
+/** Where a card is booted from, disks and cards have one order. */
+function orderDisk(disk: CompiledDisk, boot: BootOrder | undefined): CompiledDisk {
+  if (boot === undefined) return disk;
+  const { bootIndex: _alone, ...rest } = disk;
+  const bootIndex = boot.disks.get(disk.name);
+  return bootIndex === undefined ? rest : { ...rest, bootIndex };
 }

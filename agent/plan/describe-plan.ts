@@ -2,6 +2,7 @@ import { isSameJson } from '../../shared/base/same-json.ts';
 import { formatSeconds, formatTime } from '../../shared/base/time.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
+import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 import { describeOverride } from './order.ts';
@@ -76,7 +77,7 @@ function describeBackOff(
 
 function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {
   const generation =
-    wanted.kind === 'machine'
+    wanted.kind === 'machine' || wanted.kind === 'volume'
       ? wanted.desired.generation
       : wanted.kind === 'refused'
         ? wanted.generation
@@ -120,17 +121,22 @@ function describeGuest(
 function describeInterfaces(wanted: Wanted, observed: ObservedMachine | undefined): InterfaceStatus[] {
   if (wanted.kind !== 'machine' || observed?.process === undefined) return [];
   const { record, process } = observed;
-  return wanted.compiled.interfaces.map(({ name, mac }) => {
+  // A running card has the address that it was started with.
+  const cards = keepMacs(wanted.compiled.interfaces, record?.command ?? []);
+  return cards.map(({ name, mac, queues, up }) => {
     const ports = (record?.ports ?? []).flatMap(({ interface: of, ...port }) => (of === name ? [port] : []));
     const seen = process.addresses.find((address) => address.mac.toLowerCase() === mac.toLowerCase());
-    const [ipAddress] = seen?.ips ?? [];
+    const leased = observed.leases?.find((lease) => lease.mac === mac)?.ip;
+    const ipAddresses = seen?.ips ?? (leased === undefined ? [] : [leased]);
+    const [ipAddress] = ipAddresses;
     return {
       name,
       mac,
-      ...(seen === undefined
-        ? {}
-        : { interfaceName: seen.name, ipAddresses: [...seen.ips], infoSource: 'guest-agent' }),
-      ...(ipAddress === undefined ? {} : { ipAddress }),
+      infoSource: seen === undefined ? 'domain' : 'domain, guest-agent',
+      queueCount: queues,
+      linkState: up ? 'up' : 'down',
+      ...(seen === undefined ? {} : { interfaceName: seen.name }),
+      ...(ipAddress === undefined ? {} : { ipAddress, ipAddresses: [...ipAddresses] }),
       ...(ports.length === 0 ? {} : { ports }),
     };
   });

@@ -13,6 +13,7 @@ import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
 import { admitMemory } from './room.ts';
+import { planVolume } from './plan-volume.ts';
 import type { Settled } from './settle-run.ts';
 import { enterBoot, settleRun } from './settle-run.ts';
 import type { Want } from './want.ts';
@@ -55,7 +56,8 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
   if (process !== undefined && memory.run?.ended !== undefined) {
     return reapProcess(memory, memory.run.ended, observed?.uid ?? '', process, nowMs);
   }
-  if (box.goingDown !== undefined) return planLeaving(situation, memory, box.goingDown.withinMs);
+  if (box.goingDown !== undefined && wanted.kind !== 'volume')
+    return planLeaving(situation, memory, box.goingDown.withinMs);
   switch (wanted.kind) {
     case 'removed':
       return process === undefined
@@ -70,6 +72,8 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
           );
     case 'refused':
       return planRefused(situation, memory, wanted);
+    case 'volume':
+      return planVolume(situation, memory, wanted);
     case 'machine':
       return planWanted(situation, memory, wanted);
   }
@@ -117,11 +121,10 @@ function noteDisks(
   wanted: Wanted,
   observed: ObservedMachine | undefined,
 ): MachineMemory {
-  if (wanted.kind !== 'machine' || observed === undefined) return memory;
+  if (observed === undefined || (wanted.kind !== 'machine' && wanted.kind !== 'volume')) return memory;
   const known = memory.disks ?? [];
-  const kept = keptDisks(wanted.compiled).filter(
-    (name) => observed.disks.includes(name) && !known.includes(name),
-  );
+  const names = wanted.kind === 'volume' ? [wanted.content.dataVolume] : keptDisks(wanted.compiled);
+  const kept = names.filter((name) => observed.disks.includes(name) && !known.includes(name));
   return kept.length === 0 ? memory : { ...memory, disks: [...known, ...kept] };
 }
 

@@ -1,15 +1,16 @@
 import { assert } from '../../shared/base/assert.ts';
+import type { Limits } from './cgroups.ts';
 
-/** A user of the box and its main group. */
+/** A user by its number, its main group, and its further ones: one of them may open /dev/kvm. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
+  readonly groups: readonly number[];
 }
 
 /** A systemd scope: QEMU's own cgroup, apart from the agent's. */
-export interface Scope {
+export interface Scope extends Limits {
   readonly unit: string;
-  readonly memoryMaxBytes: number;
   /** The agent's own unit, which stops before QEMU does when the box shuts down: it asks the guests first. */
   readonly before?: string;
 }
@@ -78,9 +79,20 @@ function composeProgram([file = '', ...args]: readonly string[]): Launch {
   return { file, args };
 }
 
-/** Becomes that user for good, with its further groups: one of them may open /dev/kvm. */
-export function accountCommand({ uid, gid }: Account): string[] {
-  return ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--init-groups', '--no-new-privs'];
+/** Becomes that user for good, without any capability. */
+export function accountCommand({ uid, gid, groups }: Account): string[] {
+  const further = groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')];
+  return [
+    'setpriv',
+    '--reuid',
+    String(uid),
+    '--regid',
+    String(gid),
+    ...further,
+    '--bounding-set=-all',
+    '--inh-caps=-all',
+    '--no-new-privs',
+  ];
 }
 
 /** The systemd service that a process is of, by its `/proc/<pid>/cgroup`; undefined where it is of none. */
@@ -88,7 +100,7 @@ export function findService(cgroup: string): string | undefined {
   return /\/([\w@.:-]+\.service)$/m.exec(cgroup)?.[1];
 }
 
-function scopeCommand({ unit, memoryMaxBytes, before }: Scope): string[] {
+function scopeCommand({ unit, memoryMaxBytes, cpu, before }: Scope): string[] {
   return [
     'systemd-run',
     '--scope',
@@ -98,6 +110,9 @@ function scopeCommand({ unit, memoryMaxBytes, before }: Scope): string[] {
     '--slice=holdfast.slice',
     '-p',
     `MemoryMax=${memoryMaxBytes}`,
+    '-p',
+    `CPUWeight=${cpu.weight}`,
+    ...(cpu.cores === undefined ? [] : ['-p', `CPUQuota=${Math.ceil(cpu.cores * 100)}%`]),
     // Units stop in the reverse of the order in which they start.
     ...(before === undefined ? [] : ['-p', `Before=${before}`]),
     '--',

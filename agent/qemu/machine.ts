@@ -1,14 +1,18 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
+import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
 import type {
   GuestDetails,
   GuestUsage,
   Happened,
   KeptMachine,
+  MachineFigures,
+  Networks,
   ObservedMachine,
   StartRequest,
 } from '../ports.ts';
@@ -16,7 +20,8 @@ import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
-import { QEMU_LOG, listDisks } from './folder.ts';
+import { makeVolume } from './disks.ts';
+import { QEMU_LOG, clearStaging, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, runInGuest, shutDown } from './guest-commands.ts';
@@ -26,6 +31,7 @@ import { composeGate, composeLocked } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
+import { measureProcess } from './measure.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -37,6 +43,12 @@ import type { StartContext } from './start.ts';
 import { startBehindGate } from './start.ts';
 import { runTool } from './tool.ts';
 
+/** What a run is kept in: a scope that systemd starts it in, or a group that it enters. */
+export interface Confinement {
+  readonly scope?: Scope;
+  readonly enter?: (pid: number) => Promise<void>;
+}
+
 /** One machine on this box. Its changes are made one after another; observing waits for none of them. */
 export interface LocalMachine {
   /** Never rejects: what fails of it is the `problem` of what it says. */
@@ -44,16 +56,26 @@ export interface LocalMachine {
   start(
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
-    scope: Scope | undefined,
+    confinement: Confinement,
+  ): Promise<void>;
+  makeDisk(
+    content: KeptContent,
+    context: Pick<StartRequest, 'images'> & Pick<StartContext, 'outside'>,
   ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
+  /** Puts a card's cable in, or takes it out. */
+  setLink(card: string, up: boolean): Promise<void>;
+  /** Takes the machine's taps away, unless it runs or is being started. */
+  disconnect(networks: Networks): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
   runInGuest(command: readonly string[], deadlineMs: number): Promise<number>;
   pingGuest(deadlineMs: number): Promise<void>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** Deletes the folder by way of `removing`, which lies beside it. */
   remove(removing: string): Promise<void>;
@@ -149,11 +171,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const start = async (
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
-    scope: Scope | undefined,
+    { scope, enter }: Confinement,
   ) => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const gate = await openGateUnlessRunning(scope);
     if (gate === undefined) return;
+    // A box that can't confine it runs it all the same.
+    note('confine it', await enter?.(gate.pid).then(() => undefined, messageOf));
     starting = true;
     try {
       await startBehindGate({ ...context, folder }, request, gate, monitor);
@@ -162,6 +186,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
     }
     gate.ended.then(tellChange, tellChange);
   };
+
+  const readGuestOf = async (run: number) =>
+    guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
 
   return {
     async observe() {
@@ -201,10 +228,22 @@ export function createMachine(options: MachineOptions): LocalMachine {
       return { ...seen, process: { pid, ...state, addresses, ...(details && { guest: details }) } };
     },
 
-    async start(request, context, scope) {
-      await inTurn(async () => start(request, context, scope)).catch((error: unknown) => {
+    async start(request, context, confinement) {
+      await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
         const { namespace, name } = request.machine;
         throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
+      });
+    },
+
+    async makeDisk(content, { images, outside }) {
+      await inTurn(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        // The machines that use the disk run as other users, and have to get to it.
+        await chmod(folder, 0o711);
+        await clearStaging(folder);
+        await makeVolume(content, { folder, images, outside });
+      }).catch((error: unknown) => {
+        throw asFailure(error, content.dataVolume, 'DiskFailed');
       });
     },
 
@@ -222,6 +261,20 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
+    async setLink(card, up) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await monitor.execute(run, 'set_link', { name: interfaceId(card), up });
+      });
+    },
+
+    async disconnect(networks) {
+      await inTurn(async () => {
+        const { process } = await locate();
+        if (process === undefined) await networks.disconnect(uid);
+      });
+    },
+
     async rebootGuest() {
       await inTurn(async () => {
         const { run } = await locateRunning();
@@ -231,10 +284,22 @@ export function createMachine(options: MachineOptions): LocalMachine {
 
     async readGuest() {
       const { run } = await locateRunning();
-      return guestAgent.use(run, async (turn) => ({
-        ...(await readDetails(turn)),
-        ...(await readUsage(turn)),
-      }));
+      return readGuestOf(run);
+    },
+
+    async measure() {
+      const { record, process } = await locate();
+      const state =
+        record === undefined || process === undefined ? undefined : await monitor.read(record.run);
+      if (record === undefined || process === undefined || state === undefined) return undefined;
+      const { namespace, name, run } = record;
+      const isAsked = state.guestAgent && state.runState === 'running';
+      const [figures, guest] = await Promise.all([
+        measureProcess(record, process.pid, monitor).catch(() => undefined),
+        isAsked ? readGuestOf(run).catch(() => undefined) : undefined,
+      ]);
+      if (figures === undefined) return undefined;
+      return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
     },
 
     async runInGuest(words, deadlineMs) {

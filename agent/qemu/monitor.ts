@@ -26,7 +26,9 @@ export interface Monitor {
   /** @throws EffectError QmpTimeout, QmpClosed; the system's error where nothing listens */
   connect(run: number): Promise<void>;
   /** @throws as `connect`, and QmpRefused */
-  execute(run: number, command: string): Promise<void>;
+  execute(run: number, command: string, args?: object): Promise<void>;
+  /** The answer to a command; @throws as `execute` */
+  ask(run: number, command: string, args?: object): Promise<unknown>;
   /** What the monitor says; undefined where it does not answer. */
   read(run: number): Promise<MonitorState | undefined>;
   close(): void;
@@ -73,9 +75,13 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
     async connect(run) {
       await connect(run);
     },
-    async execute(run, command) {
+    async execute(run, command, args) {
       const qmp = await connect(run);
-      await qmp.execute(command);
+      await qmp.execute(command, undefined, args);
+    },
+    async ask(run, command, args) {
+      const qmp = await connect(run);
+      return qmp.execute(command, impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS, args);
     },
     async read(run) {
       try {

@@ -21,6 +21,7 @@ const record = z.object({
   startedAtMs: z.number(),
   claimBytes: z.number().exactOptional(),
   command: z.array(z.string()),
+  places: z.record(z.string(), z.string()).exactOptional(),
   pid: z.int().min(1).exactOptional(),
   startTicks: z.int().min(0).exactOptional(),
 });

@@ -1,7 +1,7 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { apiVersionOf } from '../../shared/model/kind.ts';
 import { validate } from '../../shared/model/validate.ts';
-import { isRecord } from './record.ts';
+import { isRecord } from '../../shared/base/record.ts';
 import { badRequest, invalid } from './errors.ts';
 import type { ResourcePath } from './path.ts';
 
@@ -57,6 +57,11 @@ export function checkObject(path: ResourcePath, input: Draft): ResourceObject {
   const checked = validate(path.kind.schema, input);
   if (!checked.ok) throw invalid(path.kind, show(input.metadata['name'], ''), checked.causes);
   return { ...withoutNulls(checked.value), apiVersion: apiVersionOf(path.kind) };
+}
+
+/** An object with what its kind adds to what its author wrote. */
+export function completeObject({ kind }: ResourcePath, object: ResourceObject): ResourceObject {
+  return kind.complete?.(object) ?? object;
 }
 
 /** Null means what absence means, and clients send it for either; stored objects have the one form of it. */

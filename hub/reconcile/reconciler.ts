@@ -1,15 +1,19 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
-import type { ObjectChange, Store } from '../ports.ts';
+import type { ObjectChange, ObjectKey, Store } from '../ports.ts';
+import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import { createFleet } from './fleet.ts';
 import type { Listing } from './listings.ts';
-import { EVERYTHING, machinesOn, UNPLACED } from './listings.ts';
+import { EVERYTHING, machinesOn, UNPLACED, usersOf } from './listings.ts';
 import type { MachineKey } from './machine-key.ts';
 import type { Work } from './marks.ts';
 import { createMarks } from './marks.ts';
 import { reconcileDevice } from './reconcile-device.ts';
 import { reconcileMachine } from './reconcile-machine.ts';
+import { reconcileVolume } from './reconcile-volume.ts';
+import type { SetKey } from './reconcile-set.ts';
+import { reconcileSet } from './reconcile-set.ts';
 
 /** How often everything is looked at anew, whatever was marked: a mark that was missed costs no more than this. */
 const RELIST_EVERY_MS = 5 * 60_000;
@@ -18,6 +22,8 @@ const FEW_DEVICES = 100;
 const LIST_LATER_MS = 3;
 /** A device that comes may be what machines wait for; of a fleet that comes, not each has all of them looked at. */
 const LIST_UNPLACED_AFTER_MS = 500;
+/** A set looks at all its machines: what they report one after another is looked at together. */
+const LIST_MEMBERS_AFTER_MS = 200;
 /** How many items share a transaction. */
 const MOST_AT_ONCE = 8;
 
@@ -67,7 +73,10 @@ export function createReconciler({
     ...common,
     keyOf: ({ uid }) => uid,
     async take(key, tables) {
-      const device = await reconcileMachine(tables, key, fleet, now());
+      const device =
+        key.kind === 'DataVolume'
+          ? await reconcileVolume(tables, key, now())
+          : await reconcileMachine(tables, key, fleet, now());
       return () => {
         if (device !== undefined) devices.add(device);
       };
@@ -84,6 +93,17 @@ export function createReconciler({
       };
     },
   });
+  const sets = createMarks<SetKey>({
+    ...common,
+    keyOf: ({ uid }) => uid,
+    async take(key, tables) {
+      const moment = { ...now(), fraction: () => random.fraction() };
+      const wakeAtMs = await reconcileSet(tables, key, fleet, moment);
+      return () => {
+        if (wakeAtMs !== undefined) sets.addIn(Math.max(wakeAtMs - clock.now(), 0), key);
+      };
+    },
+  });
   const listings = createMarks<Listing>({
     ...common,
     keyOf: ({ name }) => name,
@@ -92,10 +112,11 @@ export function createReconciler({
       return () => {
         for (const key of found.machines) machines.add(key);
         for (const name of found.devices) devices.add(name);
+        for (const key of found.sets) sets.add(key);
       };
     },
   });
-  const sorts = [machines, devices, listings];
+  const sorts = [machines, devices, sets, listings];
 
   function wake(): void {
     if (stopped || isDraining) return;
@@ -160,7 +181,25 @@ export function createReconciler({
       devices.add(key.name);
       return;
     }
+    if (isNamed(key)) {
+      // How far a data volume is says nothing to whoever uses it.
+      if (type !== 'MODIFIED' || previous === undefined || saidBy(object) !== saidBy(previous)) {
+        listings.add(usersOf(key));
+      }
+    }
     const { kind, metadata } = object;
+    if (kind === 'DataVolume') {
+      const { name, namespace } = key;
+      machines.add({ kind, namespace, name, uid: metadata.uid ?? '' });
+      return;
+    }
+    const setKind = SET_KINDS.find((known) => known === kind);
+    if (setKind !== undefined) {
+      sets.add({ kind: setKind, namespace: key.namespace, name: key.name, uid: metadata.uid ?? '' });
+      return;
+    }
+    const set = findSet(metadata);
+    if (set !== undefined) sets.addIn(LIST_MEMBERS_AFTER_MS, { ...set, namespace: key.namespace });
     if (kind !== 'VirtualMachine' && kind !== 'VirtualMachineInstance') return;
     const owner = (metadata.ownerReferences ?? []).find(({ controller }) => controller === true);
     const isOwned = owner?.kind === 'VirtualMachine';
@@ -201,6 +240,29 @@ export function createReconciler({
       for (const sort of sorts) sort.clear();
     },
   };
+}
+
+const NAMED_KINDS: readonly string[] = [
+  '/ConfigMap',
+  '/Secret',
+  'k8s.cni.cncf.io/NetworkAttachmentDefinition',
+  'instancetype.kubevirt.io/VirtualMachineInstancetype',
+  'instancetype.kubevirt.io/VirtualMachineClusterInstancetype',
+  'instancetype.kubevirt.io/VirtualMachinePreference',
+  'instancetype.kubevirt.io/VirtualMachineClusterPreference',
+  'apps/ControllerRevision',
+  'cdi.kubevirt.io/DataVolume',
+];
+
+/** Whether machines name objects of this kind. */
+function isNamed({ kind }: ObjectKey): boolean {
+  return NAMED_KINDS.includes(kind);
+}
+
+/** All of an object that those who name it go by: its content, and where it is. */
+function saidBy({ metadata, status, ...content }: ResourceObject): string {
+  const { uid, labels, deletionTimestamp } = metadata;
+  return canonicalJson([content, uid, labels, deletionTimestamp]);
 }
 
 /** What operators say with a device's object. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
-import { instanceSpec } from './instance-spec.ts';
+import { VOLUME_PHASES } from './data-volume-object.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { annotations, labels } from './metadata.ts';
-import { base64, dnsLabel, dnsSubdomain, fields, timestamp } from './schema.ts';
+import { base64, dnsLabel, dnsSubdomain, fields, interfaceName, timestamp } from './schema.ts';
 import { guestOs, interfaceStatus } from './virtual-machine-instance.ts';
 import { RUN_STRATEGIES } from './virtual-machine.ts';
 
@@ -15,17 +16,16 @@ const identity = {
   uid: machineUid,
   namespace: dnsLabel,
   name: dnsSubdomain,
-  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
+  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance', 'DataVolume']),
 };
 
-/** Which machine an entry is about, whatever else it says. */
+/** Which machine, or which data volume of its own, an entry is about, whatever else it says. */
 export const machineIdentity = z.object(identity);
 export type MachineIdentity = z.infer<typeof machineIdentity>;
 
 /** A bridge on the box, and the VLAN on it, from a `NetworkAttachmentDefinition` of type bridge. */
 export const bridgeNetwork = fields({
-  /** The name of the Linux bridge: what an interface may be called (15 characters, no "/" or white space). */
-  bridge: z.string().regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, 'must be the name of a network interface'),
+  bridge: interfaceName,
   vlan: z.int().min(1).max(4094).optional(),
   mtu: z.int().min(68).max(65_521).optional(),
 });
@@ -57,6 +57,7 @@ export type References = z.infer<typeof references>;
 /** What one machine should be. `generation` is that of its object in the API. */
 export const desiredMachine = fields({
   ...identity,
+  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
   generation: z.int(),
   runStrategy: z.enum(RUN_STRATEGIES),
   /** The order given on the box that is to hold no more: its `at`, as the device reported it. */
@@ -66,9 +67,21 @@ export const desiredMachine = fields({
   labels: labels.optional(),
   annotations: annotations.optional(),
   references: references.optional(),
-  spec: instanceSpec,
+  /** Restart the machine as soon as a change of its description needs that, rather than wait for someone to. */
+  restartWhenRequired: z.boolean().optional(),
+  spec: runnableSpec,
 });
 export type DesiredMachine = z.infer<typeof desiredMachine>;
+
+/** A data volume of its own: it is filled when its entry comes, and outlives the machines that use it. */
+export const desiredVolume = fields({
+  ...identity,
+  kind: z.literal('DataVolume'),
+  generation: z.int(),
+  dataVolume: dataVolumeTemplate,
+  references: references.optional(),
+});
+export type DesiredVolume = z.infer<typeof desiredVolume>;
 
 /** A machine that was deleted: to be shut down, and its disks removed. Absence alone removes nothing. */
 export const removedMachine = fields({
@@ -143,6 +156,10 @@ export const machineStatus = fields({
   restartRequired: z.string().optional(),
   /** Where runs end too soon: how many in a row, and when the next is tried. */
   backOff: fields({ failures: z.int(), retryAt: timestamp }).optional(),
+  /** How far its data volumes have been filled, by their names; or the one that the status is of. */
+  dataVolumes: z
+    .array(fields({ name: z.string(), phase: z.enum(VOLUME_PHASES), progress: z.string().optional() }))
+    .optional(),
   /** An order given on the box that holds against the run strategy. */
   override: fields({
     verb: z.enum(['start', 'stop']),

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { instanceSpec } from './instance-spec.ts';
+import { refuseAnnotations } from './annotations.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
-import { condition } from './metadata.ts';
+import { annotations, condition, objectMeta } from './metadata.ts';
 import { fields, timestamp } from './schema.ts';
 
 /** KubeVirt's phases of a run; `Unknown` where the device can't be heard. */
@@ -34,6 +35,8 @@ export const interfaceStatus = fields({
   ipAddress: z.string().optional(),
   ipAddresses: z.array(z.string()).optional(),
   infoSource: z.string().optional(),
+  queueCount: z.int().optional(),
+  linkState: z.string().optional(),
   /** Ours: KubeVirt gives a machine an address of its own instead. */
   ports: z.array(forwardedPort).optional(),
 });
@@ -69,7 +72,7 @@ export interface VirtualMachineInstance {
   apiVersion: string;
   kind: 'VirtualMachineInstance';
   metadata: ObjectMeta;
-  spec: z.infer<typeof instanceSpec>;
+  spec: z.infer<typeof runnableSpec>;
   status?: InstanceStatus;
 }
 
@@ -118,5 +121,6 @@ export const virtualMachineInstanceKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec: instanceSpec, status: status.optional() },
+  metadata: objectMeta.extend({ annotations: annotations.superRefine(refuseAnnotations).nullish() }),
+  shape: { spec: runnableSpec.meta({ description: 'What the run is made with' }), status: status.optional() },
 });

@@ -70,7 +70,7 @@ export const eventBody = fields({
     uid: z.string(),
     namespace: z.string(),
     name: z.string(),
-    kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
+    kind: z.enum(['VirtualMachine', 'VirtualMachineInstance', 'DataVolume']),
   }).optional(),
 });
 export type EventBody = z.infer<typeof eventBody>;

@@ -64,7 +64,7 @@ function open(): void {
   const ports = {
     store,
     machines,
-    images: {} as Images,
+    images: { retain() {} } as unknown as Images,
     clock,
     random: createRandom(),
     log: createLogRecorder(),

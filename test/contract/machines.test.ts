@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, write
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Machines } from '../../agent/ports.ts';
 import { createLogRecorder } from '../shared/log-recorder.ts';
 import { testMachines } from './machines.ts';
 import {
@@ -66,8 +67,17 @@ describe('a guest', () => {
 
     await until('the guest agent tells addresses', async () => {
       const { process } = await observeOne(machines);
-      return process?.guestAgent === true && process.addresses.some(({ ips }) => ips.includes('10.0.2.15'));
+      return process?.guestAgent === true && process.addresses.some(({ ips }) => ips.includes('10.0.2.2'));
     });
+
+    const [figures, ...others] = await machines.measure();
+    expect(others).toEqual([]);
+    expect(figures).toMatchObject({ uid: UID, name: 'pos', runState: 'running' });
+    expect(figures?.memory.guestBytes).toBe(192 * 2 ** 20);
+    expect(figures?.memory.residentBytes).toBeGreaterThan(10 * 2 ** 20);
+    expect(figures?.cpu.userSeconds).toBeGreaterThan(0);
+    expect(figures?.vcpus.map(({ seconds }) => seconds > 0)).toEqual([true]);
+    expect(figures?.disks.find(({ name }) => name === 'seed')?.readBytes).toBeGreaterThan(0);
 
     await heard.says(/login: /);
     terminal.write('root\n');
@@ -87,6 +97,7 @@ describe('a guest', () => {
 
     await machines.quit(UID);
     await until('QEMU ended', async () => (await observeOne(machines)).process === undefined);
+    expect(await machines.measure()).toEqual([]);
   }, 60_000);
 
   test('keeps its disk and gets a fresh scratch disk at the next start', async () => {
@@ -107,6 +118,45 @@ describe('a guest', () => {
     const after = await observeOne(machines);
     expect(after.record?.run).toBe(2);
     expect(after.record?.ports).toEqual(record?.ports);
+  });
+});
+
+describe('the PCI slots', () => {
+  const recordPath = () => join(world.root, 'data/machines', UID, 'record.json');
+  const placesOf = async (machines: Machines) => (await observeOne(machines)).record?.places;
+  const withDisk = (name: string) =>
+    blankMachine(UID, (spec) => ({
+      ...spec,
+      domain: {
+        ...spec.domain,
+        devices: { ...spec.domain.devices, disks: [{ name, disk: { bus: 'virtio' } }] },
+      },
+      volumes: [
+        { name: 'blank', dataVolume: { name: 'pos-blank' } },
+        { name, emptyDisk: { capacity: '4Mi' } },
+      ],
+    }));
+
+  test('of devices stay what they were from run to run', async () => {
+    const machines = world.open();
+    await machines.start(requestOf(blankMachine()));
+    const first = await placesOf(machines);
+    expect(first).toMatchObject({ 'disk-blank': 'port0', 'interface-default': 'port1' });
+    await killMachine(machines);
+    await machines.start(requestOf(withDisk('first'), 2));
+    expect(await placesOf(machines)).toMatchObject({ 'disk-first': 'port2', 'interface-default': 'port1' });
+  });
+
+  test('of a machine from before there were root ports are kept', async () => {
+    const machines = world.open();
+    await machines.start(requestOf(blankMachine()));
+    await killMachine(machines);
+    const { places: _, ...record } = JSON.parse(readFileSync(recordPath(), 'utf8'));
+    const old = JSON.stringify(record).replaceAll('bus=port0,addr=0x0', 'addr=0xc');
+    writeFileSync(recordPath(), old.replaceAll('bus=port1,addr=0x0', 'addr=0x4'));
+    await machines.start(requestOf(blankMachine(), 2));
+    expect(await placesOf(machines)).toMatchObject({ 'disk-blank': '0xc', 'interface-default': '0x4' });
+    expect((await observeOne(machines)).process?.runState).toBe('running');
   });
 });
 
@@ -228,7 +278,7 @@ describe('a start', () => {
     const { process: qemu } = await observeOne(machines);
     expect(qemu?.runState).toBe('running');
     const status = readFileSync(`/proc/${qemu?.pid}/status`, 'utf8');
-    expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+    expect(status).toMatch(/^Uid:\t(20000\d{5})\t\1\t\1\t\1\nGid:\t65534\t/m);
     expect(status).toMatch(/^NoNewPrivs:\t1$/m);
   });
 

@@ -43,7 +43,7 @@ function blankDisk(dataVolume: string): CompiledDisk {
 test.skipIf(process.getuid?.() !== 0)(
   "a folder that QEMU's user does not get to is told, with the way out",
   async () => {
-    const nobody = { uid: 65534, gid: 65534 };
+    const nobody = { uid: 65534, gid: 65534, groups: [] };
     await expect(checkPassage(nobody, folder)).rejects.toMatchObject({
       code: 'NotReachable',
       message: expect.stringContaining('it needs "x"'),
@@ -64,7 +64,11 @@ test('what is no machine or disk is not listed', async () => {
 
 describe('a kernel', () => {
   const find = async (imageFolder: string, kernelPath: string) =>
-    findKernelFiles({ folder: imageFolder, kernelPath, initrdPath: kernelPath }, join(folder, 'images'));
+    findKernelFiles(
+      { folder: imageFolder, kernelPath, initrdPath: kernelPath },
+      join(folder, 'images'),
+      new Map(),
+    );
 
   test('is found in the folder of local images, and nowhere else', async () => {
     const images = join(folder, 'images');
