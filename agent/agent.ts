@@ -5,6 +5,7 @@ import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
+import type { Probes } from './guest.ts';
 import type {
   AcceleratorProbe,
   Facts,
@@ -13,9 +14,9 @@ import type {
   Images,
   Link,
   Machines,
-  Probes,
   Store,
 } from './ports.ts';
+import type { Equipment } from './machine/equipment.ts';
 import type { Box, PlannedEvent } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
 import type { BoxMemory } from './plan/room.ts';
@@ -56,6 +57,8 @@ export interface AgentOptions {
   readonly device: string;
   readonly version: string;
   readonly bootId: string;
+  /** What the box lends to single machines. */
+  readonly equipment: Equipment;
   /** What tells this box from another that has its name. */
   readonly identity: BoxIdentity;
   /** What machines may have of the box's memory; any amount where it is left out. */
@@ -76,12 +79,10 @@ export interface Agent {
 }
 
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
-export function createAgent(
-  { device, version, bootId, identity, memory }: AgentOptions,
-  ports: AgentPorts,
-): Agent {
+export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
+  const { device, version, bootId, equipment, identity, memory } = options;
   const { store, machines, images, clock, random, log } = ports;
-  const own = { bootId, ...(memory === undefined ? {} : { memory }) };
+  const own = { bootId, equipment, ...(memory === undefined ? {} : { memory }) };
   let box: Box = { ...own, probing: true, acceleratorReason: 'which accelerator works is being found out' };
   let goingDown: Box['goingDown'];
   let cancelFacts = () => {};

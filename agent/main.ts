@@ -47,7 +47,10 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages, claims, hostDiskFolders, podBridge, podSubnet } = config;
+  const { forwardAddress, localImages, hostDevices, dedicatedCpus } = config;
+  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const equipment = { architecture, hostDevices, dedicatedCpus } as const;
+  const { claims, hostDiskFolders, podBridge, podSubnet } = config;
   const outside = { claims, hostDiskFolders };
   if (user.user !== undefined) await guardLoopback(config, log);
   const networks = createNetworks({
@@ -62,6 +65,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     dataDir,
     forwardAddress,
     localImages,
+    equipment,
     outside,
     networks,
     bootId,
@@ -70,7 +74,14 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     ...user,
   });
   const agent = createAgent(
-    { device, version: VERSION, bootId, identity: readIdentity(), memory: readMemory(config) },
+    {
+      device,
+      version: VERSION,
+      bootId,
+      equipment,
+      identity: readIdentity(),
+      memory: readMemory(config),
+    },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines,

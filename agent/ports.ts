@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
-import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
+import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
+import type { GuestDetails, GuestUsage } from './guest.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
-import type { ProbeAction } from './machine/probe.ts';
+import type { HostDeviceAddress } from './machine/host-device.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
 import type { KeptContent } from './machine/disk.ts';
@@ -35,6 +36,9 @@ export interface RunRecord {
   readonly bootId: string;
   readonly accelerator: Accelerator;
   readonly ports: readonly HostPort[];
+  /** What the run has of the box's own, and no other meanwhile. */
+  readonly hostDevices?: readonly HostDeviceAddress[];
+  readonly cpus?: readonly number[];
   /** `CompiledMachine.fingerprint` of what was started. */
   readonly fingerprint: string;
   readonly startedAtMs: number;
@@ -46,39 +50,6 @@ export interface RunRecord {
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
-}
-
-/** What a guest says of itself through its agent, of what changes rarely. */
-export interface GuestDetails {
-  readonly agentVersion: string;
-  readonly commands: readonly { readonly name: string; readonly enabled: boolean }[];
-  readonly os: GuestOs;
-  readonly hostname?: string;
-  readonly timezone?: string;
-}
-
-export interface GuestUser {
-  readonly userName: string;
-  readonly domain?: string;
-  /** Seconds since the epoch. */
-  readonly loginTime?: number;
-}
-
-export interface GuestFileSystem {
-  readonly diskName: string;
-  readonly mountPoint: string;
-  readonly fileSystemType: string;
-  readonly usedBytes: number;
-  readonly totalBytes: number;
-  readonly disk: readonly { readonly busType: string; readonly serial?: string }[];
-}
-
-/** What a guest says of itself through its agent, of what changes all the time. */
-export interface GuestUsage {
-  readonly users: readonly GuestUser[];
-  readonly fileSystems: readonly GuestFileSystem[];
-  readonly frozen: boolean;
-  readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
 /** What a machine's process has used and done since it was started. */
@@ -321,26 +292,6 @@ export interface Facts {
   /** Everything but what the accelerator probe found; takes some hundred milliseconds. */
   read(): Promise<Omit<DeviceFacts, 'accelerator' | 'acceleratorReason'>>;
   measure(): Promise<DeviceMetrics>;
-}
-
-/** Where a guest is met from its box. */
-export interface ProbeTarget {
-  readonly uid: string;
-  readonly ports: readonly HostPort[];
-  /** An address that the guest has told. */
-  readonly address?: string;
-}
-
-export interface ProbeOutcome {
-  readonly ok: boolean;
-  /** What was found, in a sentence. */
-  readonly detail: string;
-}
-
-/** Tries of guests. */
-export interface Probes {
-  /** Never rejects: a try that fails, or takes longer than `timeoutMs`, is an outcome. */
-  run(action: ProbeAction, target: ProbeTarget, timeoutMs: number): Promise<ProbeOutcome>;
 }
 
 export interface AcceleratorProbe {

@@ -4,7 +4,7 @@ import type { Clock } from '../shared/ports.ts';
 import type { CompiledProbe, CompiledProbes } from './machine/probe.ts';
 import type { ProbeOutlook } from './plan/probe.ts';
 import { NO_TRIES, countTry, firstTryAtMs } from './plan/probe.ts';
-import type { ProbeTarget, Probes } from './ports.ts';
+import type { ProbeTarget, Probes } from './guest.ts';
 
 /** A machine whose guest runs, with what is to be tried of it. */
 export interface WatchedGuest {

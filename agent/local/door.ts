@@ -9,7 +9,8 @@ import type { MachineMemory } from '../plan/memory.ts';
 import type { HubOrder, OrderVerb } from '../plan/order.ts';
 import { applyHubOrder, applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
-import type { GuestDetails, GuestUsage, Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
+import type { GuestDetails, GuestUsage } from '../guest.ts';
+import type { Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
 import type { Session } from '../sync/session.ts';
 import { uploadVolume } from './upload-volume.ts';
 

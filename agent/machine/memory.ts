@@ -4,59 +4,66 @@ import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
 import type { CpuTopology } from './cpu.ts';
 import { cpuCount } from './cpu.ts';
+import { formatOptions } from './options.ts';
 
 const MIB = 2 ** 20;
 
 /** The buffer for translated code, MiB: QEMU's default is 1 GiB, more than many a guest here has of memory. */
 export const TCG_BUFFER_MIB = 256;
 
-/** What the guest gets: `memory.guest`, or else the memory requested, or else the limit; whole MiB. */
+/** What the guest gets: `memory.guest`, or else the memory requested, the limit, or one huge page; whole MiB. */
 export function compileMemory({ memory, resources }: Domain): number {
-  const wanted = memory?.guest ?? resources?.requests?.memory ?? resources?.limits?.memory;
+  const wanted =
+    memory?.guest ?? resources?.requests?.memory ?? resources?.limits?.memory ?? memory?.hugepages?.pageSize;
   assert(wanted !== undefined, 'the schema asks for a memory size');
   return Math.ceil(quantityBytes(wanted) / MIB) * MIB;
 }
 
-export function memoryArguments(memoryBytes: number): string[] {
-  return ['-m', `${memoryBytes / MIB}M`];
+/** How the guest's memory is had of the box. */
+export interface CompiledMemory {
+  /** Pages of this size, which the box has set aside; its ordinary ones where there is none. */
+  readonly hugepageBytes?: number;
+  /** Never swapped out. */
+  readonly locked: boolean;
+  /** What QEMU may use beyond the usual. */
+  readonly addedOverheadBytes: number;
 }
 
-/** What a machine takes of its box's memory. */
-export interface MemoryClaim {
-  /** What is counted of the guest's memory: less than all of it where the manifest requests less. */
-  readonly guestBytes: number;
-  /** Whether QEMU's own is counted too (`overcommitGuestOverhead` says not). */
-  readonly withOverhead: boolean;
-}
-
-/** As Kubernetes schedules: by the memory requested, where a manifest says that; otherwise by the guest's. */
-export function compileClaim({ memory, resources }: Domain, memoryBytes: number): MemoryClaim {
-  const requested = memory?.guest === undefined ? undefined : resources?.requests?.memory;
+export function compileMemoryBacking({ memory }: Domain): CompiledMemory {
+  const { hugepages, reservedOverhead } = memory ?? {};
+  const added = reservedOverhead?.addedOverhead;
   return {
-    guestBytes: requested === undefined ? memoryBytes : Math.min(quantityBytes(requested), memoryBytes),
-    withOverhead: resources?.overcommitGuestOverhead !== true,
+    ...(hugepages === undefined ? {} : { hugepageBytes: quantityBytes(hugepages.pageSize) }),
+    locked: reservedOverhead?.memLock === 'Required',
+    addedOverheadBytes: added === undefined ? 0 : quantityBytes(added),
   };
 }
 
-/**
- * What a machine's QEMU takes in bytes, honestly estimated: its guest's memory, and for QEMU itself 64 MiB (43 MiB
- * measured), 2 MiB a CPU, 1/256 of the guest's memory for page tables, 16 MiB for a screen, and under TCG 128 MiB for
- * translated code (92 MiB measured once Linux has booted).
- */
-export function claimBytes(
-  { memoryBytes, cpu, graphics, claim }: ClaimingMachine,
-  accelerator: Accelerator,
-): number {
-  if (!claim.withOverhead) return claim.guestBytes;
-  const fixed = 64 + 2 * cpuCount(cpu) + (graphics ? 16 : 0) + (accelerator === 'tcg' ? 128 : 0);
-  return claim.guestBytes + Math.ceil(memoryBytes / 256) + fixed * MIB;
-}
+/** QEMU's name for memory that is not had in the ordinary way. */
+export const MEMORY_BACKEND = 'memory';
 
-interface ClaimingMachine {
-  readonly memoryBytes: number;
-  readonly cpu: CpuTopology;
-  readonly graphics: boolean;
-  readonly claim: MemoryClaim;
+/** `node` is the one NUMA node of the box that all of the memory is to be of, where there is one. */
+export function memoryArguments(
+  memoryBytes: number,
+  { hugepageBytes, locked }: CompiledMemory,
+  node: number | undefined,
+): string[] {
+  const size = `${memoryBytes / MIB}M`;
+  const backend = {
+    id: MEMORY_BACKEND,
+    size,
+    hugetlb: true,
+    hugetlbsize: `${(hugepageBytes ?? 0) / MIB}M`,
+    // A page that is missing is found out about now, and does not end the guest in the middle.
+    prealloc: true,
+    ...(node === undefined ? {} : { 'host-nodes': node, policy: 'bind' }),
+  };
+  return [
+    '-m',
+    size,
+    ...(hugepageBytes === undefined ? [] : ['-object', formatOptions('memory-backend-memfd', backend)]),
+    ...(locked ? ['-overcommit', 'mem-lock=on'] : []),
+  ];
 }
 
 /**

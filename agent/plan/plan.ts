@@ -8,6 +8,7 @@ import type {
 } from '../../shared/model/machine.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { KeptContent } from '../machine/disk.ts';
+import type { Equipment } from '../machine/equipment.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 import type { ProbeOutlook } from './probe.ts';
@@ -17,6 +18,7 @@ import type { BoxMemory, Room } from './room.ts';
 
 export interface Box {
   readonly bootId: string;
+  readonly equipment: Equipment;
   /** Whether what works is still being found out. */
   readonly probing: boolean;
   /** Undefined where none works, or while that is being found out. */

@@ -1,6 +1,6 @@
 import { formatBytes } from '../../shared/base/quantity.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
-import { claimBytes } from '../machine/memory.ts';
+import { claimBytes } from '../machine/memory-claim.ts';
 import type { Accelerator, MachineRow } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 import type { Draft, Situation, Wanted } from './plan.ts';

@@ -6,7 +6,8 @@ import { messageOf } from '../../shared/base/errors.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { ProbeAction } from '../machine/probe.ts';
-import type { Machines, ProbeOutcome, ProbeTarget, Probes } from '../ports.ts';
+import type { ProbeOutcome, ProbeTarget, Probes } from '../guest.ts';
+import type { Machines } from '../ports.ts';
 
 /**
  * For how long a connection has to stay open: on a forwarded port QEMU takes it before it asks the guest, and closes

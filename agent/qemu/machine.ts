@@ -6,9 +6,8 @@ import type { Log } from '../../shared/ports.ts';
 import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
+import type { GuestDetails, GuestUsage } from '../guest.ts';
 import type {
-  GuestDetails,
-  GuestUsage,
   Happened,
   KeptMachine,
   MachineFigures,

@@ -6,6 +6,7 @@ import type { Loop } from '../../agent/loop.ts';
 import { createLoop } from '../../agent/loop.ts';
 import type { Images, Machines, MachineRow, ObservedMachine, Store } from '../../agent/ports.ts';
 import { EMPTY_MEMORY } from '../../agent/plan/memory.ts';
+import { NO_EQUIPMENT } from '../tools/equipment.ts';
 import { createProbeWatch } from '../../agent/probe-watch.ts';
 import type { BoxMemory } from '../../agent/plan/room.ts';
 import { createStore } from '../../agent/store/store.ts';
@@ -69,7 +70,15 @@ function open(): void {
     random: createRandom(),
     log: createLogRecorder(),
   };
-  const box = () => ({ bootId, probing: false, accelerator: 'kvm', acceleratorReason: '', memory }) as const;
+  const box = () =>
+    ({
+      bootId,
+      equipment: NO_EQUIPMENT,
+      probing: false,
+      accelerator: 'kvm',
+      acceleratorReason: '',
+      memory,
+    }) as const;
   const probes = createProbeWatch({ run: async () => ({ ok: true, detail: '' }) }, clock, () => {});
   loop = createLoop({ ports, box, happening: () => HAPPENING, reported: () => {}, probes });
   loop.wake();

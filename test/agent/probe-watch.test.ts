@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CompiledProbe, ProbeAction } from '../../agent/machine/probe.ts';
 import { createProbeWatch } from '../../agent/probe-watch.ts';
 import { createProbes } from '../../agent/probe/probes.ts';
-import type { ProbeTarget } from '../../agent/ports.ts';
+import type { ProbeTarget } from '../../agent/guest.ts';
 import { createClock } from '../../shared/host/clock.ts';
 import { createManualClock } from '../shared/manual-clock.ts';
 

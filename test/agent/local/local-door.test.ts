@@ -28,6 +28,7 @@ import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { PLAIN_LIMITS } from '../image/plain-limits.ts';
 import { UID, desiredMachine } from '../plan/scenario.ts';
 import { createNoNetworks } from '../../tools/no-networks.ts';
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 /** What a technician on the box asks, through the real socket, of a real store. */
 
@@ -52,7 +53,13 @@ async function open(folder: string): Promise<void> {
   const clock = createClock();
   store = createStore(join(dataDir, 'agent.db'), createRandom());
   const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir, networks: createNoNetworks() };
-  const machines = createMachines({ ...places, bootId: HAPPENING.bootId, clock, log });
+  const machines = createMachines({
+    ...places,
+    equipment: NO_EQUIPMENT,
+    bootId: HAPPENING.bootId,
+    clock,
+    log,
+  });
   closeMachines = () => machines.close();
   images = createImages({ ...PLAIN_LIMITS, dataDir, reserveBytes: 0, clock, random: createRandom(), log });
   door = createLocalDoor({

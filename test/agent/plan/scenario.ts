@@ -11,6 +11,7 @@ import { planMachine } from '../../../agent/plan/plan-machine.ts';
 import { readWanted } from '../../../agent/plan/read-wanted.ts';
 import { settleFailedStart } from '../../../agent/plan/settle-run.ts';
 import type { ImageStatus, ObservedMachine, RunRecord } from '../../../agent/ports.ts';
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 export const UID = '0b9e6c1c-53a5-4d30-9d3e-1f6f0b1c2d3e';
 /** How long the box has been up when a scenario starts, and what the time of day is then. */
@@ -59,8 +60,15 @@ export function createScenario(desired: unknown) {
   let observed: ObservedMachine | undefined;
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
+  let failCode = 'StartFailed';
   let cutOff = false;
-  let box: Box = { bootId: 'boot-1', probing: false, accelerator: 'tcg', acceleratorReason: 'asked for' };
+  let box: Box = {
+    bootId: 'boot-1',
+    equipment: NO_EQUIPMENT,
+    probing: false,
+    accelerator: 'tcg',
+    acceleratorReason: 'asked for',
+  };
   let probed: Omit<ProbeOutlook, 'run'> | undefined;
   let wallOffsetMs = START_MS - UPTIME_MS;
   const actions: Action['kind'][] = [];
@@ -73,7 +81,7 @@ export function createScenario(desired: unknown) {
       case 'start': {
         if (cutOff) return;
         if (failStart !== undefined) {
-          memory = settleFailedStart(memory, 'StartFailed', failStart, nowMs, 0).memory;
+          memory = settleFailedStart(memory, failCode, failStart, nowMs, 0).memory;
           return;
         }
         const { uid, namespace, name, fingerprint } = action.machine;
@@ -239,8 +247,9 @@ export function createScenario(desired: unknown) {
     cutOffStarts(now: boolean) {
       cutOff = now;
     },
-    failStarts(why: string | undefined) {
+    failStarts(why: string | undefined, code = 'StartFailed') {
       failStart = why;
+      failCode = code;
     },
     count: (kind: Action['kind']) => actions.filter((one) => one === kind).length,
   };
