@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
-import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
+import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { GuestCredentials } from './machine/credentials.ts';
 import type { MachineFigures } from './figures-port.ts';
+import type { GuestDetails, GuestUsage } from './guest.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { HostDeviceAddress } from './machine/host-device.ts';
 import type { CompiledInterface } from './machine/interface.ts';
@@ -43,45 +44,14 @@ export interface RunRecord {
   /** `CompiledMachine.fingerprint` of what was started. */
   readonly fingerprint: string;
   readonly startedAtMs: number;
+  /** What it was counted with of the box's memory; records of before have none. */
+  readonly claimBytes?: number;
   readonly command: readonly string[];
   /** Where its PCI devices sit; not in records of agents that did not write it down. */
   readonly places?: PciPlaces;
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
-}
-
-/** What a guest says of itself through its agent, of what changes rarely. */
-export interface GuestDetails {
-  readonly agentVersion: string;
-  readonly commands: readonly { readonly name: string; readonly enabled: boolean }[];
-  readonly os: GuestOs;
-  readonly hostname?: string;
-  readonly timezone?: string;
-}
-
-export interface GuestUser {
-  readonly userName: string;
-  readonly domain?: string;
-  /** Seconds since the epoch. */
-  readonly loginTime?: number;
-}
-
-export interface GuestFileSystem {
-  readonly diskName: string;
-  readonly mountPoint: string;
-  readonly fileSystemType: string;
-  readonly usedBytes: number;
-  readonly totalBytes: number;
-  readonly disk: readonly { readonly busType: string; readonly serial?: string }[];
-}
-
-/** What a guest says of itself through its agent, of what changes all the time. */
-export interface GuestUsage {
-  readonly users: readonly GuestUser[];
-  readonly fileSystems: readonly GuestFileSystem[];
-  readonly frozen: boolean;
-  readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
 /** What came of giving a guest its credentials, in this run and by this agent. */
@@ -141,6 +111,12 @@ export interface StartRequest {
   readonly paused?: boolean;
 }
 
+/** An event of QEMU's monitor, unchecked. */
+export interface Happened {
+  readonly name: string;
+  readonly data: unknown;
+}
+
 /** The machines on this box: their folders, disks and QEMU processes. */
 export interface Machines {
   /** Every machine that has a folder here. */
@@ -185,12 +161,18 @@ export interface Machines {
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
+  /** Runs a command in the guest and gives its exit code. @throws EffectError GuestAgentFailed, GuestAgentRefused */
+  runInGuest(uid: string, command: readonly string[], deadlineMs: number): Promise<number>;
+  /** Resolves where the guest's agent answers. @throws EffectError GuestAgentFailed */
+  pingGuest(uid: string, deadlineMs: number): Promise<void>;
   /** Figures of every machine that runs; one that can't be asked is left out. */
   measure(): Promise<MachineFigures[]>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
   onChange(listener: (uid: string) => void): void;
+  /** Calls `listener` with what QEMU tells of a guest as it happens; what happens while nobody listens is not told. */
+  onHappening(listener: (uid: string, happened: Happened) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
 }

@@ -23,6 +23,10 @@ import type { CompiledInterface } from './interface.ts';
 import { compileHostname } from './seed.ts';
 import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
+import type { MemoryClaim } from './memory-claim.ts';
+import { compileClaim } from './memory-claim.ts';
+import type { CompiledProbes } from './probe.ts';
+import { compileProbes } from './probe.ts';
 import { assignIoThreads } from './io-threads.ts';
 import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
@@ -47,6 +51,8 @@ export interface CompiledMachine {
   /** As QEMU calls it. */
   readonly machineType: string;
   readonly memoryBytes: number;
+  /** What it takes of the box's memory; a change of it alone changes nothing of the process. */
+  readonly claim: MemoryClaim;
   readonly memory: CompiledMemory;
   readonly cpu: CompiledCpu;
   readonly features: CompiledFeatures;
@@ -64,6 +70,7 @@ export interface CompiledMachine {
   readonly endsAtReboot: boolean;
   /** Each run begins held (`startStrategy: Paused`). */
   readonly startsPaused: boolean;
+  readonly probes: CompiledProbes;
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
@@ -109,6 +116,8 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     limits: compileCpuLimits(domain, shape.cpu),
     ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    claim: compileClaim(domain, shape.memoryBytes),
+    probes: compileProbes(spec),
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({
       ...shape,

@@ -34,6 +34,7 @@ describe('failures', () => {
     expect(scenario.state).toBe('Starting');
     scenario.tick();
     expect(scenario.state).toBe('BackOff');
+    expect(scenario.status?.backOff?.failures).toBeGreaterThan(0);
     expect(scenario.status?.message).toContain('no memory');
     scenario.pass(3_000);
     const before = scenario.count('start');
