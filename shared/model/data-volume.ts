@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { templateMeta } from './metadata.ts';
-import { dnsSubdomain, fields, positiveQuantity, notYet } from './schema.ts';
+import { dnsSubdomain, fields, meaningless, notYet, positiveQuantity } from './schema.ts';
 
 /**
  * `dataVolumeTemplates` of a VirtualMachine, after CDI's `DataVolume` (cdi.kubevirt.io/v1beta1): a disk that
@@ -21,13 +21,14 @@ const placement = {
   volumeMode: z.enum(['Filesystem', 'Block']).optional(),
   resources: resources.optional(),
 };
-const REFUSED_PLACEMENT = notYet(
-  'dataSource',
-  'dataSourceRef',
-  'selector',
-  'volumeName',
-  'volumeAttributesClassName',
-);
+const NO_VOLUMES = 'a box has no PersistentVolumes to choose from; leave it out';
+const REFUSED_PLACEMENT = {
+  dataSource: 'name what fills the disk in spec.source',
+  dataSourceRef: 'name what fills the disk in spec.source',
+  selector: NO_VOLUMES,
+  volumeName: NO_VOLUMES,
+  volumeAttributesClassName: 'a box has one sort of storage; leave it out',
+};
 
 const http = fields(
   {
@@ -49,35 +50,45 @@ const source = fields(
   context.addIssue({ code: 'custom', message: 'must name exactly one source: http or blank' });
 });
 
-export const dataVolumeTemplate = fields(
-  {
-    apiVersion: z.string().optional(),
-    kind: z.literal('DataVolume').optional(),
-    /** It is part of a file's name on the box. */
-    metadata: templateMeta.extend({ name: dnsSubdomain.max(200) }).meta({ ...templateMeta.meta() }),
-    spec: fields(
-      {
-        source,
-        pvc: fields(placement, REFUSED_PLACEMENT).optional(),
-        storage: fields(placement, REFUSED_PLACEMENT).optional(),
-        contentType: z.literal('kubevirt').optional(),
-      },
-      notYet('checkpoints', 'finalCheckpoint', 'preallocation', 'priorityClassName', 'sourceRef'),
-    ).superRefine((spec, context) => {
-      if (spec.pvc !== undefined && spec.storage !== undefined) {
-        context.addIssue({
-          code: 'custom',
-          path: ['storage'],
-          message: 'must not be given together with pvc',
-        });
-      }
-      const size = (spec.storage ?? spec.pvc)?.resources?.requests?.storage;
-      if (spec.source.blank !== undefined && size === undefined) {
-        const path = [spec.pvc === undefined ? 'storage' : 'pvc', 'resources', 'requests', 'storage'];
-        context.addIssue({ code: 'custom', path, message: 'is required for a blank disk' });
-      }
-    }),
-  },
-  notYet('status'),
-);
+export const dataVolumeTemplate = fields({
+  apiVersion: z.string().optional(),
+  kind: z.literal('DataVolume').optional(),
+  /** It is part of a file's name on the box. */
+  metadata: templateMeta.extend({ name: dnsSubdomain.max(200) }).meta({ ...templateMeta.meta() }),
+  spec: fields(
+    {
+      source,
+      pvc: fields(placement, REFUSED_PLACEMENT).optional(),
+      storage: fields(placement, REFUSED_PLACEMENT).optional(),
+      contentType: z.literal('kubevirt').optional(),
+      preallocation: z
+        .literal(false, { error: 'must not be true: disks grow as they are written to' })
+        .meta({ description: 'Whether all of the disk is taken at once; never' })
+        .optional(),
+      priorityClassName: meaningless(z.string(), 'no pod is made to fill the disk').optional(),
+    },
+    {
+      checkpoints: 'a disk is filled once, from one source; warm imports are not made',
+      finalCheckpoint: 'a disk is filled once, from one source; warm imports are not made',
+      sourceRef: 'there are no DataSources here: write what it stands for into source',
+    },
+  ).superRefine((spec, context) => {
+    if (spec.pvc !== undefined && spec.storage !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['storage'],
+        message: 'must not be given together with pvc',
+      });
+    }
+    const size = (spec.storage ?? spec.pvc)?.resources?.requests?.storage;
+    if (spec.source.blank !== undefined && size === undefined) {
+      const path = [spec.pvc === undefined ? 'storage' : 'pvc', 'resources', 'requests', 'storage'];
+      context.addIssue({ code: 'custom', path, message: 'is required for a blank disk' });
+    }
+  }),
+  status: meaningless(
+    z.record(z.string(), z.unknown()),
+    'how far the disk is stands in the status of its DataVolume',
+  ).optional(),
+});
 export type DataVolumeTemplate = z.infer<typeof dataVolumeTemplate>;
