@@ -52,6 +52,7 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
     message,
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
+    ...(draft.dataVolumes === undefined ? {} : { dataVolumes: draft.dataVolumes }),
     ...describeProcess(draft.memory, observed),
     ...describeGuest(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
@@ -61,7 +62,7 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
 
 function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {
   const generation =
-    wanted.kind === 'machine'
+    wanted.kind === 'machine' || wanted.kind === 'volume'
       ? wanted.desired.generation
       : wanted.kind === 'refused'
         ? wanted.generation

@@ -1,11 +1,13 @@
 import type {
   DesiredMachine,
+  DesiredVolume,
   MachineIdentity,
   MachineState,
   MachineStatus,
   RemovedMachine,
 } from '../../shared/model/machine.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
+import type { KeptContent } from '../machine/disk.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 
@@ -23,6 +25,8 @@ export interface Box {
 /** What is wanted of a machine, as far as this agent could read it. */
 export type Wanted =
   | { readonly kind: 'machine'; readonly desired: DesiredMachine; readonly compiled: CompiledMachine }
+  /** A data volume of its own. */
+  | { readonly kind: 'volume'; readonly desired: DesiredVolume; readonly content: KeptContent }
   | { readonly kind: 'removed'; readonly desired: RemovedMachine }
   /** Its description can't be carried out here, or there is none; `problem` says what and where. */
   | {
@@ -59,6 +63,12 @@ export type Action =
       /** The guest is held before its first instruction. */
       readonly paused?: boolean;
     }
+  | {
+      readonly kind: 'make-disk';
+      readonly uid: string;
+      readonly content: KeptContent;
+      readonly images: ReadonlyMap<string, ReadyImage>;
+    }
   | { readonly kind: 'power-button'; readonly uid: string }
   | { readonly kind: 'pause'; readonly uid: string }
   | { readonly kind: 'resume'; readonly uid: string }
@@ -86,6 +96,8 @@ export interface Draft {
   readonly message: string;
   /** Whether an operator should be told when the reason first appears. */
   readonly warning?: boolean;
+  /** How far data volumes are that are being filled. */
+  readonly dataVolumes?: NonNullable<MachineStatus['dataVolumes']>;
   /** What else is to be told. */
   readonly events?: readonly PlannedEvent[];
   /** When to look again though nothing happened, by the monotonic clock. */

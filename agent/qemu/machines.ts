@@ -117,6 +117,7 @@ export function createMachines(options: MachinesOptions): Machines {
       const context = { localImages, outside, bootId, account, ports, networks, clock };
       await machineOf(uid).start(request, context, await confinementOf(request));
     },
+    makeDisk: async (uid, content, images) => machineOf(uid).makeDisk(content, { images, outside }),
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
     pause: async (uid) => machineOf(uid).command('stop'),
@@ -125,6 +126,17 @@ export function createMachines(options: MachinesOptions): Machines {
     setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     readGuest: async (uid) => machineOf(uid).readGuest(),
+    async measure() {
+      const uids = await listMachines(root);
+      const figures = await Promise.all(
+        uids.map((uid) =>
+          machineOf(uid)
+            .measure()
+            .catch(() => undefined),
+        ),
+      );
+      return figures.filter((one) => one !== undefined);
+    },
     quit: async (uid) => machineOf(uid).command('quit'),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {

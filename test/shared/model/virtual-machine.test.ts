@@ -199,7 +199,7 @@ describe('what goes against something else', () => {
     ],
     [
       'spec.dataVolumeTemplates[0].spec.source',
-      'must name exactly one source: http or blank',
+      'must name exactly one source of: http, registry, blank, pvc, upload',
       { machine: { dataVolumeTemplates: [{ metadata: { name: 'a' }, spec: { source: {} } }] } },
     ],
     [
