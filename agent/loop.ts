@@ -3,10 +3,12 @@ import { codeOf, messageOf } from '../shared/base/errors.ts';
 import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
+import { imagesOf } from './machine/images.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
+import { settleFailedDisk } from './plan/plan-volume.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
 import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
 
@@ -85,6 +87,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     // What is seen of a machine that is being acted on may be of before or after: it is not planned with that.
     const unsettled = new Set(busy.keys());
     const observed = new Map((await machines.observe()).map((machine) => [machine.uid, machine]));
+    retainImages();
     const plans = store.transaction(() => {
       recoverRows([...observed.values()].filter(({ uid }) => !unsettled.has(uid)));
       const rows = store.machines().filter(({ uid }) => !unsettled.has(uid));
@@ -132,6 +135,16 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     if (typeof desired !== 'object' || desired === null) return undefined;
     if (!readings.has(desired)) readings.set(desired, readWanted(desired));
     return readings.get(desired);
+  }
+
+  /** Whatever becomes of machines in this tick, what their descriptions name is needed. */
+  function retainImages(): void {
+    const needed = store.machines().flatMap(({ desired }) => {
+      const wanted = wantedOf(desired);
+      if (wanted?.kind === 'volume') return imagesOf(wanted.content);
+      return wanted?.kind === 'machine' ? imagesOf(wanted.compiled) : [];
+    });
+    images.retain(needed.map(({ source }) => source));
   }
 
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
@@ -200,31 +213,27 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     } catch (error) {
       log.warn({ action: action.kind, machine: uid, error: messageOf(error) }, 'an action failed');
       // Its backoff is planned.
-      return action.kind === 'start' && noteFailedStart(uid, error);
+      const isPlanned = action.kind === 'start' || action.kind === 'make-disk';
+      return isPlanned && noteFailure(uid, error);
     }
   }
 
   /** The result is whether that could be stored. */
-  function noteFailedStart(uid: string, error: unknown): boolean {
+  function noteFailure(uid: string, error: unknown): boolean {
     try {
       store.transaction(() => {
         const row = store.machines().find((machine) => machine.uid === uid);
         const wanted = row === undefined ? undefined : readWanted(row.desired);
         if (row === undefined || wanted === undefined) return;
         const code = codeOf(error) ?? 'StartFailed';
-        const settled = settleFailedStart(
-          row.memory,
-          code,
-          messageOf(error),
-          clock.monotonic(),
-          random.fraction(),
-        );
+        const settle = wanted.kind === 'volume' ? settleFailedDisk : settleFailedStart;
+        const settled = settle(row.memory, code, messageOf(error), clock.monotonic(), random.fraction());
         store.putMachine({ ...row, memory: settled.memory });
         queueEvents(identityOf(wanted), settled.events);
       });
       return true;
     } catch (failure) {
-      log.error({ machine: uid, error: messageOf(failure) }, 'a failed start could not be noted');
+      log.error({ machine: uid, error: messageOf(failure) }, 'a failure could not be noted');
       return false;
     }
   }

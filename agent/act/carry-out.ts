@@ -12,6 +12,8 @@ export async function carryOut(action: Action, machines: Machines, images: Image
       return;
     case 'start':
       return machines.start(action);
+    case 'make-disk':
+      return machines.makeDisk(action.uid, action.content, action.images);
     case 'power-button':
       return machines.powerButton(action.uid);
     case 'pause':

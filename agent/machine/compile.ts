@@ -19,6 +19,7 @@ import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
 import { compileHostname } from './seed.ts';
+import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
 import { assignIoThreads } from './io-threads.ts';
 import type { CpuLimits } from './limits.ts';
@@ -28,8 +29,10 @@ import type { CompiledMemory } from './memory.ts';
 import { compileMemory, compileMemoryBacking } from './memory.ts';
 import type { Chassis } from './smbios.ts';
 
-export type { CompiledDisk, ImageSource } from './disk.ts';
-export { sourceKey } from './disk.ts';
+export type { CompiledDisk } from './disk.ts';
+export type { Lent } from './host-device.ts';
+export type { ImageSource } from './image-source.ts';
+export { sourceKey } from './image-source.ts';
 
 /** KubeVirt's default of `terminationGracePeriodSeconds`. */
 const DEFAULT_GRACE_SECONDS = 30;
@@ -72,7 +75,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
   const architecture = spec.architecture ?? DEFAULT_ARCHITECTURE;
-  const firmware = compileFirmware(uid, domain, architecture);
+  const firmware = compileFirmware(desired, architecture);
   const cpu = compileCpu(domain, architecture);
   const boot = rankBoot(domain);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
@@ -104,6 +107,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({
       ...shape,
+      firmware: fingerprintFirmware(shape.firmware),
       disks: shape.disks.map(fingerprintDisk),
       interfaces: shape.interfaces.map(fingerprintInterface),
     }),
@@ -112,7 +116,16 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function fingerprintDisk(disk: CompiledDisk): object {
-  return isKept(disk) ? { ...disk, content: 'kept' } : disk;
+  if (isKept(disk)) return { ...disk, content: 'kept' };
+  const { content } = disk;
+  return content.from === 'container' ? { ...disk, content: sourceKey(content.source) } : disk;
+}
+
+/** How an image is to be had shapes nothing, and may be secret. */
+function fingerprintFirmware(firmware: CompiledFirmware): object {
+  const { kernelBoot } = firmware;
+  if (kernelBoot?.source === undefined) return firmware;
+  return { ...firmware, kernelBoot: { ...kernelBoot, source: sourceKey(kernelBoot.source) } };
 }
 
 /** An address that was derived is kept from run to run: a restart would change nothing of it. */

@@ -1,12 +1,17 @@
 import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import type { Domain } from '../../shared/model/domain/domain.ts';
+import type { DesiredMachine, References } from '../../shared/model/machine.ts';
 import { EFI_VARIABLES_FILE, SCRATCH_EFI_VARIABLES_FILE } from './files.ts';
+import type { ContainerImage, ImageSource } from './image-source.ts';
+import { compileContainerImage } from './image-source.ts';
 import { formatOptions } from './options.ts';
 
 export interface KernelBoot {
   /** A folder on the box, from `file:///FOLDER`. */
-  readonly folder: string;
-  /** Inside that folder. */
+  readonly folder?: string;
+  /** A container image, where there is no folder; its files are the kernel and, where there is one, the initrd. */
+  readonly source?: ImageSource;
+  /** Inside the folder or the image. */
   readonly kernelPath: string;
   readonly initrdPath?: string;
   readonly args?: string;
@@ -40,14 +45,14 @@ export interface FirmwareFiles {
 }
 
 export function compileFirmware(
-  uid: string,
-  { firmware }: Domain,
+  { uid, spec, references }: Pick<DesiredMachine, 'uid' | 'spec' | 'references'>,
   architecture: Architecture,
 ): CompiledFirmware {
+  const { firmware } = spec.domain;
   const serial = firmware?.serial;
   const boot = firmware?.kernelBoot;
   const kernelBoot = boot && {
-    folder: boot.container.image.slice('file://'.length),
+    ...compileKernelPlace(boot.container, references),
     kernelPath: boot.container.kernelPath,
     ...(boot.container.initrdPath === undefined ? {} : { initrdPath: boot.container.initrdPath }),
     ...(boot.kernelArgs === undefined ? {} : { args: boot.kernelArgs }),
@@ -58,6 +63,18 @@ export function compileFirmware(
     loader: compileLoader(firmware?.bootloader, architecture),
     ...(kernelBoot === undefined ? {} : { kernelBoot }),
   };
+}
+
+const LOCAL = 'file://';
+
+function compileKernelPlace(
+  container: ContainerImage & { readonly kernelPath: string; readonly initrdPath?: string | undefined },
+  references: References | undefined,
+): Pick<KernelBoot, 'folder' | 'source'> {
+  const { image, kernelPath, initrdPath } = container;
+  if (image.startsWith(LOCAL)) return { folder: image.slice(LOCAL.length) };
+  const files = initrdPath === undefined ? [kernelPath] : [kernelPath, initrdPath];
+  return { source: { ...compileContainerImage(container, references), files } };
 }
 
 /** As in KubeVirt: a BIOS on amd64 and UEFI on arm64; UEFI boots securely on amd64 unless told otherwise. */

@@ -61,7 +61,7 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
 
 function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {
   const generation =
-    wanted.kind === 'machine'
+    wanted.kind === 'machine' || wanted.kind === 'volume'
       ? wanted.desired.generation
       : wanted.kind === 'refused'
         ? wanted.generation

@@ -1,14 +1,16 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
+import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
 import type {
   GuestDetails,
   GuestUsage,
   KeptMachine,
+  MachineFigures,
   Networks,
   ObservedMachine,
   StartRequest,
@@ -17,7 +19,8 @@ import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
-import { QEMU_LOG, listDisks } from './folder.ts';
+import { makeVolume } from './disks.ts';
+import { QEMU_LOG, clearStaging, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
@@ -27,6 +30,7 @@ import { composeGate, composeLocked } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
+import { measureProcess } from './measure.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -53,6 +57,10 @@ export interface LocalMachine {
     context: Omit<StartContext, 'folder'>,
     confinement: Confinement,
   ): Promise<void>;
+  makeDisk(
+    content: KeptContent,
+    context: Pick<StartRequest, 'images'> & Pick<StartContext, 'outside'>,
+  ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
@@ -63,6 +71,8 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** Deletes the folder by way of `removing`, which lies beside it. */
   remove(removing: string): Promise<void>;
@@ -172,6 +182,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
     gate.ended.then(tellChange, tellChange);
   };
 
+  const readGuestOf = async (run: number) =>
+    guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
+
   return {
     async observe() {
       const problems: string[] = [];
@@ -217,6 +230,18 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
+    async makeDisk(content, { images, outside }) {
+      await inTurn(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        // The machines that use the disk run as other users, and have to get to it.
+        await chmod(folder, 0o711);
+        await clearStaging(folder);
+        await makeVolume(content, { folder, images, outside });
+      }).catch((error: unknown) => {
+        throw asFailure(error, content.dataVolume, 'DiskFailed');
+      });
+    },
+
     async keep(kept) {
       await inTurn(async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -254,10 +279,22 @@ export function createMachine(options: MachineOptions): LocalMachine {
 
     async readGuest() {
       const { run } = await locateRunning();
-      return guestAgent.use(run, async (turn) => ({
-        ...(await readDetails(turn)),
-        ...(await readUsage(turn)),
-      }));
+      return readGuestOf(run);
+    },
+
+    async measure() {
+      const { record, process } = await locate();
+      const state =
+        record === undefined || process === undefined ? undefined : await monitor.read(record.run);
+      if (record === undefined || process === undefined || state === undefined) return undefined;
+      const { namespace, name, run } = record;
+      const isAsked = state.guestAgent && state.runState === 'running';
+      const [figures, guest] = await Promise.all([
+        measureProcess(record, process.pid, monitor).catch(() => undefined),
+        isAsked ? readGuestOf(run).catch(() => undefined) : undefined,
+      ]);
+      if (figures === undefined) return undefined;
+      return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
     },
 
     async kill() {

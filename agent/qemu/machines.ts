@@ -15,7 +15,7 @@ import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
-import { createLoans } from './loans.ts';
+import { NO_LOAN, createLoans } from './loans.ts';
 import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
@@ -113,10 +113,7 @@ export function createMachines(options: MachinesOptions): Machines {
       observed
         // One of which nothing is known may have what it had.
         .filter(({ process, problem }) => process !== undefined || problem !== undefined)
-        .map(({ uid, record }) => [
-          uid,
-          { hostDevices: record?.hostDevices ?? [], cpus: record?.cpus ?? [] },
-        ]),
+        .map(({ uid, record }) => [uid, record?.lent ?? NO_LOAN]),
     );
   };
 
@@ -144,6 +141,7 @@ export function createMachines(options: MachinesOptions): Machines {
         loans.settle(uid);
       }
     },
+    makeDisk: async (uid, content, images) => machineOf(uid).makeDisk(content, { images, outside }),
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
     pause: async (uid) => machineOf(uid).command('stop'),
@@ -152,6 +150,17 @@ export function createMachines(options: MachinesOptions): Machines {
     setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     readGuest: async (uid) => machineOf(uid).readGuest(),
+    async measure() {
+      const uids = await listMachines(root);
+      const figures = await Promise.all(
+        uids.map((uid) =>
+          machineOf(uid)
+            .measure()
+            .catch(() => undefined),
+        ),
+      );
+      return figures.filter((one) => one !== undefined);
+    },
     quit: async (uid) => machineOf(uid).command('quit'),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {

@@ -27,6 +27,8 @@ export interface Monitor {
   connect(run: number): Promise<void>;
   /** @throws as `connect`, and QmpRefused */
   execute(run: number, command: string, args?: object): Promise<void>;
+  /** The answer to a command; @throws as `execute` */
+  ask(run: number, command: string, args?: object): Promise<unknown>;
   /** What the monitor says; undefined where it does not answer. */
   read(run: number): Promise<MonitorState | undefined>;
   close(): void;
@@ -76,6 +78,10 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
     async execute(run, command, args) {
       const qmp = await connect(run);
       await qmp.execute(command, undefined, args);
+    },
+    async ask(run, command, args) {
+      const qmp = await connect(run);
+      return qmp.execute(command, impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS, args);
     },
     async read(run) {
       try {

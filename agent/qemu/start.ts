@@ -20,6 +20,7 @@ import type { OutsideSettings } from './outside-disks.ts';
 import type { Account, RunCommand } from './launch.ts';
 import { formatWords } from './launch.ts';
 import type { Loan } from './loans.ts';
+import { NO_LOAN } from './loans.ts';
 import type { Monitor } from './monitor.ts';
 import { checkOffers } from './offers.ts';
 import { readStartTicks } from './process.ts';
@@ -86,7 +87,7 @@ async function prepareRun(
   const firmware = await prepareFirmware(folder, machine, account, before);
   const companion = await prepareTpm(folder, machine, run, account, before, clock);
   const { kernelBoot } = machine.firmware;
-  const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages));
+  const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages, request.images));
   if (account !== undefined) {
     await checkReachable(account, [
       join(folder, CONSOLE_LOG),
@@ -123,8 +124,7 @@ async function prepareRun(
     bootId: context.bootId,
     accelerator,
     ports: environment.ports,
-    ...(loan.hostDevices.length === 0 ? {} : { hostDevices: loan.hostDevices }),
-    ...(loan.cpus.length === 0 ? {} : { cpus: loan.cpus }),
+    ...(loan === NO_LOAN ? {} : { lent: { hostDevices: loan.hostDevices, cpus: loan.cpus } }),
     fingerprint: machine.fingerprint,
     startedAtMs: environment.nowMs,
     command: command.words,

@@ -70,9 +70,6 @@ export const domain = fields(
   const { memory: given, resources: wanted } = value;
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });
-  const guest =
-    given?.guest ?? wanted?.requests?.memory ?? wanted?.limits?.memory ?? given?.hugepages?.pageSize;
-  if (guest === undefined) refuse(['memory', 'guest'], 'is required', 'FieldValueRequired');
   const limit = wanted?.limits?.memory;
   if (given?.guest !== undefined && limit !== undefined && bytes(given.guest) > bytes(limit))
     refuse(['memory', 'guest'], `must be at most resources.limits.memory, ${limit}`);
@@ -89,6 +86,13 @@ export const domain = fields(
     );
 });
 export type Domain = z.infer<typeof domain>;
+
+/** Whether the domain says how much memory it has, which an instancetype may say in its place. */
+export function hasMemory({ memory: given, resources: wanted }: Domain): boolean {
+  const size =
+    given?.guest ?? wanted?.requests?.memory ?? wanted?.limits?.memory ?? given?.hugepages?.pageSize;
+  return size !== undefined;
+}
 
 function bytes(quantity: string): number {
   return parseQuantity(quantity) ?? 0;
