@@ -4,7 +4,6 @@ import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
-import type { Equipment } from './machine/equipment.ts';
 import type {
   AcceleratorProbe,
   Facts,
@@ -15,6 +14,7 @@ import type {
   Machines,
   Store,
 } from './ports.ts';
+import type { Equipment } from './machine/equipment.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';

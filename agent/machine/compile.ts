@@ -75,7 +75,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
   const architecture = spec.architecture ?? DEFAULT_ARCHITECTURE;
-  const firmware = compileFirmware(desired, architecture);
+  const firmware = compileFirmware(uid, domain, architecture, desired.references);
   const cpu = compileCpu(domain, architecture);
   const boot = rankBoot(domain);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));

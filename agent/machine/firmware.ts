@@ -1,9 +1,9 @@
-import type { Architecture } from '../../shared/model/domain/architecture.ts';
-import type { Domain } from '../../shared/model/domain/domain.ts';
-import type { DesiredMachine, References } from '../../shared/model/machine.ts';
-import { EFI_VARIABLES_FILE, SCRATCH_EFI_VARIABLES_FILE } from './files.ts';
+import type { References } from '../../shared/model/machine.ts';
 import type { ContainerImage, ImageSource } from './image-source.ts';
 import { compileContainerImage } from './image-source.ts';
+import type { Architecture } from '../../shared/model/domain/architecture.ts';
+import type { Domain } from '../../shared/model/domain/domain.ts';
+import { EFI_VARIABLES_FILE, SCRATCH_EFI_VARIABLES_FILE } from './files.ts';
 import { formatOptions } from './options.ts';
 
 export interface KernelBoot {
@@ -45,10 +45,11 @@ export interface FirmwareFiles {
 }
 
 export function compileFirmware(
-  { uid, spec, references }: Pick<DesiredMachine, 'uid' | 'spec' | 'references'>,
+  uid: string,
+  { firmware }: Domain,
   architecture: Architecture,
+  references: References | undefined,
 ): CompiledFirmware {
-  const { firmware } = spec.domain;
   const serial = firmware?.serial;
   const boot = firmware?.kernelBoot;
   const kernelBoot = boot && {

@@ -12,7 +12,13 @@ export interface RunMemory {
   readonly number: number;
   /** When the guest was first seen running. */
   readonly runningSinceMs?: number;
-  readonly ended?: { readonly atMs: number; readonly how: RunEnd; readonly detail: string };
+  readonly ended?: {
+    readonly atMs: number;
+    readonly how: RunEnd;
+    readonly detail: string;
+    /** Why the box would not start it, as a CamelCase word, where nothing failed. */
+    readonly refused?: string;
+  };
 }
 
 /** A stop under way. */

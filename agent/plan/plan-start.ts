@@ -52,12 +52,12 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
 }
 
 function waitForBackoff({ nowMs, wallMs }: Situation, memory: MachineMemory, untilMs: number): Draft {
-  const detail = memory.run?.ended?.detail ?? 'the last run failed';
+  const { detail = 'the last run failed', refused } = memory.run?.ended ?? {};
   return {
     memory,
     actions: [],
-    state: 'BackOff',
-    reason: 'BackOff',
+    state: refused === undefined ? 'BackOff' : 'Refused',
+    reason: refused ?? 'BackOff',
     message: `${detail}; the next try is at ${formatSeconds(wallMs + untilMs - nowMs)}`,
     warning: true,
     wakeAtMs: untilMs,

@@ -7,8 +7,8 @@ import type {
   RemovedMachine,
 } from '../../shared/model/machine.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
-import type { Equipment } from '../machine/equipment.ts';
 import type { KeptContent } from '../machine/disk.ts';
+import type { Equipment } from '../machine/equipment.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 

@@ -87,13 +87,13 @@ export const domain = fields(
 });
 export type Domain = z.infer<typeof domain>;
 
-/** Whether the domain says how much memory it has, which an instancetype may say in its place. */
-export function hasMemory({ memory: given, resources: wanted }: Domain): boolean {
-  const size =
-    given?.guest ?? wanted?.requests?.memory ?? wanted?.limits?.memory ?? given?.hugepages?.pageSize;
-  return size !== undefined;
-}
-
 function bytes(quantity: string): number {
   return parseQuantity(quantity) ?? 0;
+}
+
+/** Whether the domain says how much memory it has, which an instancetype may say in its place. */
+export function hasMemory({ memory: given, resources: wanted }: Domain): boolean {
+  const said =
+    given?.guest ?? wanted?.requests?.memory ?? wanted?.limits?.memory ?? given?.hugepages?.pageSize;
+  return said !== undefined;
 }

@@ -40,6 +40,18 @@ describe('failures', () => {
     expect(startsAfter(300)).toBe(before + 1);
   });
 
+  test('a start that the box has no network for is Refused, and tried again', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.failStarts('the box has no bridge br0: make it', 'NetworkRefused');
+    scenario.tick();
+    scenario.tick();
+    expect(scenario.status).toMatchObject({ state: 'Refused', reason: 'NetworkRefused' });
+    expect(scenario.status?.message).toContain('no bridge br0: make it; the next try is at ');
+    scenario.failStarts(undefined);
+    scenario.pass(12);
+    expect(scenario.state).toBe('Running');
+  });
+
   test('a start that failed is tried again under Once and is counted as a run only when the guest ran', () => {
     const scenario = createScenario(desiredMachine('Once'));
     scenario.failStarts('port in use');

@@ -1,3 +1,4 @@
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 import { expect, test } from 'vitest';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
@@ -6,7 +7,6 @@ import { readWanted } from '../../../agent/plan/read-wanted.ts';
 import { settleFailedDisk } from '../../../agent/plan/plan-volume.ts';
 import type { ImageStatus, ObservedMachine } from '../../../agent/ports.ts';
 import { UID, desiredMachine } from './scenario.ts';
-import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 const READY = {
   state: 'ready',

@@ -59,6 +59,7 @@ export function createScenario(desired: unknown) {
   let observed: ObservedMachine | undefined;
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
+  let failCode = 'StartFailed';
   let cutOff = false;
   let box: Box = {
     bootId: 'boot-1',
@@ -78,7 +79,7 @@ export function createScenario(desired: unknown) {
       case 'start': {
         if (cutOff) return;
         if (failStart !== undefined) {
-          memory = settleFailedStart(memory, 'StartFailed', failStart, nowMs, 0).memory;
+          memory = settleFailedStart(memory, failCode, failStart, nowMs, 0).memory;
           return;
         }
         const { uid, namespace, name, fingerprint } = action.machine;
@@ -234,8 +235,9 @@ export function createScenario(desired: unknown) {
     cutOffStarts(now: boolean) {
       cutOff = now;
     },
-    failStarts(why: string | undefined) {
+    failStarts(why: string | undefined, code = 'StartFailed') {
       failStart = why;
+      failCode = code;
     },
     count: (kind: Action['kind']) => actions.filter((one) => one === kind).length,
   };
