@@ -13,8 +13,11 @@ import type {
   Link,
   Machines,
   Store,
+  Trash,
+  TrashEntry,
 } from './ports.ts';
 import type { Equipment } from './machine/equipment.ts';
+import type { TrashLimits } from './plan/plan-trash.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
@@ -25,6 +28,8 @@ import type { Question } from './sync/requests.ts';
 import { createRequests } from './sync/requests.ts';
 import { createSession } from './sync/session.ts';
 import { tellAll } from './sync/tell-all.ts';
+import type { TrashKeeper } from './trash-keeper.ts';
+import { createTrashKeeper } from './trash-keeper.ts';
 
 /** How often the box's own figures are reported, and what it is, where that has changed. */
 const FACTS_EVERY_MS = 6 * 60 * 60_000;
@@ -35,6 +40,7 @@ export interface AgentPorts {
   readonly store: Store;
   readonly machines: Machines;
   readonly images: Images;
+  readonly trash?: Trash;
   readonly link: Link;
   readonly facts: Facts;
   readonly accelerator: AcceleratorProbe;
@@ -51,6 +57,8 @@ export interface AgentOptions {
   readonly equipment: Equipment;
   /** What tells this box from another that has its name. */
   readonly identity: BoxIdentity;
+  /** How long removed machines are kept; without it they are not. */
+  readonly trash?: TrashLimits;
 }
 
 export interface Agent {
@@ -78,7 +86,13 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
   let stopped = false;
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
-  const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake() });
+  const keeper = keepTrash();
+  const loop = createLoop({
+    ports,
+    box: () => ({ ...box, ...describeTrash() }),
+    happening,
+    reported: () => session.wake(),
+  });
   const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
   const requests = createRequests({ store, clock, log, carryOut, find });
   const session = createSession({
@@ -100,7 +114,18 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
     },
   });
   const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
-  const door = createLocalDoor({ device, version, store, machines, images, clock, session, loop, happening });
+  const door = createLocalDoor({
+    device,
+    version,
+    store,
+    machines,
+    images,
+    clock,
+    session,
+    loop,
+    happening,
+    ...(ports.trash === undefined ? {} : { trash: ports.trash }),
+  });
 
   function carryOut(body: Exclude<RequestBody, Question>): string {
     if (body.verb === 'ping') return `${device} is here`;
@@ -112,6 +137,23 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
 
   async function find({ machine }: Question): Promise<object> {
     return door.readGuest(machine);
+  }
+
+  /** What the planner says of the disks of a machine that is removed. */
+  function describeTrash(): Pick<Box, 'trash'> {
+    if (ports.trash === undefined || options.trash === undefined || options.trash.keepMs === 0) return {};
+    return { trash: { folder: ports.trash.folder, keepMs: options.trash.keepMs } };
+  }
+
+  function keepTrash(): TrashKeeper | undefined {
+    if (ports.trash === undefined || options.trash === undefined) return undefined;
+    const deleted = ({ namespace, name, id }: TrashEntry, why: string) => {
+      const message = `the disks of ${namespace}/${name} were deleted from the trash (${id}): ${why}`;
+      log.info({ entry: id, why }, 'deleted from the trash');
+      store.appendEvent({ kind: 'event', type: 'Normal', reason: 'TrashDeleted', message }, happening());
+      session.wake();
+    };
+    return createTrashKeeper({ trash: ports.trash, ...options.trash, clock, log, deleted });
   }
 
   function reportClockSet(fromMs: number): void {
@@ -210,6 +252,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       images.onChange(() => loop.wake());
       images.onNotice(tellNotice);
       clockWatch.start();
+      keeper?.start();
       session.start();
       loop.wake();
       void keepFindingAccelerator().then(keepReportingFacts);
@@ -220,6 +263,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       cancelFacts();
       cancelProbe();
       clockWatch.stop();
+      await keeper?.stop();
       await loop.stop();
       await session.stop();
       await images.close();

@@ -119,6 +119,10 @@ export const AGENT_SETTINGS = {
     prose: "a Docker config.json with the box's own logins at registries",
     fallback: '',
   }),
+  trashHours: integer(0, 87_600, {
+    prose: 'how many hours removed machines are kept in dataDir/trash; 0 deletes their disks at once',
+    fallback: '168',
+  }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };
 export type AgentConfig = ConfigOf<typeof AGENT_SETTINGS>;

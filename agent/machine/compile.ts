@@ -8,6 +8,8 @@ import type { CompiledClock } from './clock.ts';
 import { compileClock } from './clock.ts';
 import { compileDisks } from './compile-disks.ts';
 import type { CompiledCpu } from './cpu.ts';
+import type { GuestCredentials } from './credentials.ts';
+import { compileCredentials } from './credentials.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDevices } from './devices.ts';
 import { compileDevices } from './devices.ts';
@@ -66,6 +68,8 @@ export interface CompiledMachine {
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
+  /** What users of the guest get through its agent while it runs. */
+  readonly credentials?: GuestCredentials;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
   readonly fingerprint: string;
 }
@@ -80,6 +84,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const boot = rankBoot(domain);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
   const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
+  const credentials = compileCredentials(desired);
   const shape = {
     uid,
     namespace,
@@ -103,6 +108,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   return {
     ...shape,
     limits: compileCpuLimits(domain, shape.cpu),
+    ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({
