@@ -72,10 +72,11 @@ export async function createPowerBox(): Promise<PowerBox> {
 
 async function recover(world: World, folder: string): Promise<string[]> {
   const before = listKept(folder);
-  for (const path of before.keys()) mark(path);
   const watch = watchProcesses(() => world.qemus(DEVICE));
-  world.startAgent(DEVICE);
   try {
+    // Fails where a disk is there that is none.
+    for (const path of before.keys()) mark(path);
+    world.startAgent(DEVICE);
     const uid = await findRunning(folder);
     const after = listKept(folder);
     // Files are replaced by way of others all the time; one that a power cut left there stays.
@@ -84,6 +85,7 @@ async function recover(world: World, folder: string): Promise<string[]> {
       return found.length === 0 && found;
     }).catch(() => listStrays(join(folder, 'machines', uid)));
     const names = new Set([...after.keys()].map((path) => basename(path)));
+    await waitFor('its process', () => watch.seen(uid).length > 0);
     const starts = watch.seen(uid).length;
     return [
       ...[...before]
