@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PowerBox } from '../power/power-box.ts';
 import { createPowerBox, selectDistinct } from '../power/power-box.ts';
 
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 1_200_000;
 /** Far fewer states than that, and the recorder has missed the start. */
 const FEWEST = 20;
 

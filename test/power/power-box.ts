@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createLocalClient } from '../../agent/local/client.ts';
 import type { World } from '../e2e/world.ts';
@@ -13,6 +13,7 @@ const DEVICE = 'edge-1';
 const IMAGE = 'base.raw';
 const IMAGE_BYTES = 256 * 1024;
 const RECORDER = join(import.meta.dirname, 'record-states.ts');
+const STAGING = '/.staging-';
 const START_LIMIT_MS = 240_000;
 /** What is kept once it is there; the machine has all of them. */
 const KEPT = ['disk-pos-root.qcow2', 'disk-pos-more.qcow2', 'efi-variables.fd', 'tpm'];
@@ -141,7 +142,10 @@ function isMarked(path: string): boolean {
   return spawnSync('qemu-io', words).status === 0;
 }
 
-/** Those that differ in what is in the folders of machines and images, and not in the store or in whose files are. */
+/**
+ * Those that differ in what is in the folders of machines and images: not in the store alone, in whose files are, or in
+ * what files in the making have got to.
+ */
 export function selectDistinct(states: readonly string[]): string[] {
   const seen = new Set<string>();
   return states.filter((state) => {
@@ -153,11 +157,11 @@ export function selectDistinct(states: readonly string[]): string[] {
 
 function listFiles(folder: string): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .map((entry) => {
-      const path = join(entry.parentPath, entry.name);
-      const staged = path.slice(folder.length).replace(/\.staging-\w+/, '.staging');
-      return `${staged} ${entry.isFile() ? readFileSync(path).length : ''}`;
-    })
-    .sort();
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    const staged = path.indexOf(STAGING);
+    if (staged >= 0) return path.slice(folder.length, staged + STAGING.length);
+    return `${path.slice(folder.length)} ${entry.isFile() ? statSync(path).size : ''}`;
+  });
+  return [...new Set(files)].sort();
 }
