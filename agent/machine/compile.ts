@@ -7,6 +7,8 @@ import { rankBoot } from './boot-order.ts';
 import type { CompiledClock } from './clock.ts';
 import { compileClock } from './clock.ts';
 import { compileDisks } from './compile-disks.ts';
+import type { GuestCredentials } from './credentials.ts';
+import { compileCredentials } from './credentials.ts';
 import type { CompiledCpu } from './cpu.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDevices } from './devices.ts';
@@ -21,6 +23,10 @@ import type { CompiledInterface } from './interface.ts';
 import { compileHostname } from './seed.ts';
 import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
+import type { MemoryClaim } from './memory-claim.ts';
+import { compileClaim } from './memory-claim.ts';
+import type { CompiledProbes } from './probe.ts';
+import { compileProbes } from './probe.ts';
 import { assignIoThreads } from './io-threads.ts';
 import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
@@ -45,6 +51,8 @@ export interface CompiledMachine {
   /** As QEMU calls it. */
   readonly machineType: string;
   readonly memoryBytes: number;
+  /** What it takes of the box's memory; a change of it alone changes nothing of the process. */
+  readonly claim: MemoryClaim;
   readonly memory: CompiledMemory;
   readonly cpu: CompiledCpu;
   readonly features: CompiledFeatures;
@@ -62,9 +70,12 @@ export interface CompiledMachine {
   readonly endsAtReboot: boolean;
   /** Each run begins held (`startStrategy: Paused`). */
   readonly startsPaused: boolean;
+  readonly probes: CompiledProbes;
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
+  /** What users of the guest get through its agent while it runs. */
+  readonly credentials?: GuestCredentials;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
   readonly fingerprint: string;
 }
@@ -77,6 +88,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const firmware = compileFirmware(uid, domain, architecture, desired.references);
   const cpu = compileCpu(domain, architecture);
   const boot = rankBoot(domain);
+  const credentials = compileCredentials(desired);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
   const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
   const shape = {
@@ -102,7 +114,10 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   return {
     ...shape,
     limits: compileCpuLimits(domain, shape.cpu),
+    ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    claim: compileClaim(domain, shape.memoryBytes),
+    probes: compileProbes(spec),
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({
       ...shape,

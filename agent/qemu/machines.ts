@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import type { Equipment } from '../machine/equipment.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { Machines, Networks, StartRequest } from '../ports.ts';
+import type { Happened, Machines, Networks, StartRequest } from '../ports.ts';
 import type { Accounts } from './accounts.ts';
 import { createAccounts } from './accounts.ts';
 import { findCgroups } from './cgroups.ts';
@@ -15,6 +15,7 @@ import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
+import { findService } from './launch.ts';
 import { createLoans } from './loans.ts';
 import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
@@ -31,6 +32,8 @@ export interface MachinesOptions {
   readonly localImages: string;
   /** What of the box's own disks machines may have. */
   readonly outside?: OutsideSettings;
+  /** The folder on the same file system that removed machines are moved to; without it they are deleted. */
+  readonly trash?: string;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
   /** What the box lends to single machines. */
@@ -58,9 +61,12 @@ export function createMachines(options: MachinesOptions): Machines {
     disconnect: async (uid) => machineOf(uid).disconnect(networks),
   });
   const listeners: ((uid: string) => void)[] = [];
+  const hearers: ((uid: string, happened: Happened) => void)[] = [];
   const isRoot = userInfo().uid === 0;
   const useScopes = existsSync('/run/systemd/system') && isRoot;
   const cgroups = useScopes || !isRoot ? Promise.resolve(undefined) : findCgroups(CGROUP_ROOT);
+  const service = useScopes ? findService(readFileSync('/proc/self/cgroup', 'utf8')) : undefined;
+  const before = service === undefined ? {} : { before: service };
   let accounts: Accounts | undefined;
   let closed = false;
 
@@ -82,6 +88,9 @@ export function createMachines(options: MachinesOptions): Machines {
       clock,
       log,
       onChange: () => tell(uid),
+      onHappening: (happened) => {
+        if (!closed) for (const hear of hearers) hear(uid, happened);
+      },
     });
     machines.set(uid, machine);
     return machine;
@@ -95,7 +104,7 @@ export function createMachines(options: MachinesOptions): Machines {
       memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator) + machine.memory.addedOverheadBytes;
     const unit = `${groupPrefix(machine.uid)}${run}`;
     const limits = { memoryMaxBytes, cpu: machine.limits };
-    if (useScopes) return { scope: { unit, ...limits } };
+    if (useScopes) return { scope: { unit, ...limits, ...before } };
     const found = await cgroups;
     return {
       async enter(pid) {
@@ -152,6 +161,8 @@ export function createMachines(options: MachinesOptions): Machines {
     reset: async (uid) => machineOf(uid).command('system_reset'),
     setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
+    runInGuest: async (uid, words, deadlineMs) => machineOf(uid).runInGuest(words, deadlineMs),
+    pingGuest: async (uid, deadlineMs) => machineOf(uid).pingGuest(deadlineMs),
     readGuest: async (uid) => machineOf(uid).readGuest(),
     async measure() {
       const uids = await listMachines(root);
@@ -165,6 +176,8 @@ export function createMachines(options: MachinesOptions): Machines {
       return figures.filter((one) => one !== undefined);
     },
     quit: async (uid) => machineOf(uid).command('quit'),
+    growDisk: async (uid, dataVolume, bytes) => machineOf(uid).growDisk(dataVolume, bytes),
+    giveCredentials: async (uid, credentials) => machineOf(uid).giveCredentials(credentials),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {
       const folder = machineFolder(root, uid);
@@ -172,7 +185,10 @@ export function createMachines(options: MachinesOptions): Machines {
         () => true,
         () => false,
       );
-      if (exists) await machineOf(uid).remove(removingFolder(root, uid));
+      const leaving = removingFolder(root, uid);
+      const { trash } = options;
+      const removal = { leaving, nowMs: clock.now(), ...(trash === undefined ? {} : { trash }) };
+      if (exists) await machineOf(uid).remove(removal);
       await (await cgroups)?.clear(groupPrefix(uid));
       machines.delete(uid);
       ports.release(uid);
@@ -181,6 +197,9 @@ export function createMachines(options: MachinesOptions): Machines {
     openConsole: async (uid) => machineOf(uid).openConsole(),
     onChange(listener) {
       listeners.push(listener);
+    },
+    onHappening(listener) {
+      hearers.push(listener);
     },
     async close() {
       closed = true;

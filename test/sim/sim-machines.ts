@@ -135,11 +135,20 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     reset: (uid) => command(uid, () => {}),
     // The guests of this world have no agent.
     rebootGuest: (uid) => command(uid, () => {}),
+    async runInGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
+    async pingGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
     measure: async () => [],
     async readGuest(uid) {
       throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
     },
     setLink: (uid) => command(uid, () => {}),
+    // The disks of a box that is only thought up have no size.
+    growDisk: (uid) => command(uid, () => {}),
+    giveCredentials: (uid) => command(uid, () => {}),
     quit: (uid) => command(uid, (process) => disk.endProcess(uid, process, 'quit')),
     kill: (uid) =>
       inTurn(uid, async () => {
@@ -164,6 +173,8 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     onChange(listener) {
       listeners.push(listener);
     },
+    // Its monitors tell nothing beside what is observed.
+    onHappening() {},
     async close() {
       closed = true;
     },

@@ -34,6 +34,7 @@ describe('failures', () => {
     expect(scenario.state).toBe('Starting');
     scenario.tick();
     expect(scenario.state).toBe('BackOff');
+    expect(scenario.status?.backOff?.failures).toBeGreaterThan(0);
     expect(scenario.status?.message).toContain('no memory');
     scenario.pass(3_000);
     const before = scenario.count('start');
@@ -159,6 +160,18 @@ describe('removal and changes', () => {
     scenario.settle();
     expect(scenario.actions).toEqual(['start', 'power-button', 'quit', 'remove']);
     expect(scenario.state).toBe('Removed');
+  });
+
+  test('a deleted machine says where its disks are kept, and for how long', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.keepTrash({ folder: '/data/trash', keepMs: 168 * 3_600_000 });
+    scenario.want({ ...removed, terminationGracePeriodSeconds: 0 });
+    scenario.settle();
+    expect(scenario.status).toMatchObject({
+      state: 'Removed',
+      message: 'the machine is gone; what it had of disks is kept in /data/trash of its box, for 168 h',
+    });
   });
 
   test('a change that needs a restart is told, and made at the next start', () => {

@@ -5,6 +5,7 @@ import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import type { HubOrder, OrderVerb } from '../../../agent/plan/order.ts';
 import { applyHubOrder, applyOrder } from '../../../agent/plan/order.ts';
+import type { ProbeOutlook } from '../../../agent/plan/probe.ts';
 import type { Action, Box, MachinePlan } from '../../../agent/plan/plan.ts';
 import { planMachine } from '../../../agent/plan/plan-machine.ts';
 import { readWanted } from '../../../agent/plan/read-wanted.ts';
@@ -61,6 +62,7 @@ export function createScenario(desired: unknown) {
   let failStart: string | undefined;
   let failCode = 'StartFailed';
   let cutOff = false;
+  let refusal: string | undefined;
   let box: Box = {
     bootId: 'boot-1',
     equipment: NO_EQUIPMENT,
@@ -68,6 +70,7 @@ export function createScenario(desired: unknown) {
     accelerator: 'tcg',
     acceleratorReason: 'asked for',
   };
+  let probed: Omit<ProbeOutlook, 'run'> | undefined;
   let wallOffsetMs = START_MS - UPTIME_MS;
   const actions: Action['kind'][] = [];
   const events: string[] = [];
@@ -109,6 +112,19 @@ export function createScenario(desired: unknown) {
       case 'remove':
         observed = undefined;
         return;
+      case 'grow-disk': {
+        const { dataVolume, bytes } = action;
+        if (observed !== undefined)
+          observed = { ...observed, diskBytes: { ...observed.diskBytes, [dataVolume]: bytes } };
+        return;
+      }
+      case 'give-credentials': {
+        const { digest } = action.credentials;
+        const given = { digest, atMs: nowMs, ...(refusal === undefined ? {} : { problem: refusal }) };
+        if (observed?.process !== undefined)
+          observed = { ...observed, process: { ...observed.process, credentials: given } };
+        return;
+      }
       case 'fetch-image':
         image = { state: 'fetching', bytes: 0 };
         return;
@@ -151,6 +167,20 @@ export function createScenario(desired: unknown) {
     get memory() {
       return memory;
     },
+    /** What the disks that are kept have of size. */
+    seeDisks(diskBytes: Readonly<Record<string, number>>) {
+      if (observed !== undefined) observed = { ...observed, disks: Object.keys(diskBytes), diskBytes };
+    },
+    /** The guest's agent comes up, and refuses credentials where it is said why. */
+    openGuestAgent(problem?: string) {
+      refusal = problem;
+      if (observed?.process !== undefined)
+        observed = { ...observed, process: { ...observed.process, guestAgent: true } };
+    },
+    /** From now on the box has a trash. */
+    keepTrash(trash: NonNullable<Box['trash']>) {
+      box = { ...box, trash };
+    },
     /** Plans and carries out once. */
     tick() {
       const entry = readWanted(wanted);
@@ -163,6 +193,7 @@ export function createScenario(desired: unknown) {
         nowMs,
         wallMs: nowMs + wallOffsetMs,
         jitter: 0,
+        ...(probed !== undefined && { probed: { ...probed, run: memory.run?.number ?? 0 } }),
       };
       plan = planMachine(observed === undefined ? situation : { ...situation, observed });
       memory = plan.memory;
@@ -194,6 +225,10 @@ export function createScenario(desired: unknown) {
     hubOrder(verb: OrderVerb, order: HubOrder = {}) {
       memory = applyHubOrder(memory, verb, order);
     },
+    /** What the probes of the run now have found. */
+    probe(outlook: Omit<ProbeOutlook, 'run'> | undefined) {
+      probed = outlook;
+    },
     connectAgent() {
       if (observed?.process === undefined) throw new Error('there is no process');
       observed = { ...observed, process: { ...observed.process, guestAgent: true } };
@@ -221,6 +256,11 @@ export function createScenario(desired: unknown) {
     }: Omit<Partial<Box>, 'accelerator'> & { accelerator?: 'tcg' | undefined }) {
       const { accelerator: _old, ...rest } = box;
       box = { ...rest, ...change, ...(accelerator && { accelerator }) };
+    },
+    /** The box begins to shut down, or an agent starts that sees nothing of that. */
+    goDown(withinMs: number | undefined) {
+      const { goingDown: _old, ...rest } = box;
+      box = withinMs === undefined ? rest : { ...rest, goingDown: { withinMs } };
     },
     observe(change: Partial<ObservedMachine>) {
       if (observed !== undefined) observed = { ...observed, ...change };
