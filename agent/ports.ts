@@ -6,8 +6,7 @@ import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { GuestCredentials } from './machine/credentials.ts';
 import type { MachineFigures } from './figures-port.ts';
 import type { GuestDetails, GuestUsage } from './guest.ts';
-import type { CompiledMachine, ImageSource } from './machine/compile.ts';
-import type { HostDeviceAddress } from './machine/host-device.ts';
+import type { CompiledMachine, ImageSource, Lent } from './machine/compile.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
 import type { KeptContent } from './machine/disk.ts';
@@ -38,9 +37,7 @@ export interface RunRecord {
   readonly bootId: string;
   readonly accelerator: Accelerator;
   readonly ports: readonly HostPort[];
-  /** What the run has of the box's own, and no other meanwhile. */
-  readonly hostDevices?: readonly HostDeviceAddress[];
-  readonly cpus?: readonly number[];
+  readonly lent?: Lent;
   /** `CompiledMachine.fingerprint` of what was started. */
   readonly fingerprint: string;
   readonly startedAtMs: number;

@@ -36,6 +36,7 @@ import { compileMemory, compileMemoryBacking } from './memory.ts';
 import type { Chassis } from './smbios.ts';
 
 export type { CompiledDisk } from './disk.ts';
+export type { Lent } from './host-device.ts';
 export type { ImageSource } from './image-source.ts';
 export { sourceKey } from './image-source.ts';
 

@@ -16,7 +16,7 @@ import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder 
 import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
 import { findService } from './launch.ts';
-import { createLoans } from './loans.ts';
+import { NO_LOAN, createLoans } from './loans.ts';
 import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
@@ -122,10 +122,7 @@ export function createMachines(options: MachinesOptions): Machines {
       observed
         // One of which nothing is known may have what it had.
         .filter(({ process, problem }) => process !== undefined || problem !== undefined)
-        .map(({ uid, record }) => [
-          uid,
-          { hostDevices: record?.hostDevices ?? [], cpus: record?.cpus ?? [] },
-        ]),
+        .map(({ uid, record }) => [uid, record?.lent ?? NO_LOAN]),
     );
   };
 

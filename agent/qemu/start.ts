@@ -21,6 +21,7 @@ import type { OutsideSettings } from './outside-disks.ts';
 import type { Account, RunCommand } from './launch.ts';
 import { formatWords } from './launch.ts';
 import type { Loan } from './loans.ts';
+import { NO_LOAN } from './loans.ts';
 import type { Monitor } from './monitor.ts';
 import { checkOffers } from './offers.ts';
 import { readStartTicks } from './process.ts';
@@ -124,8 +125,7 @@ async function prepareRun(
     bootId: context.bootId,
     accelerator,
     ports: environment.ports,
-    ...(loan.hostDevices.length === 0 ? {} : { hostDevices: loan.hostDevices }),
-    ...(loan.cpus.length === 0 ? {} : { cpus: loan.cpus }),
+    ...(loan === NO_LOAN ? {} : { lent: { hostDevices: loan.hostDevices, cpus: loan.cpus } }),
     fingerprint: machine.fingerprint,
     startedAtMs: environment.nowMs,
     claimBytes: claimBytes(machine, accelerator),

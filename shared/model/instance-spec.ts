@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { DEFAULT_ARCHITECTURE, architecture, checkArchitecture } from './domain/architecture.ts';
+import {
+  DEFAULT_ARCHITECTURE,
+  architecture,
+  checkArchitecture,
+  checkSecureBoot,
+} from './domain/architecture.ts';
 import { accessCredential } from './access-credential.ts';
 import { checkDisks } from './disk-rules.ts';
 import { domain, hasMemory } from './domain/domain.ts';
@@ -150,6 +155,9 @@ export type InstanceSpec = z.infer<typeof instanceSpec>;
 
 /** One that nothing is missing from: a template may leave its sizes to an instancetype. */
 export const runnableSpec = instanceSpec.superRefine((spec, context) => {
+  checkSecureBoot(spec.domain, spec.architecture ?? DEFAULT_ARCHITECTURE, (path, message) =>
+    context.addIssue({ code: 'custom', path: ['domain', ...path], message }),
+  );
   if (hasMemory(spec.domain)) return;
   const params = { reason: 'FieldValueRequired' };
   context.addIssue({ code: 'custom', path: ['domain', 'memory', 'guest'], params, message: 'is required' });

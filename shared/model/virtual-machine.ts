@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
+import { DEFAULT_ARCHITECTURE, checkSecureBoot } from './domain/architecture.ts';
 import { hasMemory } from './domain/domain.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher.ts';
@@ -61,6 +62,12 @@ export const virtualMachineSpec = fields({
   if (value.instancetype === undefined && !hasMemory(value.template.spec.domain)) {
     const path = ['template', 'spec', 'domain', 'memory', 'guest'];
     refuse(path, 'is required, or an instancetype', 'FieldValueRequired');
+  }
+  if (value.preference === undefined) {
+    const { domain, architecture = DEFAULT_ARCHITECTURE } = value.template.spec;
+    checkSecureBoot(domain, architecture, (path, message) =>
+      refuse(['template', 'spec', 'domain', ...path], message),
+    );
   }
   const templates = (value.dataVolumeTemplates ?? []).map(({ metadata }) => metadata.name);
   for (const [index, name] of templates.entries()) {
