@@ -5,6 +5,7 @@ import type { InterfaceStatus } from '../../shared/model/virtual-machine-instanc
 import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import { describeVolumes } from './describe-volumes.ts';
 import { describeOverride } from './order.ts';
 import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
@@ -40,7 +41,9 @@ function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus |
   return events;
 }
 
-function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: Draft): MachineStatus {
+function describeStatus(situation: Situation, draft: Draft): MachineStatus {
+  const { wanted, observed, memory, wallMs } = situation;
+  const dataVolumes = describeVolumes(situation);
   const { reported } = memory;
   const { state, reason, message } = draft;
   const { override } = draft.memory;
@@ -55,6 +58,7 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
     ...describeProcess(draft.memory, observed),
     ...describeGuest(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
+    ...(dataVolumes === undefined ? {} : { dataVolumes }),
     ...(override === undefined ? {} : { override: describeOverride(override) }),
   };
 }

@@ -75,10 +75,20 @@ function provision(
   }
 }
 
-function progress({ bytes, totalBytes }: { readonly bytes: number; readonly totalBytes?: number }): string {
-  if (totalBytes === undefined || totalBytes === 0) return '';
-  const percent = Math.floor((100 * bytes) / totalBytes / PROGRESS_STEP) * PROGRESS_STEP;
-  return `: ${percent} % of ${formatBytes(totalBytes)}`;
+interface Progress {
+  readonly bytes: number;
+  readonly totalBytes?: number;
+}
+
+/** How much of a download is there, in steps; undefined where its size is not known. */
+export function percentOf({ bytes, totalBytes }: Progress): number | undefined {
+  if (totalBytes === undefined || totalBytes === 0) return undefined;
+  return Math.floor((100 * bytes) / totalBytes / PROGRESS_STEP) * PROGRESS_STEP;
+}
+
+function progress(status: Progress): string {
+  const percent = percentOf(status);
+  return percent === undefined ? '' : `: ${percent} % of ${formatBytes(status.totalBytes ?? 0)}`;
 }
 
 /** Why nothing is fetched though the image is not here, where that is so. */
