@@ -1,21 +1,35 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
+import type { Architecture } from '../../shared/model/domain/architecture.ts';
+import { DEFAULT_ARCHITECTURE } from '../../shared/model/domain/architecture.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import type { BootOrder } from './boot-order.ts';
 import { rankBoot } from './boot-order.ts';
+import type { CompiledClock } from './clock.ts';
+import { compileClock } from './clock.ts';
 import { compileDisks } from './compile-disks.ts';
-import type { CpuTopology } from './cpu.ts';
+import type { CompiledCpu } from './cpu.ts';
+import type { GuestCredentials } from './credentials.ts';
+import { compileCredentials } from './credentials.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
+import type { CompiledDevices } from './devices.ts';
+import { compileDevices } from './devices.ts';
 import type { CompiledDisk } from './disk.ts';
 import { isKept } from './disk.ts';
+import type { CompiledFeatures } from './features.ts';
+import { compileFeatures } from './features.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
 import { compileHostname } from './seed.ts';
 import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
-import { compileMemory } from './memory.ts';
+import { assignIoThreads } from './io-threads.ts';
 import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
+import { compileMachineType } from './machine-type.ts';
+import type { CompiledMemory } from './memory.ts';
+import { compileMemory, compileMemoryBacking } from './memory.ts';
+import type { Chassis } from './smbios.ts';
 
 export type { CompiledDisk } from './disk.ts';
 export type { ImageSource } from './image-source.ts';
@@ -29,22 +43,32 @@ export interface CompiledMachine {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  readonly architecture: Architecture;
+  /** As QEMU calls it. */
+  readonly machineType: string;
   readonly memoryBytes: number;
-  readonly cpu: CpuTopology;
+  readonly memory: CompiledMemory;
+  readonly cpu: CompiledCpu;
+  readonly features: CompiledFeatures;
+  readonly clock: CompiledClock;
   readonly firmware: CompiledFirmware;
+  readonly chassis?: Chassis;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
   /** The cards that it may be booted from, with QEMU's boot index. */
   readonly bootCards: readonly (readonly [name: string, bootIndex: number])[];
-  readonly rng: boolean;
+  readonly devices: CompiledDevices;
+  /** How many threads serve disks that have none of their own; disks name theirs. */
+  readonly ioThreads: number;
   /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
   readonly endsAtReboot: boolean;
   /** Each run begins held (`startStrategy: Paused`). */
   readonly startsPaused: boolean;
-  readonly graphics: boolean;
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
+  /** What users of the guest get through its agent while it runs. */
+  readonly credentials?: GuestCredentials;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
   readonly fingerprint: string;
 }
@@ -53,25 +77,37 @@ export interface CompiledMachine {
 export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
-  const cpu = compileCpu(domain);
+  const architecture = spec.architecture ?? DEFAULT_ARCHITECTURE;
+  const firmware = compileFirmware(uid, domain, architecture, desired.references);
+  const cpu = compileCpu(domain, architecture);
   const boot = rankBoot(domain);
+  const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
+  const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
+  const credentials = compileCredentials(desired);
   const shape = {
     uid,
     namespace,
     name,
+    architecture,
+    machineType: compileMachineType(domain.machine?.type, architecture),
     memoryBytes: compileMemory(domain),
+    memory: compileMemoryBacking(domain),
     cpu,
-    firmware: compileFirmware(uid, domain, desired.references),
-    disks: compileDisks(desired).map((disk) => orderDisk(disk, boot)),
+    features: compileFeatures(domain),
+    clock: compileClock(domain),
+    firmware,
+    ...(domain.chassis === undefined ? {} : { chassis: domain.chassis }),
+    disks,
+    ioThreads,
     interfaces: compileInterfaces(desired, compileHostname(desired), cpuCount(cpu)),
     bootCards: [...(boot?.interfaces ?? [])],
-    rng: domain.devices.rng !== undefined,
+    devices: compileDevices(domain.devices, architecture, firmware.loader.kind),
     endsAtReboot: domain.rebootPolicy === 'Terminate',
-    graphics: domain.devices.autoattachGraphicsDevice ?? true,
   };
   return {
     ...shape,
     limits: compileCpuLimits(domain, shape.cpu),
+    ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({

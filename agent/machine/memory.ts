@@ -4,21 +4,66 @@ import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
 import type { CpuTopology } from './cpu.ts';
 import { cpuCount } from './cpu.ts';
+import { formatOptions } from './options.ts';
 
 const MIB = 2 ** 20;
 
 /** The buffer for translated code, MiB: QEMU's default is 1 GiB, more than many a guest here has of memory. */
 export const TCG_BUFFER_MIB = 256;
 
-/** What the guest gets: `memory.guest`, or else the memory requested, or else the limit; whole MiB. */
+/** What the guest gets: `memory.guest`, or else the memory requested, the limit, or one huge page; whole MiB. */
 export function compileMemory({ memory, resources }: Domain): number {
-  const wanted = memory?.guest ?? resources?.requests?.memory ?? resources?.limits?.memory;
+  const wanted =
+    memory?.guest ?? resources?.requests?.memory ?? resources?.limits?.memory ?? memory?.hugepages?.pageSize;
   assert(wanted !== undefined, 'the schema asks for a memory size');
   return Math.ceil(quantityBytes(wanted) / MIB) * MIB;
 }
 
-export function memoryArguments(memoryBytes: number): string[] {
-  return ['-m', `${memoryBytes / MIB}M`];
+/** How the guest's memory is had of the box. */
+export interface CompiledMemory {
+  /** Pages of this size, which the box has set aside; its ordinary ones where there is none. */
+  readonly hugepageBytes?: number;
+  /** Never swapped out. */
+  readonly locked: boolean;
+  /** What QEMU may use beyond the usual. */
+  readonly addedOverheadBytes: number;
+}
+
+export function compileMemoryBacking({ memory }: Domain): CompiledMemory {
+  const { hugepages, reservedOverhead } = memory ?? {};
+  const added = reservedOverhead?.addedOverhead;
+  return {
+    ...(hugepages === undefined ? {} : { hugepageBytes: quantityBytes(hugepages.pageSize) }),
+    locked: reservedOverhead?.memLock === 'Required',
+    addedOverheadBytes: added === undefined ? 0 : quantityBytes(added),
+  };
+}
+
+/** QEMU's name for memory that is not had in the ordinary way. */
+export const MEMORY_BACKEND = 'memory';
+
+/** `node` is the one NUMA node of the box that all of the memory is to be of, where there is one. */
+export function memoryArguments(
+  memoryBytes: number,
+  { hugepageBytes, locked }: CompiledMemory,
+  node: number | undefined,
+): string[] {
+  const size = `${memoryBytes / MIB}M`;
+  const backend = {
+    id: MEMORY_BACKEND,
+    size,
+    hugetlb: true,
+    hugetlbsize: `${(hugepageBytes ?? 0) / MIB}M`,
+    // A page that is missing is found out about now, and does not end the guest in the middle.
+    prealloc: true,
+    ...(node === undefined ? {} : { 'host-nodes': node, policy: 'bind' }),
+  };
+  return [
+    '-m',
+    size,
+    ...(hugepageBytes === undefined ? [] : ['-object', formatOptions('memory-backend-memfd', backend)]),
+    ...(locked ? ['-overcommit', 'mem-lock=on'] : []),
+  ];
 }
 
 /**

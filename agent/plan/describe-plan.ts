@@ -5,7 +5,9 @@ import type { InterfaceStatus } from '../../shared/model/virtual-machine-instanc
 import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import { describeFilling } from './describe-filling.ts';
 import { describeVolumes } from './describe-volumes.ts';
+import { describeCredentials } from './plan-credentials.ts';
 import { describeOverride } from './order.ts';
 import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
@@ -43,7 +45,6 @@ function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus |
 
 function describeStatus(situation: Situation, draft: Draft): MachineStatus {
   const { wanted, observed, memory, wallMs } = situation;
-  const dataVolumes = describeVolumes(situation);
   const { reported } = memory;
   const { state, reason, message } = draft;
   const { override } = draft.memory;
@@ -56,9 +57,11 @@ function describeStatus(situation: Situation, draft: Draft): MachineStatus {
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
     ...describeProcess(draft.memory, observed),
+    ...describeFilling(situation),
+    ...describeVolumes(wanted, observed),
+    ...describeCredentials(wanted, observed),
     ...describeGuest(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
-    ...(dataVolumes === undefined ? {} : { dataVolumes }),
     ...(override === undefined ? {} : { override: describeOverride(override) }),
   };
 }

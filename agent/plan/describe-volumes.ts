@@ -1,35 +1,40 @@
-import type { VolumePhase } from '../../shared/model/data-volume-object.ts';
+import { formatBytes } from '../../shared/base/quantity.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
-import type { DiskContent } from '../machine/disk.ts';
-import { imagesOf } from '../machine/images.ts';
-import type { ImageStatus } from '../ports.ts';
-import { percentOf } from './plan-images.ts';
-import type { Situation, Wanted } from './plan.ts';
+import { keptBytes, nameTargets } from '../machine/disk.ts';
+import type { ObservedMachine } from '../ports.ts';
+import type { Wanted } from './plan.ts';
 
-type Told = NonNullable<MachineStatus['dataVolumes']>[number];
+type Volumes = Pick<MachineStatus, 'volumes' | 'unusedDisks'>;
 
-/** How far the disks that are made once have been filled, in CDI's phases; undefined where there are none. */
-export function describeVolumes({ wanted, observed, imageStatus }: Situation): Told[] | undefined {
-  const told = contentsOf(wanted).flatMap((content): Told[] => {
-    if (content.from !== 'image' && content.from !== 'blank') return [];
-    const { dataVolume: name } = content;
-    if (observed?.disks.includes(name) === true) return [{ name, phase: 'Succeeded' }];
-    const [needed] = imagesOf(content);
-    if (needed === undefined) return [{ name, phase: 'Pending' }];
-    const status = imageStatus(needed.source);
-    const phase = phaseOf(status, needed.source.url.startsWith('upload:'));
-    const percent = status.state === 'fetching' ? percentOf(status) : undefined;
-    return [{ name, phase, ...(percent === undefined ? {} : { progress: `${percent}.0%` }) }];
+/** The volumes of a machine with the sizes of its disks, and the disks that it has and no volume shows any more. */
+export function describeVolumes(wanted: Wanted, observed: ObservedMachine | undefined): Volumes {
+  if (wanted.kind !== 'machine' || observed === undefined) return {};
+  const { compiled } = wanted;
+  const { diskBytes = {} } = observed;
+  const kept = new Map(keptBytes(compiled).map((disk) => [disk.dataVolume, disk.bytes]));
+  const targets = nameTargets(compiled.disks);
+  const volumes = compiled.disks.flatMap(({ name, content }, index) => {
+    if (content.from === 'nothing') return [];
+    const target = targets[index] ?? '';
+    if (!('dataVolume' in content) || content.from === 'other') return [{ name, target }];
+    const { dataVolume } = content;
+    const wantedBytes = kept.get(dataVolume) ?? 0;
+    const bytes = diskBytes[dataVolume];
+    const told = {
+      name,
+      target,
+      dataVolume,
+      ...(wantedBytes === 0 ? {} : { wantedBytes }),
+      ...(bytes === undefined ? {} : { bytes }),
+    };
+    if (bytes === undefined || wantedBytes === 0 || bytes <= wantedBytes) return [told];
+    const message = `the disk has ${formatBytes(bytes)}, and none is made smaller: ask for at least that`;
+    // An image may be larger than what was asked for; that is nothing to be put right.
+    return [content.from === 'image' ? told : { ...told, message }];
   });
-  return told.length === 0 ? undefined : told;
-}
-
-function contentsOf(wanted: Wanted): DiskContent[] {
-  if (wanted.kind === 'volume') return [wanted.content];
-  return wanted.kind === 'machine' ? wanted.compiled.disks.map(({ content }) => content) : [];
-}
-
-function phaseOf({ state }: ImageStatus, isUpload: boolean): VolumePhase {
-  if (state === 'absent') return isUpload ? 'UploadReady' : 'ImportScheduled';
-  return 'ImportInProgress';
+  const unused = observed.disks.filter((dataVolume) => !kept.has(dataVolume));
+  return {
+    ...(volumes.length === 0 ? {} : { volumes }),
+    ...(unused.length === 0 ? {} : { unusedDisks: unused }),
+  };
 }

@@ -12,7 +12,13 @@ export interface RunMemory {
   readonly number: number;
   /** When the guest was first seen running. */
   readonly runningSinceMs?: number;
-  readonly ended?: { readonly atMs: number; readonly how: RunEnd; readonly detail: string };
+  readonly ended?: {
+    readonly atMs: number;
+    readonly how: RunEnd;
+    readonly detail: string;
+    /** Why the box would not start it, as a CamelCase word, where nothing failed. */
+    readonly refused?: string;
+  };
 }
 
 /** A stop under way. */
@@ -81,6 +87,8 @@ export interface MachineMemory {
   readonly runStrategy?: RunStrategy;
   /** When a guest held by an I/O error was last let go on. */
   readonly resumedAtMs?: number;
+  /** When the growth of a disk was last tried. */
+  readonly growthTriedAtMs?: number;
   /** The status last reported. */
   readonly reported?: MachineStatus;
 }
@@ -99,6 +107,7 @@ export const OF_A_RUN = [
   'softReboot',
   'resetting',
   'resumedAtMs',
+  'growthTriedAtMs',
 ] as const satisfies readonly (keyof MachineMemory)[];
 
 /** A copy of `memory` without some of its members. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
@@ -10,30 +10,37 @@ import type {
   GuestDetails,
   GuestUsage,
   KeptMachine,
+  MachineFigures,
   Networks,
   ObservedMachine,
   StartRequest,
 } from '../ports.ts';
+import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { makeVolume } from './disks.ts';
-import { QEMU_LOG, clearStaging, listDisks } from './folder.ts';
+import { QEMU_LOG, clearStaging, listDisks, readDiskBytes } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
+import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
-import { composeGate, composeLocked } from './launch.ts';
+import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
+import { measureProcess } from './measure.ts';
+import { growOpenDisk } from './grow-disk.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
 import { findMachineProcess, readRunNumber, readStartTicks } from './process.ts';
 import { readRecord } from './record.ts';
+import type { Removal } from './remove.ts';
+import { removeFolder } from './remove.ts';
 import type { OpenGate } from './spawn.ts';
 import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
@@ -69,9 +76,13 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
+  growDisk(dataVolume: string, bytes: number): Promise<void>;
+  giveCredentials(credentials: GuestCredentials): Promise<void>;
   kill(): Promise<void>;
-  /** Deletes the folder by way of `removing`, which lies beside it. */
-  remove(removing: string): Promise<void>;
+  /** As `removeFolder`; refused while the process lives. */
+  remove(removal: Removal): Promise<void>;
   openConsole(): Promise<Duplex>;
   close(): void;
 }
@@ -117,6 +128,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const tellChange = () => changes.tell();
   const console = createConsole(folder, clock);
   const guestAgent = createGuestAgent(folder, clock);
+  const giver = createCredentialGiver(guestAgent, clock);
   const guest = createGuestWatch(guestAgent, clock, tellChange);
   const monitor = createMonitor({
     folder,
@@ -178,6 +190,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
     gate.ended.then(tellChange, tellChange);
   };
 
+  const readGuestOf = async (run: number) =>
+    guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
+
   return {
     async observe() {
       const problems: string[] = [];
@@ -197,11 +212,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
       ]);
       const located = await attempt("the machine's process can't be looked for", findProcess(known));
       const { record, process } = located ?? { record: known };
+      const diskBytes = await readDiskBytes(folder, disks);
       const problem = problems.length === 0 ? undefined : problems.join('; ');
       note('observe it', problem);
       const seen = {
         uid,
         disks,
+        diskBytes,
         ...(record === undefined ? {} : { record }),
         ...(kept === undefined ? {} : { kept }),
         ...(problem === undefined ? {} : { problem }),
@@ -213,7 +230,17 @@ export function createMachine(options: MachineOptions): LocalMachine {
         return { ...seen, process: { pid, guestAgent: false, addresses: [] } };
       }
       const { addresses, details } = guest.read(record.run, state.guestAgent, state.runState === 'running');
-      return { ...seen, process: { pid, ...state, addresses, ...(details && { guest: details }) } };
+      const credentials = giver.read(record.run);
+      return {
+        ...seen,
+        process: {
+          pid,
+          ...state,
+          addresses,
+          ...(details && { guest: details }),
+          ...(credentials && { credentials }),
+        },
+      };
     },
 
     async start(request, context, confinement) {
@@ -272,10 +299,34 @@ export function createMachine(options: MachineOptions): LocalMachine {
 
     async readGuest() {
       const { run } = await locateRunning();
-      return guestAgent.use(run, async (turn) => ({
-        ...(await readDetails(turn)),
-        ...(await readUsage(turn)),
-      }));
+      return readGuestOf(run);
+    },
+
+    async measure() {
+      const { record, process } = await locate();
+      const state =
+        record === undefined || process === undefined ? undefined : await monitor.read(record.run);
+      if (record === undefined || process === undefined || state === undefined) return undefined;
+      const { namespace, name, run } = record;
+      const isAsked = state.guestAgent && state.runState === 'running';
+      const [figures, guest] = await Promise.all([
+        measureProcess(record, process.pid, monitor).catch(() => undefined),
+        isAsked ? readGuestOf(run).catch(() => undefined) : undefined,
+      ]);
+      if (figures === undefined) return undefined;
+      return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
+    },
+
+    async growDisk(dataVolume, bytes) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await growOpenDisk(await monitor.connect(run), dataVolume, bytes);
+      });
+    },
+
+    async giveCredentials(credentials) {
+      const { run } = await locateRunning();
+      await giver.give(run, credentials);
     },
 
     async kill() {
@@ -285,18 +336,14 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async remove(removing) {
+    async remove(removal) {
       await inTurn(async () => {
         const { process } = await locate();
         if (process !== undefined)
           throw new EffectError('MachineRunning', uid, 'the machine still has a process');
         console.close();
         monitor.close();
-        await rm(removing, { recursive: true, force: true });
-        // Renamed first: what a cut-off removal leaves no longer looks like a machine.
-        const { file, args } = composeLocked(['mv', '--no-target-directory', '--', folder, removing]);
-        await runTool(file, args, folder);
-        await rm(removing, { recursive: true, force: true });
+        await removeFolder(uid, folder, removal);
       });
     },
 

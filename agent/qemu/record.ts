@@ -17,6 +17,15 @@ const record = z.object({
   bootId: z.string(),
   accelerator: z.enum(['kvm', 'tcg']),
   ports: z.array(fields({ ...forwardedPort.shape, interface: z.string() })),
+  hostDevices: z
+    .array(
+      z.union([
+        fields({ bus: z.literal('pci'), address: z.string() }),
+        fields({ bus: z.literal('usb'), place: z.string() }),
+      ]),
+    )
+    .exactOptional(),
+  cpus: z.array(z.int()).exactOptional(),
   fingerprint: z.string(),
   startedAtMs: z.number(),
   command: z.array(z.string()),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { DEFAULT_ARCHITECTURE, architecture, checkArchitecture } from './domain/architecture.ts';
 import { accessCredential } from './access-credential.ts';
 import { checkDisks } from './disk-rules.ts';
-import { domain } from './domain/domain.ts';
+import { domain, hasMemory } from './domain/domain.ts';
 import { labels } from './metadata.ts';
 import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
@@ -24,10 +25,7 @@ const shape = fields(
     hostname: dnsLabel
       .meta({ description: "The guest's own name; the machine's up to its first dot, unless given" })
       .optional(),
-    architecture: z
-      .enum(['amd64', 'arm64'], 'must be amd64 or arm64')
-      .meta({ description: "What the guest is built for; the device's own, unless given" })
-      .optional(),
+    architecture: architecture.optional(),
     terminationGracePeriodSeconds: z
       .int()
       .min(0)
@@ -102,6 +100,10 @@ export const instanceSpec = shape.superRefine((spec, context) => {
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });
 
+  checkArchitecture(spec.domain, spec.architecture ?? DEFAULT_ARCHITECTURE, (path, message) =>
+    refuse(['domain', ...path], message),
+  );
+
   const refuseRepeated = (names: readonly string[], path: PropertyKey[]) => {
     for (const [index, name] of names.entries()) {
       if (names.indexOf(name) < index)
@@ -134,6 +136,13 @@ export const instanceSpec = shape.superRefine((spec, context) => {
   checkNetworks(networks, interfaces, disks, refuse);
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
+
+/** One that nothing is missing from: a template may leave its sizes to an instancetype. */
+export const runnableSpec = instanceSpec.superRefine((spec, context) => {
+  if (hasMemory(spec.domain)) return;
+  const params = { reason: 'FieldValueRequired' };
+  context.addIssue({ code: 'custom', path: ['domain', 'memory', 'guest'], params, message: 'is required' });
+});
 
 function namesOf(items: readonly { readonly name: string }[]): string[] {
   return items.map(({ name }) => name);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
 import { VOLUME_PHASES } from './data-volume-object.ts';
-import { instanceSpec } from './instance-spec.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { annotations, labels } from './metadata.ts';
 import { base64, dnsLabel, dnsSubdomain, fields, interfaceName, timestamp } from './schema.ts';
 import { guestOs, interfaceStatus } from './virtual-machine-instance.ts';
@@ -69,7 +69,7 @@ export const desiredMachine = fields({
   references: references.optional(),
   /** Restart the machine as soon as a change of its description needs that, rather than wait for someone to. */
   restartWhenRequired: z.boolean().optional(),
-  spec: instanceSpec,
+  spec: runnableSpec,
 });
 export type DesiredMachine = z.infer<typeof desiredMachine>;
 
@@ -141,6 +141,25 @@ export const machineStatus = fields({
     guestAgent: z.boolean(),
   }).optional(),
   interfaces: z.array(interfaceStatus),
+  volumes: z
+    .array(
+      fields({
+        name: z.string(),
+        /** What Linux would call the disk, e.g. `vda`. */
+        target: z.string(),
+        dataVolume: z.string().optional(),
+        /** How large the guest finds it. */
+        bytes: z.int().optional(),
+        /** How large it is to be at least. */
+        wantedBytes: z.int().optional(),
+        message: z.string().optional(),
+      }),
+    )
+    .optional(),
+  /** Data volumes whose disks are kept though no volume shows them any more. */
+  unusedDisks: z.array(z.string()).optional(),
+  /** Whether the guest has the keys and passwords that it is to get through its agent. */
+  credentials: fields({ synchronized: z.boolean(), message: z.string().optional() }).optional(),
   /** What the guest says of itself, of what changes rarely. */
   guest: fields({
     agentVersion: z.string(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { refuseAnnotations } from './annotations.ts';
-import { instanceSpec } from './instance-spec.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { annotations, condition, objectMeta } from './metadata.ts';
@@ -55,6 +55,22 @@ export const guestOs = fields({
 });
 export type GuestOs = z.infer<typeof guestOs>;
 
+/** KubeVirt's `VolumeStatus`, as far as there is something to say. */
+export const volumeStatus = fields({
+  name: z.string(),
+  /** What Linux would call the disk, e.g. `vda`. */
+  target: z.string(),
+  /** How large the guest finds it, in bytes. */
+  size: z.int().optional(),
+  message: z.string().optional(),
+  persistentVolumeClaimInfo: fields({
+    claimName: z.string().optional(),
+    capacity: z.record(z.string(), z.string()).optional(),
+    requests: z.record(z.string(), z.string()).optional(),
+  }).optional(),
+});
+export type VolumeStatus = z.infer<typeof volumeStatus>;
+
 const status = fields({
   phase: z.enum(INSTANCE_PHASES).optional(),
   reason: z.string().optional(),
@@ -62,6 +78,7 @@ const status = fields({
   conditions: z.array(condition).optional(),
   interfaces: z.array(interfaceStatus).optional(),
   guestOSInfo: guestOs.optional(),
+  volumeStatus: z.array(volumeStatus).optional(),
   phaseTransitionTimestamps: z
     .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))
     .optional(),
@@ -72,7 +89,7 @@ export interface VirtualMachineInstance {
   apiVersion: string;
   kind: 'VirtualMachineInstance';
   metadata: ObjectMeta;
-  spec: z.infer<typeof instanceSpec>;
+  spec: z.infer<typeof runnableSpec>;
   status?: InstanceStatus;
 }
 
@@ -122,5 +139,5 @@ export const virtualMachineInstanceKind = defineKind({
     },
   ],
   metadata: objectMeta.extend({ annotations: annotations.superRefine(refuseAnnotations).nullish() }),
-  shape: { spec: instanceSpec.meta({ description: 'What the run is made with' }), status: status.optional() },
+  shape: { spec: runnableSpec.meta({ description: 'What the run is made with' }), status: status.optional() },
 });

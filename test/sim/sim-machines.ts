@@ -135,10 +135,14 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     reset: (uid) => command(uid, () => {}),
     // The guests of this world have no agent.
     rebootGuest: (uid) => command(uid, () => {}),
+    measure: async () => [],
     async readGuest(uid) {
       throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
     },
     setLink: (uid) => command(uid, () => {}),
+    // The disks of a box that is only thought up have no size.
+    growDisk: (uid) => command(uid, () => {}),
+    giveCredentials: (uid) => command(uid, () => {}),
     quit: (uid) => command(uid, (process) => disk.endProcess(uid, process, 'quit')),
     kill: (uid) =>
       inTurn(uid, async () => {
