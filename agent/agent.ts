@@ -13,11 +13,10 @@ import type {
   Link,
   Machines,
   Store,
-  Trash,
-  TrashEntry,
 } from './ports.ts';
-import type { Equipment } from './machine/equipment.ts';
+import type { Trash, TrashEntry } from './trash-port.ts';
 import type { TrashLimits } from './plan/plan-trash.ts';
+import type { Equipment } from './machine/equipment.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';

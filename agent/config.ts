@@ -98,6 +98,10 @@ export const AGENT_SETTINGS = {
     prose: 'MiB of disk that downloads leave free',
     fallback: '512',
   }),
+  trashHours: integer(0, 87_600, {
+    prose: 'how many hours removed machines are kept in dataDir/trash; 0 deletes their disks at once',
+    fallback: '168',
+  }),
   metricsListen: optionalAddress({
     prose: "where Prometheus finds the machines' figures, at /metrics; empty for nowhere",
     fallback: '127.0.0.1:9477',
@@ -118,10 +122,6 @@ export const AGENT_SETTINGS = {
   registryLogins: file({
     prose: "a Docker config.json with the box's own logins at registries",
     fallback: '',
-  }),
-  trashHours: integer(0, 87_600, {
-    prose: 'how many hours removed machines are kept in dataDir/trash; 0 deletes their disks at once',
-    fallback: '168',
   }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };

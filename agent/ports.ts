@@ -4,6 +4,7 @@ import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-ins
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { GuestCredentials } from './machine/credentials.ts';
+import type { MachineFigures } from './figures-port.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { HostDeviceAddress } from './machine/host-device.ts';
 import type { CompiledInterface } from './machine/interface.ts';
@@ -81,60 +82,6 @@ export interface GuestUsage {
   readonly fileSystems: readonly GuestFileSystem[];
   readonly frozen: boolean;
   readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
-}
-
-/** What a machine's process has used and done since it was started. */
-export interface MachineFigures {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly runState: RunState;
-  readonly memory: {
-    /** What the guest has, what of it is left to it by its balloon, and what the process takes of the box. */
-    readonly guestBytes?: number;
-    readonly balloonBytes?: number;
-    readonly residentBytes: number;
-    /** As the guest says, where its balloon's driver does. */
-    readonly guest?: {
-      readonly totalBytes?: number;
-      readonly freeBytes?: number;
-      readonly availableBytes?: number;
-      readonly cachedBytes?: number;
-      readonly swapInBytes?: number;
-      readonly swapOutBytes?: number;
-      readonly majorFaults?: number;
-      readonly minorFaults?: number;
-    };
-  };
-  readonly cpu: { readonly userSeconds: number; readonly systemSeconds: number };
-  readonly vcpus: readonly { readonly id: number; readonly seconds: number; readonly waitSeconds: number }[];
-  /** By volume. */
-  readonly disks: readonly {
-    readonly name: string;
-    readonly readBytes: number;
-    readonly writtenBytes: number;
-    readonly reads: number;
-    readonly writes: number;
-    readonly flushes: number;
-    readonly readSeconds: number;
-    readonly writeSeconds: number;
-    readonly flushSeconds: number;
-  }[];
-  /** Of those on a bridge, seen from the guest: the box does not count user-mode networks. */
-  readonly interfaces: readonly {
-    readonly name: string;
-    readonly received: Traffic;
-    readonly transmitted: Traffic;
-  }[];
-  /** What the guest's agent says, where there is one. */
-  readonly guest?: GuestDetails & GuestUsage;
-}
-
-export interface Traffic {
-  readonly bytes: number;
-  readonly packets: number;
-  readonly errors: number;
-  readonly dropped: number;
 }
 
 /** What came of giving a guest its credentials, in this run and by this agent. */
@@ -246,43 +193,6 @@ export interface Machines {
   onChange(listener: (uid: string) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
-}
-
-/** A removed machine, as its folder was. */
-export interface TrashEntry {
-  /** The name of its folder in the trash. */
-  readonly id: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** By the box's clock of then. */
-  readonly removedAt: string;
-  /** How long it has been kept, as far as the agent ran meanwhile. */
-  readonly heldMs: number;
-  /** What it takes of the disk. */
-  readonly bytes: number;
-  readonly disks: readonly { readonly dataVolume: string; readonly bytes: number }[];
-}
-
-/** Where removed machines are kept for a while. */
-export interface Trash {
-  readonly folder: string;
-  /** Oldest first. */
-  list(): Promise<TrashEntry[]>;
-  /** Adds to how long each entry has been kept, and lists them. */
-  age(elapsedMs: number): Promise<TrashEntry[]>;
-  /** What is left of the file system that it is on. */
-  availableBytes(): Promise<number>;
-  /**
-   * Deletes an entry for good.
-   * @throws EffectError NotFound
-   */
-  delete(id: string): Promise<void>;
-  /**
-   * Gives the disks of an entry to the machine `uid`, and says which; none of that machine's own is overwritten.
-   * @throws EffectError NotFound, DiskInTheWay
-   */
-  restore(id: string, uid: string): Promise<string[]>;
 }
 
 /** Whose cards are connected. */

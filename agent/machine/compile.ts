@@ -7,9 +7,9 @@ import { rankBoot } from './boot-order.ts';
 import type { CompiledClock } from './clock.ts';
 import { compileClock } from './clock.ts';
 import { compileDisks } from './compile-disks.ts';
-import type { CompiledCpu } from './cpu.ts';
 import type { GuestCredentials } from './credentials.ts';
 import { compileCredentials } from './credentials.ts';
+import type { CompiledCpu } from './cpu.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDevices } from './devices.ts';
 import { compileDevices } from './devices.ts';
@@ -81,9 +81,9 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const firmware = compileFirmware(uid, domain, architecture, desired.references);
   const cpu = compileCpu(domain, architecture);
   const boot = rankBoot(domain);
+  const credentials = compileCredentials(desired);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
   const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
-  const credentials = compileCredentials(desired);
   const shape = {
     uid,
     namespace,

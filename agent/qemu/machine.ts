@@ -10,11 +10,11 @@ import type {
   GuestDetails,
   GuestUsage,
   KeptMachine,
-  MachineFigures,
   Networks,
   ObservedMachine,
   StartRequest,
 } from '../ports.ts';
+import type { MachineFigures } from '../figures-port.ts';
 import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
@@ -32,8 +32,8 @@ import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
-import { measureProcess } from './measure.ts';
 import { growOpenDisk } from './grow-disk.ts';
+import { measureProcess } from './measure.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -76,10 +76,10 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
-  /** Undefined where it does not run, or can't be asked. */
-  measure(): Promise<MachineFigures | undefined>;
   growDisk(dataVolume: string, bytes: number): Promise<void>;
   giveCredentials(credentials: GuestCredentials): Promise<void>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** As `removeFolder`; refused while the process lives. */
   remove(removal: Removal): Promise<void>;

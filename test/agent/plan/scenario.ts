@@ -61,6 +61,7 @@ export function createScenario(desired: unknown) {
   let failStart: string | undefined;
   let failCode = 'StartFailed';
   let cutOff = false;
+  let refusal: string | undefined;
   let box: Box = {
     bootId: 'boot-1',
     equipment: NO_EQUIPMENT,
@@ -68,7 +69,6 @@ export function createScenario(desired: unknown) {
     accelerator: 'tcg',
     acceleratorReason: 'asked for',
   };
-  let refusal: string | undefined;
   let wallOffsetMs = START_MS - UPTIME_MS;
   const actions: Action['kind'][] = [];
   const events: string[] = [];
