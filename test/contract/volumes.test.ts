@@ -15,7 +15,7 @@ import { createRandom } from '../../shared/host/random.ts';
 import { desiredMachine } from '../../shared/model/machine.ts';
 import { fetched } from '../agent/image/setup.ts';
 import { PLAIN_LIMITS } from '../agent/image/plain-limits.ts';
-import { GUEST_FOLDER, OTHER_UID, UID, createWorld, killMachine, listen } from './machines-world.ts';
+import { GUEST_FOLDER, OTHER_UID, UID, createWorld, killMachine, listen, until } from './machines-world.ts';
 
 /** Data volumes of their own, with the real images, real disks and real guests of different users. */
 const VOLUME_UID = '7c1e0d3a-11aa-4b5b-8c6d-2e3f4a5b6c7d';
@@ -72,7 +72,8 @@ function compileUser(uid: string, name: string) {
 async function bootOnce(uid: string, name: string) {
   await machines.start({ machine: compileUser(uid, name), run: 1, accelerator: 'tcg', images: new Map() });
   const heard = listen(await machines.openConsole(uid));
-  await heard.says(/holdfast-guest: ready/);
+  // From its disk and its firmware, beside others: longer than a kernel that is handed over.
+  await until('the guest is ready', () => /holdfast-guest: ready/.test(heard.text()), 120_000);
 }
 
 test("an uploaded volume is one machine's after another's, and is copied when none has it", async () => {
