@@ -16,6 +16,8 @@ import type {
   Machines,
   Store,
 } from './ports.ts';
+import type { Trash, TrashEntry } from './trash-port.ts';
+import type { TrashLimits } from './plan/plan-trash.ts';
 import type { Equipment } from './machine/equipment.ts';
 import type { Box, PlannedEvent } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
@@ -31,6 +33,8 @@ import type { Question } from './sync/requests.ts';
 import { createRequests } from './sync/requests.ts';
 import { createSession } from './sync/session.ts';
 import { tellAll } from './sync/tell-all.ts';
+import type { TrashKeeper } from './trash-keeper.ts';
+import { createTrashKeeper } from './trash-keeper.ts';
 
 /** How often the box's own figures are reported, and what it is, where that has changed. */
 const FACTS_EVERY_MS = 6 * 60 * 60_000;
@@ -44,6 +48,7 @@ export interface AgentPorts {
   readonly store: Store;
   readonly machines: Machines;
   readonly images: Images;
+  readonly trash?: Trash;
   readonly probes: Probes;
   readonly link: Link;
   readonly facts: Facts;
@@ -61,6 +66,8 @@ export interface AgentOptions {
   readonly equipment: Equipment;
   /** What tells this box from another that has its name. */
   readonly identity: BoxIdentity;
+  /** How long removed machines are kept; without it they are not. */
+  readonly trash?: TrashLimits;
   /** What machines may have of the box's memory; any amount where it is left out. */
   readonly memory?: BoxMemory;
 }
@@ -92,10 +99,11 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
   let stopped = false;
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
+  const keeper = keepTrash();
   const probes = createProbeWatch(ports.probes, clock, () => loop.wake());
   const loop = createLoop({
     ports,
-    box: () => (goingDown === undefined ? box : { ...box, goingDown }),
+    box: () => ({ ...box, ...describeTrash(), ...(goingDown && { goingDown }) }),
     happening,
     reported: () => session.wake(),
     probes,
@@ -121,7 +129,18 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
     },
   });
   const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
-  const door = createLocalDoor({ device, version, store, machines, images, clock, session, loop, happening });
+  const door = createLocalDoor({
+    device,
+    version,
+    store,
+    machines,
+    images,
+    clock,
+    session,
+    loop,
+    happening,
+    ...(ports.trash === undefined ? {} : { trash: ports.trash }),
+  });
 
   function carryOut(body: Exclude<RequestBody, Question>): string {
     if (body.verb === 'ping') return `${device} is here`;
@@ -133,6 +152,23 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
 
   async function find({ machine }: Question): Promise<object> {
     return door.readGuest(machine);
+  }
+
+  /** What the planner says of the disks of a machine that is removed. */
+  function describeTrash(): Pick<Box, 'trash'> {
+    if (ports.trash === undefined || options.trash === undefined || options.trash.keepMs === 0) return {};
+    return { trash: { folder: ports.trash.folder, keepMs: options.trash.keepMs } };
+  }
+
+  function keepTrash(): TrashKeeper | undefined {
+    if (ports.trash === undefined || options.trash === undefined) return undefined;
+    const deleted = ({ namespace, name, id }: TrashEntry, why: string) => {
+      const message = `the disks of ${namespace}/${name} were deleted from the trash (${id}): ${why}`;
+      log.info({ entry: id, why }, 'deleted from the trash');
+      store.appendEvent({ kind: 'event', type: 'Normal', reason: 'TrashDeleted', message }, happening());
+      session.wake();
+    };
+    return createTrashKeeper({ trash: ports.trash, ...options.trash, clock, log, deleted });
   }
 
   /** Something that happened to a machine that the store knows. */
@@ -239,6 +275,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       images.onChange(() => loop.wake());
       images.onNotice(tellNotice);
       clockWatch.start();
+      keeper?.start();
       session.start();
       loop.wake();
       void keepFindingAccelerator().then(keepReportingFacts);
@@ -268,6 +305,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       cancelFacts();
       cancelProbe();
       clockWatch.stop();
+      await keeper?.stop();
       probes.stop();
       await loop.stop();
       await session.stop();

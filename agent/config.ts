@@ -98,6 +98,10 @@ export const AGENT_SETTINGS = {
     prose: 'MiB of disk that downloads leave free',
     fallback: '512',
   }),
+  trashHours: integer(0, 87_600, {
+    prose: 'how many hours removed machines are kept in dataDir/trash; 0 deletes their disks at once',
+    fallback: '168',
+  }),
   reserveMemoryMebibytes: integer(0, 1_048_576, {
     prose: 'MiB of memory that machines leave to the box: one that would need more is refused',
     fallback: '512',

@@ -32,6 +32,7 @@ import { createShell } from './network/shell.ts';
 import { MACHINE_USERS } from './qemu/accounts.ts';
 import { accountCommand } from './qemu/launch.ts';
 import { createMachines } from './qemu/machines.ts';
+import { createTrash } from './qemu/trash.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { serveMetrics } from './metrics/server.ts';
 import { createStore } from './store/store.ts';
@@ -52,6 +53,9 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const equipment = { architecture, hostDevices, dedicatedCpus } as const;
   const { claims, hostDiskFolders, podBridge, podSubnet } = config;
   const outside = { claims, hostDiskFolders };
+  const trash = createTrash(dataDir);
+  const reserveBytes = config.reserveMebibytes * 2 ** 20;
+  const keepsTrash = config.trashHours > 0;
   if (user.user !== undefined) await guardLoopback(config, log);
   const networks = createNetworks({
     dataDir: realpathSync(dataDir),
@@ -71,6 +75,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     bootId,
     clock,
     log,
+    ...(keepsTrash ? { trash: trash.folder } : {}),
     ...user,
   });
   const agent = createAgent(
@@ -80,11 +85,13 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       bootId,
       equipment,
       identity: readIdentity(),
+      trash: { keepMs: config.trashHours * 3_600_000, reserveBytes },
       memory: readMemory(config),
     },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines,
+      trash,
       probes: createProbes(machines, clock),
       images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),

@@ -3,6 +3,8 @@ import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
+import type { GuestCredentials } from './machine/credentials.ts';
+import type { MachineFigures } from './figures-port.ts';
 import type { GuestDetails, GuestUsage } from './guest.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { HostDeviceAddress } from './machine/host-device.ts';
@@ -52,58 +54,14 @@ export interface RunRecord {
   readonly startTicks?: number;
 }
 
-/** What a machine's process has used and done since it was started. */
-export interface MachineFigures {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly runState: RunState;
-  readonly memory: {
-    /** What the guest has, what of it is left to it by its balloon, and what the process takes of the box. */
-    readonly guestBytes?: number;
-    readonly balloonBytes?: number;
-    readonly residentBytes: number;
-    /** As the guest says, where its balloon's driver does. */
-    readonly guest?: {
-      readonly totalBytes?: number;
-      readonly freeBytes?: number;
-      readonly availableBytes?: number;
-      readonly cachedBytes?: number;
-      readonly swapInBytes?: number;
-      readonly swapOutBytes?: number;
-      readonly majorFaults?: number;
-      readonly minorFaults?: number;
-    };
-  };
-  readonly cpu: { readonly userSeconds: number; readonly systemSeconds: number };
-  readonly vcpus: readonly { readonly id: number; readonly seconds: number; readonly waitSeconds: number }[];
-  /** By volume. */
-  readonly disks: readonly {
-    readonly name: string;
-    readonly readBytes: number;
-    readonly writtenBytes: number;
-    readonly reads: number;
-    readonly writes: number;
-    readonly flushes: number;
-    readonly readSeconds: number;
-    readonly writeSeconds: number;
-    readonly flushSeconds: number;
-  }[];
-  /** Of those on a bridge, seen from the guest: the box does not count user-mode networks. */
-  readonly interfaces: readonly {
-    readonly name: string;
-    readonly received: Traffic;
-    readonly transmitted: Traffic;
-  }[];
-  /** What the guest's agent says, where there is one. */
-  readonly guest?: GuestDetails & GuestUsage;
-}
-
-export interface Traffic {
-  readonly bytes: number;
-  readonly packets: number;
-  readonly errors: number;
-  readonly dropped: number;
+/** What came of giving a guest its credentials, in this run and by this agent. */
+export interface GivenCredentials {
+  /** `GuestCredentials.digest`. */
+  readonly digest: string;
+  /** By the monotonic clock. */
+  readonly atMs: number;
+  /** What failed of it. */
+  readonly problem?: string;
 }
 
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
@@ -126,11 +84,14 @@ export interface ObservedMachine {
     }[];
     /** What the guest is, once its agent has said so. */
     readonly guest?: GuestDetails;
+    readonly credentials?: GivenCredentials;
   };
   /** The guest's addresses that the box itself knows, by MAC. */
   readonly leases?: readonly { readonly mac: string; readonly ip: string }[];
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
+  /** How large the guest finds these, in bytes, as far as that can be read. */
+  readonly diskBytes?: Readonly<Record<string, number>>;
   /** What `keep` last wrote. */
   readonly kept?: KeptMachine;
   /** What could not be observed, where something could not: then nothing is done with the machine. */
@@ -185,11 +146,18 @@ export interface Machines {
   rebootGuest(uid: string): Promise<void>;
   /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
   setLink(uid: string, card: string, up: boolean): Promise<void>;
+  /** Makes a disk that a running guest has larger, which it is told of; never smaller. */
+  growDisk(uid: string, dataVolume: string, bytes: number): Promise<void>;
+  /** Has the guest's agent give users their keys and passwords; what came of it shows in `observe`. */
+  giveCredentials(uid: string, credentials: GuestCredentials): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */
   kill(uid: string): Promise<void>;
-  /** Deletes the machine's folder with all its disks; refused while its process lives. */
+  /**
+   * Takes the machine's folder with all its disks away, to the trash where there is one, or else for good; refused
+   * while its process lives.
+   */
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;

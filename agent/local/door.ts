@@ -11,6 +11,7 @@ import { applyHubOrder, applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
 import type { GuestDetails, GuestUsage } from '../guest.ts';
 import type { Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
+import type { Trash, TrashEntry } from '../trash-port.ts';
 import type { Session } from '../sync/session.ts';
 import { uploadVolume } from './upload-volume.ts';
 
@@ -35,6 +36,18 @@ export interface LocalDoor {
   upload(volume: string, content: AsyncIterable<Buffer>): Promise<void>;
   /** What a guest says of itself. @throws EffectError as `order`, and as `Machines.readGuest` */
   readGuest(machine: string): Promise<GuestDetails & GuestUsage>;
+  /** What is kept of removed machines. */
+  listTrash(): Promise<TrashEntry[]>;
+  /**
+   * Gives the disks of an entry of the trash to a machine that does not run, and says which data volumes they are.
+   * @throws EffectError as `order`, `Running`, and as `Trash.restore`
+   */
+  restoreTrash(entry: string, machine: string): Promise<string[]>;
+  /**
+   * Deletes an entry of the trash for good, or all of them, and says which.
+   * @throws EffectError NotFound
+   */
+  emptyTrash(entry?: string): Promise<string[]>;
   /** @throws EffectError as `order`, and as `Machines.openConsole` */
   openConsole(machine: string): Promise<Duplex>;
 }
@@ -68,6 +81,7 @@ interface DoorOptions {
   readonly version: string;
   readonly store: Store;
   readonly machines: Machines;
+  readonly trash?: Trash;
   readonly images: Images;
   readonly clock: Clock;
   readonly session: Pick<Session, 'link'>;
@@ -76,7 +90,7 @@ interface DoorOptions {
 }
 
 export function createLocalDoor(options: DoorOptions): LocalDoor {
-  const { device, version, store, machines, clock, session, happening, loop } = options;
+  const { device, version, store, machines, trash, clock, session, happening, loop } = options;
 
   function find(machine: string): Found {
     const matches = store.machines().flatMap((row) => {
@@ -150,6 +164,33 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         apply(found, memory, 'HubOrder', `${verb} was ordered at the hub: ${reason}`);
       });
       loop.wake();
+    },
+    listTrash: async () => (await trash?.list()) ?? [],
+    async restoreTrash(entry, machine) {
+      const { row, identity } = find(machine);
+      if (row.memory.reported?.process !== undefined) {
+        const message = `"${machine}" runs, and takes disks only while it does not: stop it first`;
+        throw new EffectError('Running', machine, message);
+      }
+      const disks = (await trash?.restore(entry, row.uid)) ?? [];
+      const message = `the disks ${disks.join(', ')} were restored from the trash (${entry})`;
+      const { uid, namespace, name, kind } = identity;
+      store.appendEvent(
+        {
+          kind: 'event',
+          type: 'Normal',
+          reason: 'DisksRestored',
+          message,
+          machine: { uid, namespace, name, kind },
+        },
+        happening(),
+      );
+      return disks;
+    },
+    async emptyTrash(entry) {
+      const ids = entry === undefined ? ((await trash?.list()) ?? []).map(({ id }) => id) : [entry];
+      for (const id of ids) await trash?.delete(id);
+      return ids;
     },
     async upload(volume, content) {
       await uploadVolume(volume, content, options);

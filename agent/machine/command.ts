@@ -56,7 +56,9 @@ export interface Command {
 export function compileCommand(machine: CompiledMachine, environment: CommandEnvironment): Command {
   const pci = createPciLayout(environment.places);
   // Guests of before virtio 1.0 need I/O space, which root ports have none of.
-  const layout = machine.devices.transitional ? { ...pci, placeOnPort: pci.placeOnRoot } : pci;
+  const layout = machine.devices.transitional
+    ? { ...pci, placeOnPort: (id: string) => pci.placeOnRoot(id) }
+    : pci;
   const devices = attachedArguments(machine, environment, layout);
   const words = [
     ...platformArguments(machine, environment),

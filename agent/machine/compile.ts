@@ -7,6 +7,8 @@ import { rankBoot } from './boot-order.ts';
 import type { CompiledClock } from './clock.ts';
 import { compileClock } from './clock.ts';
 import { compileDisks } from './compile-disks.ts';
+import type { GuestCredentials } from './credentials.ts';
+import { compileCredentials } from './credentials.ts';
 import type { CompiledCpu } from './cpu.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDevices } from './devices.ts';
@@ -72,6 +74,8 @@ export interface CompiledMachine {
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
+  /** What users of the guest get through its agent while it runs. */
+  readonly credentials?: GuestCredentials;
   /** Canonical text of all that shapes the process: two that are equal need no restart. */
   readonly fingerprint: string;
 }
@@ -84,6 +88,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const firmware = compileFirmware(uid, domain, architecture, desired.references);
   const cpu = compileCpu(domain, architecture);
   const boot = rankBoot(domain);
+  const credentials = compileCredentials(desired);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
   const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
   const shape = {
@@ -109,6 +114,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   return {
     ...shape,
     limits: compileCpuLimits(domain, shape.cpu),
+    ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     claim: compileClaim(domain, shape.memoryBytes),
     probes: compileProbes(spec),

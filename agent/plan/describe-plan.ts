@@ -5,6 +5,8 @@ import type { InterfaceStatus } from '../../shared/model/virtual-machine-instanc
 import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import { describeVolumes } from './describe-volumes.ts';
+import { describeCredentials } from './plan-credentials.ts';
 import { describeOverride } from './order.ts';
 import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
@@ -54,6 +56,8 @@ function describeStatus({ wanted, observed, memory, wallMs, nowMs }: Situation, 
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
     ...describeProcess(draft.memory, observed),
+    ...describeVolumes(wanted, observed),
+    ...describeCredentials(wanted, observed),
     ...describeGuest(draft.memory, observed),
     ...(draft.state === 'Running' && draft.memory.ready !== undefined && { ready: draft.memory.ready.ok }),
     ...describeBackOff(draft, wallMs, nowMs, reported),

@@ -91,6 +91,8 @@ export interface MachineMemory {
   readonly runStrategy?: RunStrategy;
   /** When a guest held by an I/O error was last let go on. */
   readonly resumedAtMs?: number;
+  /** When the growth of a disk was last tried. */
+  readonly growthTriedAtMs?: number;
   /** The status last reported. */
   readonly reported?: MachineStatus;
 }
@@ -110,6 +112,7 @@ export const OF_A_RUN = [
   'softReboot',
   'resetting',
   'resumedAtMs',
+  'growthTriedAtMs',
   'ready',
 ] as const satisfies readonly (keyof MachineMemory)[];
 

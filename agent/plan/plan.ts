@@ -6,6 +6,7 @@ import type {
   MachineStatus,
   RemovedMachine,
 } from '../../shared/model/machine.ts';
+import type { GuestCredentials } from '../machine/credentials.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { KeptContent } from '../machine/disk.ts';
 import type { Equipment } from '../machine/equipment.ts';
@@ -24,6 +25,8 @@ export interface Box {
   /** Undefined where none works, or while that is being found out. */
   readonly accelerator?: Accelerator;
   readonly acceleratorReason: string;
+  /** Where removed machines are kept, and for how long; undefined where they are not. */
+  readonly trash?: { readonly folder: string; readonly keepMs: number };
   /** The box is shutting down, and its guests have so long for that. */
   readonly goingDown?: { readonly withinMs: number };
   /** Left out where memory is not looked at. */
@@ -88,6 +91,14 @@ export type Action =
   | { readonly kind: 'reboot-guest'; readonly uid: string }
   /** Of a guest that shut down and whose QEMU is still there. */
   | { readonly kind: 'boot-again'; readonly uid: string }
+  /** Of a disk that its running guest has. */
+  | {
+      readonly kind: 'grow-disk';
+      readonly uid: string;
+      readonly dataVolume: string;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'give-credentials'; readonly uid: string; readonly credentials: GuestCredentials }
   | { readonly kind: 'quit'; readonly uid: string }
   | { readonly kind: 'kill'; readonly uid: string }
   | { readonly kind: 'remove'; readonly uid: string };

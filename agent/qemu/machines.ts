@@ -32,6 +32,8 @@ export interface MachinesOptions {
   readonly localImages: string;
   /** What of the box's own disks machines may have. */
   readonly outside?: OutsideSettings;
+  /** The folder on the same file system that removed machines are moved to; without it they are deleted. */
+  readonly trash?: string;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
   /** What the box lends to single machines. */
@@ -174,6 +176,8 @@ export function createMachines(options: MachinesOptions): Machines {
       return figures.filter((one) => one !== undefined);
     },
     quit: async (uid) => machineOf(uid).command('quit'),
+    growDisk: async (uid, dataVolume, bytes) => machineOf(uid).growDisk(dataVolume, bytes),
+    giveCredentials: async (uid, credentials) => machineOf(uid).giveCredentials(credentials),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {
       const folder = machineFolder(root, uid);
@@ -181,7 +185,10 @@ export function createMachines(options: MachinesOptions): Machines {
         () => true,
         () => false,
       );
-      if (exists) await machineOf(uid).remove(removingFolder(root, uid));
+      const leaving = removingFolder(root, uid);
+      const { trash } = options;
+      const removal = { leaving, nowMs: clock.now(), ...(trash === undefined ? {} : { trash }) };
+      if (exists) await machineOf(uid).remove(removal);
       await (await cgroups)?.clear(groupPrefix(uid));
       machines.delete(uid);
       ports.release(uid);

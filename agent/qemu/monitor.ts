@@ -24,7 +24,7 @@ export interface MonitorState {
 /** The connection to a machine's monitor: made when needed, held while it lasts, for one run at a time. */
 export interface Monitor {
   /** @throws EffectError QmpTimeout, QmpClosed; the system's error where nothing listens */
-  connect(run: number): Promise<void>;
+  connect(run: number): Promise<Qmp>;
   /** @throws as `connect`, and QmpRefused */
   execute(run: number, command: string, args?: object): Promise<void>;
   /** The answer to a command; @throws as `execute` */
@@ -72,9 +72,7 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
 
   return {
     close,
-    async connect(run) {
-      await connect(run);
-    },
+    connect,
     async execute(run, command, args) {
       const qmp = await connect(run);
       await qmp.execute(command, undefined, args);

@@ -141,6 +141,25 @@ export const machineStatus = fields({
     guestAgent: z.boolean(),
   }).optional(),
   interfaces: z.array(interfaceStatus),
+  volumes: z
+    .array(
+      fields({
+        name: z.string(),
+        /** What Linux would call the disk, e.g. `vda`. */
+        target: z.string(),
+        dataVolume: z.string().optional(),
+        /** How large the guest finds it. */
+        bytes: z.int().optional(),
+        /** How large it is to be at least. */
+        wantedBytes: z.int().optional(),
+        message: z.string().optional(),
+      }),
+    )
+    .optional(),
+  /** Data volumes whose disks are kept though no volume shows them any more. */
+  unusedDisks: z.array(z.string()).optional(),
+  /** Whether the guest has the keys and passwords that it is to get through its agent. */
+  credentials: fields({ synchronized: z.boolean(), message: z.string().optional() }).optional(),
   /** What its readiness probe has found, where it has one. */
   ready: z.boolean().optional(),
   /** What the guest says of itself, of what changes rarely. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -18,6 +18,7 @@ import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import type { Images, Store } from '../../../agent/ports.ts';
 import { createMachines } from '../../../agent/qemu/machines.ts';
+import { createTrash } from '../../../agent/qemu/trash.ts';
 import { createStore } from '../../../agent/store/store.ts';
 import { createClock } from '../../../shared/host/clock.ts';
 import { createRandom } from '../../../shared/host/random.ts';
@@ -67,6 +68,7 @@ async function open(folder: string): Promise<void> {
     version: '1.2.3',
     store,
     machines,
+    trash: createTrash(dataDir),
     images,
     clock,
     session: { link: () => ({ up: false, sinceMs: HAPPENING.atMs, problem: 'nobody answers' }) },
@@ -161,6 +163,36 @@ describe('the status of a box', () => {
     put({}, { reported: { ...stopped, state: 'Stopped', override } });
     expect((await client.status()).machines).toMatchObject([{ phase: 'Stopped', override }]);
     expect((await client.status()).machines[0]).not.toHaveProperty('pid');
+  });
+});
+
+describe('the trash', () => {
+  const id = `20260301T080000Z-default.pos-${OTHER_UID}`;
+  const throwAway = () => {
+    mkdirSync(join(dataDir, 'trash', id), { recursive: true });
+    writeFileSync(join(dataDir, 'trash', id, 'disk-root.qcow2'), 'what the guest wrote');
+  };
+
+  test('is listed, and gives its disks to a machine that does not run', async () => {
+    throwAway();
+    put({}, { reported });
+    expect(await client.listTrash()).toMatchObject([{ id, name: 'pos', disks: [{ dataVolume: 'root' }] }]);
+    await expect(client.restoreTrash(id, 'pos')).rejects.toThrow('stop it first');
+    const { process: _none, ...stopped } = reported;
+    put({}, { reported: { ...stopped, state: 'Stopped' } });
+    expect(await client.restoreTrash(id, 'pos')).toEqual(['root']);
+    const disk = join(dataDir, 'machines', UID, 'disk-root.qcow2');
+    expect(readFileSync(disk, 'utf8')).toBe('what the guest wrote');
+    expect(store.reportsAfter(0, 1e6)).toMatchObject([{ body: { reason: 'DisksRestored' } }]);
+  });
+
+  test('is emptied entry by entry or all at once', async () => {
+    throwAway();
+    await expect(client.emptyTrash('none')).rejects.toThrow('there is no "none" in the trash');
+    expect(await client.emptyTrash(id)).toEqual([id]);
+    throwAway();
+    expect(await client.emptyTrash()).toEqual([id]);
+    expect(await client.listTrash()).toEqual([]);
   });
 });
 

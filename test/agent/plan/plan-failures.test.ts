@@ -162,6 +162,18 @@ describe('removal and changes', () => {
     expect(scenario.state).toBe('Removed');
   });
 
+  test('a deleted machine says where its disks are kept, and for how long', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.keepTrash({ folder: '/data/trash', keepMs: 168 * 3_600_000 });
+    scenario.want({ ...removed, terminationGracePeriodSeconds: 0 });
+    scenario.settle();
+    expect(scenario.status).toMatchObject({
+      state: 'Removed',
+      message: 'the machine is gone; what it had of disks is kept in /data/trash of its box, for 168 h',
+    });
+  });
+
   test('a change that needs a restart is told, and made at the next start', () => {
     const scenario = createScenario(desiredMachine('Always'));
     scenario.settle();

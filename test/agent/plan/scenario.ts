@@ -62,6 +62,7 @@ export function createScenario(desired: unknown) {
   let failStart: string | undefined;
   let failCode = 'StartFailed';
   let cutOff = false;
+  let refusal: string | undefined;
   let box: Box = {
     bootId: 'boot-1',
     equipment: NO_EQUIPMENT,
@@ -111,6 +112,19 @@ export function createScenario(desired: unknown) {
       case 'remove':
         observed = undefined;
         return;
+      case 'grow-disk': {
+        const { dataVolume, bytes } = action;
+        if (observed !== undefined)
+          observed = { ...observed, diskBytes: { ...observed.diskBytes, [dataVolume]: bytes } };
+        return;
+      }
+      case 'give-credentials': {
+        const { digest } = action.credentials;
+        const given = { digest, atMs: nowMs, ...(refusal === undefined ? {} : { problem: refusal }) };
+        if (observed?.process !== undefined)
+          observed = { ...observed, process: { ...observed.process, credentials: given } };
+        return;
+      }
       case 'fetch-image':
         image = { state: 'fetching', bytes: 0 };
         return;
@@ -152,6 +166,20 @@ export function createScenario(desired: unknown) {
     },
     get memory() {
       return memory;
+    },
+    /** What the disks that are kept have of size. */
+    seeDisks(diskBytes: Readonly<Record<string, number>>) {
+      if (observed !== undefined) observed = { ...observed, disks: Object.keys(diskBytes), diskBytes };
+    },
+    /** The guest's agent comes up, and refuses credentials where it is said why. */
+    openGuestAgent(problem?: string) {
+      refusal = problem;
+      if (observed?.process !== undefined)
+        observed = { ...observed, process: { ...observed.process, guestAgent: true } };
+    },
+    /** From now on the box has a trash. */
+    keepTrash(trash: NonNullable<Box['trash']>) {
+      box = { ...box, trash };
     },
     /** Plans and carries out once. */
     tick() {
