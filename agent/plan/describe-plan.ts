@@ -5,6 +5,7 @@ import type { InterfaceStatus } from '../../shared/model/virtual-machine-instanc
 import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import { describeFilling } from './describe-filling.ts';
 import { describeVolumes } from './describe-volumes.ts';
 import { describeCredentials } from './plan-credentials.ts';
 import { describeOverride } from './order.ts';
@@ -43,7 +44,8 @@ function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus |
   return events;
 }
 
-function describeStatus({ wanted, observed, memory, wallMs, nowMs }: Situation, draft: Draft): MachineStatus {
+function describeStatus(situation: Situation, draft: Draft): MachineStatus {
+  const { wanted, observed, memory, wallMs, nowMs } = situation;
   const { reported } = memory;
   const { state, reason, message } = draft;
   const { override } = draft.memory;
@@ -55,8 +57,8 @@ function describeStatus({ wanted, observed, memory, wallMs, nowMs }: Situation, 
     message,
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
-    ...(draft.dataVolumes === undefined ? {} : { dataVolumes: draft.dataVolumes }),
     ...describeProcess(draft.memory, observed),
+    ...describeFilling(situation),
     ...describeVolumes(wanted, observed),
     ...describeCredentials(wanted, observed),
     ...describeGuest(draft.memory, observed),

@@ -121,8 +121,6 @@ export interface Draft {
   readonly warning?: boolean;
   /** The memory that the machine is to have though it has no process yet. */
   readonly claimBytes?: number;
-  /** How far data volumes are that are being filled. */
-  readonly dataVolumes?: NonNullable<MachineStatus['dataVolumes']>;
   /** What else is to be told. */
   readonly events?: readonly PlannedEvent[];
   /** When to look again though nothing happened, by the monotonic clock. */

@@ -65,7 +65,7 @@ function open(): void {
   const ports = {
     store,
     machines,
-    images: { retain() {} } as unknown as Images,
+    images: { retain: () => {} } as unknown as Images,
     clock,
     random: createRandom(),
     log: createLogRecorder(),

@@ -38,6 +38,21 @@ export function testMachines(create: () => MachinesWorld): void {
       .toBe('running');
   });
 
+  test('the disk of a data volume of its own is made once, and stays', async () => {
+    const world = create();
+    const machines = world.open();
+    const content = { from: 'blank', dataVolume: 'media', bytes: 2 ** 20 } as const;
+    await machines.makeDisk(world.uid, content, new Map());
+    await machines.makeDisk(world.uid, content, new Map());
+    expect(await observeIn(world, machines)).toEqual({ uid: world.uid, disks: ['media'] });
+    const image = { url: 'http://images.example/absent' };
+    const unready = { from: 'image', dataVolume: 'other', source: image, minBytes: 0 } as const;
+    await expect(machines.makeDisk(world.uid, unready, new Map())).rejects.toMatchObject({
+      code: 'ImageMissing',
+    });
+    expect(await observeIn(world, machines)).toEqual({ uid: world.uid, disks: ['media'] });
+  });
+
   test('a start does nothing where the machine runs, for this agent and the next', async () => {
     const world = create();
     const first = world.open();

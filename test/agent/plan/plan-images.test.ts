@@ -117,10 +117,12 @@ test('a data volume of its own is fetched, made once, and then there', () => {
   expect(first.status).toMatchObject({ kind: 'DataVolume', generation: 3, state: 'Provisioning' });
   const half = planEntry(entry, first.memory, { state: 'fetching', bytes: 30, totalBytes: 60 });
   expect(half.status.message).toBe('fetching http://images.example/a: 50 % of 60 B');
+  expect(half.status.dataVolumes).toEqual([{ name: 'media', phase: 'ImportInProgress', progress: '50.0%' }]);
   const made = planEntry(entry, first.memory, READY);
   expect(made.actions).toMatchObject([{ kind: 'make-disk', uid: UID, content: { dataVolume: 'media' } }]);
   const there = planEntry(entry, made.memory, READY, { disks: ['media'] });
   expect(there).toMatchObject({ actions: [], status: { state: 'Succeeded', reason: 'Filled' } });
+  expect(there.status.dataVolumes).toEqual([{ name: 'media', phase: 'Succeeded' }]);
   // One that was there and is gone is not made anew.
   const gone = planEntry(entry, there.memory, READY, { disks: [] });
   expect(gone).toMatchObject({ actions: [], status: { state: 'Refused', reason: 'DiskMissing' } });
@@ -130,6 +132,7 @@ test('a blank one needs nothing; one for an upload waits and says for what', () 
   expect(kindsOf(planEntry(volumeEntry({ blank: {} }), EMPTY_MEMORY, ABSENT))).toEqual(['make-disk']);
   const waiting = planEntry(volumeEntry({ upload: {} }), EMPTY_MEMORY, ABSENT);
   expect(waiting).toMatchObject({ actions: [], status: { reason: 'WaitingForUpload' } });
+  expect(waiting.status.dataVolumes).toEqual([{ name: 'media', phase: 'UploadReady' }]);
   expect(waiting.status.message).toContain('holdfast image upload NAMESPACE/NAME FILE');
   expect(kindsOf(planEntry(volumeEntry({ upload: {} }), EMPTY_MEMORY, READY))).toEqual(['make-disk']);
 });
