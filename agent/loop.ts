@@ -3,12 +3,19 @@ import { codeOf, messageOf } from '../shared/base/errors.ts';
 import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
+import type { Change } from './machine/change.ts';
+import { describeChange } from './machine/change.ts';
+import { readRunLimits } from './machine/run-limits.ts';
+import { settleFailedChange } from './plan/draft-change.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
+import type { MachineMemory } from './plan/memory.ts';
+import type { Running } from './plan/plan-change.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
+import type { Settled } from './plan/settle-run.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
-import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
+import type { Happening, KeptMachine, MachineRow, ObservedMachine, RunRecord } from './ports.ts';
 
 /** A tick comes at least this often, so that a change that nothing announced is seen all the same. */
 const TICK_EVERY_MS = 10_000;
@@ -134,15 +141,24 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     return readings.get(desired);
   }
 
+  /** What a machine's newest run was started and changed by; undefined where its record does not say. */
+  function runningOf(record: RunRecord | undefined): Running | undefined {
+    const entry = record === undefined ? undefined : wantedOf(record.desired);
+    if (record === undefined || entry?.kind !== 'machine') return undefined;
+    return { machine: entry.compiled, limits: readRunLimits(record.command), places: record.places ?? {} };
+  }
+
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
   function tryPlan(row: MachineRow, machine: ObservedMachine | undefined): MachinePlan | undefined {
     try {
       const wanted = wantedOf(row.desired);
       if (wanted === undefined) return undefined;
+      const running = runningOf(machine?.record);
       return planMachine({
         wanted,
         memory: row.memory,
         ...(machine === undefined ? {} : { observed: machine }),
+        ...(running === undefined ? {} : { running }),
         imageStatus: (source) => images.observe(source),
         box: box(),
         nowMs: clock.monotonic(),
@@ -200,31 +216,37 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     } catch (error) {
       log.warn({ action: action.kind, machine: uid, error: messageOf(error) }, 'an action failed');
       // Its backoff is planned.
+      if (action.kind === 'change') return noteFailedChange(uid, action.change, error);
       return action.kind === 'start' && noteFailedStart(uid, error);
     }
   }
 
-  /** The result is whether that could be stored. */
   function noteFailedStart(uid: string, error: unknown): boolean {
+    const [code, why] = [codeOf(error) ?? 'StartFailed', messageOf(error)];
+    return noteFailure(uid, (memory) =>
+      settleFailedStart(memory, code, why, clock.monotonic(), random.fraction()),
+    );
+  }
+
+  function noteFailedChange(uid: string, change: Change, error: unknown): boolean {
+    const [what, why] = [describeChange(change), messageOf(error)];
+    return noteFailure(uid, (memory) => settleFailedChange(memory, what, why, clock.monotonic()));
+  }
+
+  /** The result is whether that could be stored. */
+  function noteFailure(uid: string, settle: (memory: MachineMemory) => Settled): boolean {
     try {
       store.transaction(() => {
         const row = store.machines().find((machine) => machine.uid === uid);
         const wanted = row === undefined ? undefined : readWanted(row.desired);
         if (row === undefined || wanted === undefined) return;
-        const code = codeOf(error) ?? 'StartFailed';
-        const settled = settleFailedStart(
-          row.memory,
-          code,
-          messageOf(error),
-          clock.monotonic(),
-          random.fraction(),
-        );
+        const settled = settle(row.memory);
         store.putMachine({ ...row, memory: settled.memory });
         queueEvents(identityOf(wanted), settled.events);
       });
       return true;
     } catch (failure) {
-      log.error({ machine: uid, error: messageOf(failure) }, 'a failed start could not be noted');
+      log.error({ machine: uid, error: messageOf(failure) }, 'a failure could not be noted');
       return false;
     }
   }

@@ -1,8 +1,10 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
+import type { DesiredMachine } from '../shared/model/machine.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
+import type { Change } from './machine/change.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { PciPlaces } from './machine/pci.ts';
 import type { MachineMemory } from './plan/memory.ts';
@@ -25,8 +27,11 @@ export interface RunRecord {
   readonly bootId: string;
   readonly accelerator: Accelerator;
   readonly ports: readonly HostPort[];
-  /** `CompiledMachine.fingerprint` of what was started. */
-  readonly fingerprint: string;
+  /**
+   * The entry of the desired document that the process runs by: as it was started, with what was changed since. Not in
+   * records of agents that did not write it down.
+   */
+  readonly desired?: unknown;
   readonly startedAtMs: number;
   readonly command: readonly string[];
   /** Where its PCI devices sit; not in records of agents that did not write it down. */
@@ -109,6 +114,14 @@ export interface StartRequest {
   readonly images: ReadonlyMap<string, ReadyImage>;
 }
 
+export interface ChangeRequest {
+  readonly change: Change;
+  /** What the process runs by once it is made. */
+  readonly running: DesiredMachine;
+  /** Ready images by `sourceKey`. */
+  readonly images: ReadonlyMap<string, ReadyImage>;
+}
+
 /** The machines on this box: their folders, disks and QEMU processes. */
 export interface Machines {
   /** Every machine that has a folder here. */
@@ -121,6 +134,12 @@ export interface Machines {
   start(request: StartRequest): Promise<void>;
   /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
   keep(uid: string, kept: KeptMachine): Promise<void>;
+  /**
+   * Makes one change of a machine that runs, and then notes in its record what it runs by. May be called again for the
+   * same change: what is done of it is seen.
+   * @throws EffectError NotRunning, or naming what failed; the machine runs on
+   */
+  change(uid: string, request: ChangeRequest): Promise<void>;
   /** Presses the ACPI power button. */
   powerButton(uid: string): Promise<void>;
   /** Holds the guest until it is resumed. */

@@ -59,7 +59,7 @@ function platformArguments(machine: CompiledMachine, environment: CommandEnviron
     '-accel',
     accelerator === 'kvm' ? 'kvm' : formatOptions('tcg', { thread: 'multi', 'tb-size': TCG_BUFFER_MIB }),
     ...cpuArguments(machine.cpu, accelerator),
-    ...memoryArguments(machine.memoryBytes),
+    ...memoryArguments(machine.memoryBytes, machine.maxMemoryBytes),
     '-rtc',
     'base=utc',
     // A guest that ends stays as a process until the agent has seen how it ended, however long that takes.

@@ -1,6 +1,5 @@
-import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
-import type { CpuTopology } from './cpu.ts';
+import type { CompiledCpu } from './cpu.ts';
 import { compileCpu } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
 import { compileDisks, isKept } from './disk.ts';
@@ -8,7 +7,7 @@ import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
 import { compileInterfaces } from './interface.ts';
-import { compileMemory } from './memory.ts';
+import { compileMaxMemory, compileMemory } from './memory.ts';
 import type { SeedFile } from './seed.ts';
 import { compileHostname, compileSeed } from './seed.ts';
 
@@ -24,7 +23,9 @@ export interface CompiledMachine {
   readonly namespace: string;
   readonly name: string;
   readonly memoryBytes: number;
-  readonly cpu: CpuTopology;
+  /** What the guest can be given at most while it runs. */
+  readonly maxMemoryBytes: number;
+  readonly cpu: CompiledCpu;
   readonly firmware: CompiledFirmware;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
@@ -34,18 +35,20 @@ export interface CompiledMachine {
   readonly graphics: boolean;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
-  /** Canonical text of all that shapes the process: two that are equal need no restart. */
-  readonly fingerprint: string;
+  /** What it was compiled from. */
+  readonly desired: DesiredMachine;
 }
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
-export function compileMachine({ uid, namespace, name, spec, dataVolumes }: DesiredMachine): CompiledMachine {
+export function compileMachine(desired: DesiredMachine): CompiledMachine {
+  const { uid, namespace, name, spec, dataVolumes } = desired;
   const { domain } = spec;
-  const shape = {
+  return {
     uid,
     namespace,
     name,
     memoryBytes: compileMemory(domain),
+    maxMemoryBytes: compileMaxMemory(domain),
     cpu: compileCpu(domain),
     firmware: compileFirmware(uid, domain),
     disks: compileDisks(spec, dataVolumes),
@@ -53,15 +56,17 @@ export function compileMachine({ uid, namespace, name, spec, dataVolumes }: Desi
     seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
     rng: domain.devices.rng !== undefined,
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
-  };
-  return {
-    ...shape,
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
-    fingerprint: canonicalJson({ ...shape, disks: shape.disks.map(fingerprintDisk) }),
+    desired,
   };
 }
 
+/** All of it that shapes the process: two machines that are the same in it run the same. */
+export function shapeOf({ gracePeriodMs: _, desired: __, ...machine }: CompiledMachine): object {
+  return { ...machine, disks: machine.disks.map(shapeOfDisk) };
+}
+
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
-function fingerprintDisk(disk: CompiledDisk): object {
+function shapeOfDisk(disk: CompiledDisk): object {
   return isKept(disk) ? { ...disk, content: 'kept' } : disk;
 }

@@ -47,6 +47,8 @@ export interface CompiledDisk {
   readonly bootIndex?: number;
   readonly serial?: string;
   readonly cache: 'none' | 'writethrough' | 'writeback';
+  /** Whether it may come and go while the guest runs. */
+  readonly hotpluggable?: true;
 }
 
 /** The disks in their order, and after them a SATA disk for each volume that no disk names (as in KubeVirt). */
@@ -74,6 +76,7 @@ export function compileDisks(spec: InstanceSpec, dataVolumes: readonly DataVolum
       cdrom: bus === 'sata' && readonly,
       readonly,
       cache: disk.cache ?? 'none',
+      ...(volume.dataVolume?.hotpluggable === true ? { hotpluggable: true } : {}),
       ...(bootIndex === undefined ? {} : { bootIndex }),
       ...(disk.serial === undefined ? {} : { serial: disk.serial }),
     };
@@ -114,10 +117,12 @@ export function diskArguments(
   disks: readonly CompiledDisk[],
   buffered: ReadonlySet<string>,
   pci: PciLayout,
+  nameNode = (index: number) => `disk${index}`,
 ): string[] {
   let sataDisks = 0;
   return disks.flatMap((disk, index) => {
-    const node = `disk${index}`;
+    // QEMU takes at most 31 characters, less than a volume's name may have.
+    const node = nameNode(index);
     const shared = {
       id: `disk-${disk.name}`,
       drive: node,
@@ -155,7 +160,6 @@ export function diskArguments(
 function blockNode(node: string, disk: CompiledDisk, buffered: boolean): string {
   return formatOptions(undefined, {
     driver: disk.content.from === 'seed' ? 'raw' : 'qcow2',
-    // QEMU takes at most 31 characters, less than a volume's name may have.
     'node-name': node,
     'read-only': disk.readonly,
     'cache.direct': !buffered && disk.cache === 'none',
@@ -164,6 +168,11 @@ function blockNode(node: string, disk: CompiledDisk, buffered: boolean): string 
     'file.driver': 'file',
     'file.filename': diskFile(disk),
   });
+}
+
+/** Whether it can come and go while the guest runs. */
+export function canHotPlugDisk({ hotpluggable, bus }: CompiledDisk): boolean {
+  return hotpluggable === true && bus === 'virtio';
 }
 
 /** The file of a disk in its machine's folder. */

@@ -47,8 +47,18 @@ const DEVICES: Readonly<Record<CompiledInterface['model'], string>> = {
   rtl8139: 'rtl8139',
 };
 
+/** QEMU's name for the box's end of a card. */
+export function netdevOf(name: string): string {
+  return `net-${name}`;
+}
+
 /** The models that are PCI Express, and can sit on a root port. */
 const EXPRESS: ReadonlySet<CompiledInterface['model']> = new Set(['virtio', 'e1000e']);
+
+/** Whether it can sit on a root port, and so come and go while the guest runs. */
+export function isExpress({ model }: CompiledInterface): boolean {
+  return EXPRESS.has(model);
+}
 
 /** Masquerade is QEMU's user-mode network: the guest gets out through the box, and in by forwarded ports only. */
 export function interfaceArguments(
@@ -56,22 +66,23 @@ export function interfaceArguments(
   hostPorts: readonly HostPort[],
   pci: PciLayout,
 ): string[] {
-  return interfaces.flatMap(({ name, mac, model }, index) => {
+  return interfaces.flatMap((card) => {
+    const { name, mac, model } = card;
     const forwards = hostPorts
       .filter((port) => port.interface === name)
       .map(
         (port) =>
           `,hostfwd=${port.protocol.toLowerCase()}:${port.hostAddress}:${port.hostPort}-:${port.port}`,
       );
-    const id = `interface-${name}`;
+    const [id, netdev] = [`interface-${name}`, netdevOf(name)];
     const device = formatOptions(DEVICES[model], {
       id,
-      netdev: `net${index}`,
+      netdev,
       mac,
-      ...(EXPRESS.has(model) ? pci.placeOnPort(id) : pci.placeOnRoot(id)),
+      ...(isExpress(card) ? pci.placeOnPort(id) : pci.placeOnRoot(id)),
       // Network boot is not offered, and the file of its ROM is in a package that a box may lack.
       romfile: '',
     });
-    return ['-netdev', formatOptions('user', { id: `net${index}` }) + forwards.join(''), '-device', device];
+    return ['-netdev', formatOptions('user', { id: netdev }) + forwards.join(''), '-device', device];
   });
 }

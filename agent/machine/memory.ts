@@ -3,7 +3,8 @@ import { quantityBytes } from '../../shared/base/quantity.ts';
 import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
 import type { CpuTopology } from './cpu.ts';
-import { cpuCount } from './cpu.ts';
+import { HOTPLUG_RATIO, cpuCount } from './cpu.ts';
+import { formatOptions } from './options.ts';
 
 const MIB = 2 ** 20;
 
@@ -17,8 +18,26 @@ export function compileMemory({ memory, resources }: Domain): number {
   return Math.ceil(quantityBytes(wanted) / MIB) * MIB;
 }
 
-export function memoryArguments(memoryBytes: number): string[] {
-  return ['-m', `${memoryBytes / MIB}M`];
+/** What memory is added and taken in, and what a size must be a multiple of for that: that of a transparent huge page. */
+export const BLOCK_BYTES = 2 * MIB;
+/**
+ * KubeVirt's bound. A guest that can be given memory above 4 GiB sets 64 MiB aside at its boot to copy through
+ * (Linux: swiotlb): of a small one that is too much.
+ */
+const LEAST_GROWING_BYTES = 1024 * MIB;
+
+/** What the guest can be given at most while it runs (`memory.maxGuest`); what it has where that can't be changed. */
+export function compileMaxMemory(domain: Domain): number {
+  const bytes = compileMemory(domain);
+  const given = domain.memory?.maxGuest;
+  if (bytes % BLOCK_BYTES !== 0 || (given === undefined && bytes < LEAST_GROWING_BYTES)) return bytes;
+  const most = given === undefined ? bytes * HOTPLUG_RATIO : quantityBytes(given);
+  return Math.max(bytes, Math.floor(most / BLOCK_BYTES) * BLOCK_BYTES);
+}
+
+export function memoryArguments(memoryBytes: number, maxMemoryBytes: number): string[] {
+  const maxmem = maxMemoryBytes > memoryBytes ? `${maxMemoryBytes / MIB}M` : undefined;
+  return ['-m', formatOptions(`${memoryBytes / MIB}M`, { maxmem })];
 }
 
 /**

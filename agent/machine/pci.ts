@@ -55,7 +55,7 @@ export function createPciLayout(before: PciPlaces): PciLayout {
 
   const take = (id: string, wanted: readonly string[], had: string | undefined): PciAddress | undefined => {
     const isNew = (place: string) => isFree(place) && !kept.has(place);
-    const place = had !== undefined && isFree(had) ? had : wanted.find(isNew);
+    const place = places.get(id) ?? (had !== undefined && isFree(had) ? had : wanted.find(isNew));
     if (place === undefined) return undefined;
     places.set(id, place);
     return place.startsWith(PORT) ? { bus: place, addr: '0x0' } : { addr: place };

@@ -3,6 +3,7 @@ import { formatTime } from '../../shared/base/time.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import type { ObservedMachine } from '../ports.ts';
+import { explainRestart } from './draft-change.ts';
 import type { MachineMemory } from './memory.ts';
 import { describeOverride } from './order.ts';
 import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
@@ -39,11 +40,12 @@ function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus |
   return events;
 }
 
-function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: Draft): MachineStatus {
+function describeStatus(situation: Situation, draft: Draft): MachineStatus {
+  const { wanted, observed, memory, wallMs } = situation;
   const { reported } = memory;
   const { state, reason, message } = draft;
   const { override } = draft.memory;
-  const restartRequired = explainRestart(wanted, observed);
+  const restartRequired = explainRestart(situation);
   return {
     ...subjectOf(wanted, reported),
     state,
@@ -97,11 +99,4 @@ function describeInterfaces(wanted: Wanted, observed: ObservedMachine | undefine
       ...(ports.length === 0 ? {} : { ports }),
     };
   });
-}
-
-function explainRestart(wanted: Wanted, observed: ObservedMachine | undefined): string | undefined {
-  if (wanted.kind !== 'machine' || observed?.process === undefined || observed.record === undefined)
-    return undefined;
-  if (observed.record.fingerprint === wanted.compiled.fingerprint) return undefined;
-  return 'the machine runs as it was before its last change, which takes effect at its next start';
 }

@@ -21,7 +21,15 @@ export function compileKept(
 ): KeptMachine | undefined {
   const isPlaced = observed !== undefined || plan.actions.some(({ kind }) => kind === 'start');
   if (!isPlaced || isFound(desired)) return undefined;
-  const memory = forget(plan.memory, 'reported', 'askedImages', 'nextStartAtMs', 'stop', 'resumedAtMs');
+  const memory = forget(
+    plan.memory,
+    'reported',
+    'askedImages',
+    'nextStartAtMs',
+    'stop',
+    'resumedAtMs',
+    'failedChange',
+  );
   const kept = { desired, memory };
   return isSameJson(kept, observed?.kept) ? undefined : kept;
 }

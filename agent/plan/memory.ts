@@ -56,6 +56,13 @@ export interface MachineMemory {
   readonly runStrategy?: RunStrategy;
   /** When a guest held by an I/O error was last let go on. */
   readonly resumedAtMs?: number;
+  /** The change of the running machine that was last tried and could not be made. */
+  readonly failedChange?: {
+    readonly what: string;
+    readonly why: string;
+    readonly tries: number;
+    readonly againAtMs: number;
+  };
   /** The status last reported. */
   readonly reported?: MachineStatus;
 }

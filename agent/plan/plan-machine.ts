@@ -3,6 +3,7 @@ import type { CompiledMachine } from '../machine/compile.ts';
 import { keptDisks } from '../machine/disk.ts';
 import type { ObservedMachine } from '../ports.ts';
 import { describePlan } from './describe-plan.ts';
+import { draftChange } from './draft-change.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { forget } from './memory.ts';
 import { settleOrder } from './order.ts';
@@ -128,7 +129,7 @@ function planWanted(
   const want = decideWant(memory, desired.runStrategy);
   if (!want.run) return stopProcess(situation, memory, process, compiled.gracePeriodMs, 'Stopping', want.why);
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
-  return planRunning(situation, going, process, compiled);
+  return draftChange(situation, planRunning(situation, going, process, compiled));
 }
 
 /** The guest is over; QEMU, which stayed so that this could be seen, is let go, and killed where it won't. */

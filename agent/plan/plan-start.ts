@@ -1,7 +1,7 @@
 import { restartDelayMs } from '../../shared/base/backoff.ts';
 import { formatBytes } from '../../shared/base/quantity.ts';
 import { formatSeconds } from '../../shared/base/time.ts';
-import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
+import type { CompiledDisk, CompiledMachine, ImageSource } from '../machine/compile.ts';
 import { sourceKey } from '../machine/compile.ts';
 import { keptDisks } from '../machine/disk.ts';
 import type { ImageStatus, ReadyImage } from '../ports.ts';
@@ -31,8 +31,28 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
       ? { ...none, state: 'Starting', reason: 'FindingAccelerator', message }
       : { ...none, state: 'Refused', reason: 'NoAccelerator', message, warning: true };
   }
+  const gathered = gatherImages(situation, memory, compiled.disks);
+  if ('state' in gathered) return gathered;
+  const { images } = gathered;
+  const run = nextRun(memory, observed?.record?.run);
+  return {
+    memory: { ...memory, run },
+    actions: [{ kind: 'start', machine: compiled, run: run.number, accelerator: box.accelerator, images }],
+    state: 'Starting',
+    reason: 'Starting',
+    message: `QEMU is being started with ${box.accelerator}`,
+  };
+}
+
+/** The images that these disks are now made from, by `sourceKey`; or what to do first about one that is not there. */
+export function gatherImages(
+  situation: Situation,
+  memory: MachineMemory,
+  disks: readonly CompiledDisk[],
+): { readonly images: ReadonlyMap<string, ReadyImage> } | Draft {
+  const { observed } = situation;
   const images = new Map<string, ReadyImage>();
-  for (const disk of compiled.disks) {
+  for (const disk of disks) {
     if (disk.content.from !== 'image') continue;
     const { source, dataVolume } = disk.content;
     if (observed?.disks.includes(dataVolume) === true) continue;
@@ -45,14 +65,7 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
     }
     images.set(key, status);
   }
-  const run = nextRun(memory, observed?.record?.run);
-  return {
-    memory: { ...memory, run },
-    actions: [{ kind: 'start', machine: compiled, run: run.number, accelerator: box.accelerator, images }],
-    state: 'Starting',
-    reason: 'Starting',
-    message: `QEMU is being started with ${box.accelerator}`,
-  };
+  return { images };
 }
 
 function waitForBackoff({ nowMs, wallMs }: Situation, memory: MachineMemory, untilMs: number): Draft {

@@ -5,9 +5,11 @@ import type {
   MachineStatus,
   RemovedMachine,
 } from '../../shared/model/machine.ts';
+import type { Change } from '../machine/change.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import type { Running } from './plan-change.ts';
 
 /** The planner's words: what it is told, and what it answers. */
 
@@ -37,6 +39,8 @@ export interface Situation {
   readonly wanted: Wanted;
   readonly memory: MachineMemory;
   readonly observed?: ObservedMachine;
+  /** What its process runs by, as far as its record says that. */
+  readonly running?: Running;
   readonly imageStatus: (source: ImageSource) => ImageStatus;
   readonly box: Box;
   /** By the monotonic clock: what the wall clock says may jump by years when the network is back. */
@@ -55,6 +59,14 @@ export type Action =
       readonly machine: CompiledMachine;
       readonly run: number;
       readonly accelerator: Accelerator;
+      readonly images: ReadonlyMap<string, ReadyImage>;
+    }
+  | {
+      readonly kind: 'change';
+      readonly uid: string;
+      readonly change: Change;
+      /** What the process runs by once that is made. */
+      readonly running: DesiredMachine;
       readonly images: ReadonlyMap<string, ReadyImage>;
     }
   | { readonly kind: 'power-button'; readonly uid: string }

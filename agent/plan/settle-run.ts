@@ -27,7 +27,7 @@ export interface Settled {
 /** What is remembered, with the times of an earlier boot taken out: they say nothing in this one. */
 export function enterBoot(memory: MachineMemory, bootId: string): MachineMemory {
   if (memory.bootId === bootId) return memory;
-  const { run, ...rest } = forget(memory, 'nextStartAtMs', 'stop', 'resumedAtMs');
+  const { run, ...rest } = forget(memory, 'nextStartAtMs', 'stop', 'resumedAtMs', 'failedChange');
   // That the guest ran still counts, even if for how long is no longer known.
   const past = run?.runningSinceMs === undefined ? run : { ...run, runningSinceMs: 0 };
   return { ...rest, ...(past === undefined ? {} : { run: past }), bootId };
@@ -94,7 +94,7 @@ function endRun(memory: MachineMemory, how: RunEnd, detail: string, nowMs: numbe
   const asked = stop !== undefined;
   const ended = { atMs: nowMs, how: asked ? ('stopped' as const) : how, detail };
   const ranMs = run.runningSinceMs === undefined ? undefined : nowMs - run.runningSinceMs;
-  const past = forget(memory, 'stop', 'restarting', 'nextStartAtMs', 'resumedAtMs');
+  const past = forget(memory, 'stop', 'restarting', 'nextStartAtMs', 'resumedAtMs', 'failedChange');
   // An order to start is good for one run; only Halted needs it for longer.
   const done = past.override?.verb === 'start' && past.runStrategy !== 'Halted' && ranMs !== undefined;
   const orders = done ? forget(past, 'override') : past;

@@ -4,10 +4,20 @@ import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
-import type { GuestDetails, GuestUsage, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
+import type {
+  ChangeRequest,
+  GuestDetails,
+  GuestUsage,
+  KeptMachine,
+  ObservedMachine,
+  RunRecord,
+  StartRequest,
+} from '../ports.ts';
+import { makeChange } from './change.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
+import { makeDisks } from './disks.ts';
 import { asFailure } from './failure.ts';
 import { QEMU_LOG, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
@@ -23,7 +33,7 @@ import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
 import { findMachineProcess, readRunNumber, readStartTicks } from './process.ts';
-import { readRecord } from './record.ts';
+import { createRecordReader, readRecord, writeRecord } from './record.ts';
 import type { OpenGate } from './spawn.ts';
 import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
@@ -40,6 +50,7 @@ export interface LocalMachine {
     scope: Scope | undefined,
   ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
+  change(request: ChangeRequest, context: Pick<StartContext, 'account' | 'ports'>): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
   /** Has the guest's agent boot it anew. */
@@ -91,6 +102,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const findProcess = createLocator({ uid, folder, bootId, note, isStarting: () => starting });
   const changes = coalesce(clock, CHANGE_SPACING_MS, options.onChange);
   const tellChange = () => changes.tell();
+  const readSeen = createRecordReader(folder);
   const console = createConsole(folder, clock);
   const guestAgent = createGuestAgent(folder, clock);
   const guest = createGuestWatch(guestAgent, clock, tellChange);
@@ -162,7 +174,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
         });
       const [disks = [], known, kept] = await Promise.all([
         attempt("the machine's disks can't be listed", listDisks(folder)),
-        attempt("the machine's last run is not known", readRecord(folder)),
+        attempt("the machine's last run is not known", readSeen()),
         attempt('what is kept of the machine is not known', readKept(folder, uid)),
         trimLogs(folder).then(
           () => note('cut its logs', undefined),
@@ -194,6 +206,29 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => start(request, context, scope)).catch((error: unknown) => {
         const { namespace, name } = request.machine;
         throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
+      });
+    },
+
+    async change({ change, running, images }, { account, ports }) {
+      await inTurn(async () => {
+        const { record, process } = await locate();
+        if (record === undefined || process === undefined)
+          throw new EffectError('NotRunning', uid, 'the machine has no process');
+        const note = (known: Partial<RunRecord>) => writeRecord(folder, { ...record, ...known });
+        const after = await makeChange(change, {
+          qmp: await monitor.connect(record.run),
+          record,
+          clock,
+          notePlaces: (places) => note({ places }),
+          makeDisk: async (disk, machine) =>
+            makeDisks(folder, { ...machine, disks: [disk] }, images, account, record),
+          choosePorts: async (card) =>
+            ports.add(
+              uid,
+              card.ports.map((port) => ({ ...port, interface: card.name })),
+            ),
+        });
+        note({ ...after, desired: running });
       });
     },
 

@@ -86,6 +86,10 @@ export function createMachines(options: MachinesOptions): Machines {
       const { uid } = request.machine;
       await machineOf(uid).start(request, { localImages, bootId, account, ports, clock }, scopeOf(request));
     },
+    async change(uid, request) {
+      if (user !== undefined) account ??= await findAccount(user);
+      await machineOf(uid).change(request, { account, ports });
+    },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
     pause: async (uid) => machineOf(uid).command('stop'),

@@ -24,7 +24,7 @@ export interface MonitorState {
 /** The connection to a machine's monitor: made when needed, held while it lasts, for one run at a time. */
 export interface Monitor {
   /** @throws EffectError QmpTimeout, QmpClosed; the system's error where nothing listens */
-  connect(run: number): Promise<void>;
+  connect(run: number): Promise<Qmp>;
   /** @throws as `connect`, and QmpRefused */
   execute(run: number, command: string): Promise<void>;
   /** What the monitor says; undefined where it does not answer. */
@@ -70,9 +70,7 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
 
   return {
     close,
-    async connect(run) {
-      await connect(run);
-    },
+    connect,
     async execute(run, command) {
       const qmp = await connect(run);
       await qmp.execute(command);
@@ -82,8 +80,8 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
         const qmp = await connect(run);
         const deadlineMs = impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS;
         const [newest, ends] = await Promise.all([
-          qmp.execute('query-status', deadlineMs),
-          qmp.execute('query-chardev', deadlineMs),
+          qmp.execute('query-status', undefined, deadlineMs),
+          qmp.execute('query-chardev', undefined, deadlineMs),
         ]);
         impatient = false;
         const guestAgent = chardevs.parse(ends).find(({ label }) => label === GUEST_AGENT_CHARDEV);

@@ -93,7 +93,7 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
     bootId: context.bootId,
     accelerator,
     ports: environment.ports,
-    fingerprint: machine.fingerprint,
+    desired: machine.desired,
     startedAtMs: context.clock.now(),
     command: command.words,
     places: command.places,

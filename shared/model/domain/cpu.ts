@@ -9,9 +9,10 @@ export const cpu = fields(
     cores: count.optional(),
     sockets: count.optional(),
     threads: count.optional(),
+    maxSockets: count.optional(),
     /** The host's own CPU under KVM, and QEMU's most capable one under TCG. */
     model: z.enum(['host-model', 'host-passthrough']).optional(),
   },
-  notYet('dedicatedCpuPlacement', 'features', 'isolateEmulatorThread', 'maxSockets', 'numa', 'realtime'),
+  notYet('dedicatedCpuPlacement', 'features', 'isolateEmulatorThread', 'numa', 'realtime'),
 );
 export type Cpu = z.infer<typeof cpu>;

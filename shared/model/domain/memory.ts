@@ -3,8 +3,8 @@ import { fields, notYet, positiveQuantity, quantity } from '../schema.ts';
 
 /** KubeVirt's `Memory`. */
 export const memory = fields(
-  { guest: positiveQuantity.optional() },
-  notYet('hugepages', 'maxGuest', 'reservedOverhead'),
+  { guest: positiveQuantity.optional(), maxGuest: positiveQuantity.optional() },
+  notYet('hugepages', 'reservedOverhead'),
 );
 export type Memory = z.infer<typeof memory>;
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { dnsLabel, dnsSubdomain, fields, positiveQuantity, notYet } from '../schema.ts';
 import { cloudInitNoCloud } from './cloud-init.ts';
 
@@ -9,7 +9,7 @@ const SOURCES = ['dataVolume', 'emptyDisk', 'cloudInitNoCloud'] as const;
 export const volume = fields(
   {
     name: dnsLabel,
-    dataVolume: fields({ name: dnsSubdomain }, notYet('hotpluggable')).optional(),
+    dataVolume: fields({ name: dnsSubdomain, hotpluggable: z.boolean().optional() }).optional(),
     emptyDisk: fields({ capacity: positiveQuantity }).optional(),
     cloudInitNoCloud: cloudInitNoCloud.optional(),
   },

@@ -3,6 +3,7 @@ import { compileCommand } from '../../../agent/machine/command.ts';
 import type { CompiledMachine } from '../../../agent/machine/compile.ts';
 import type { CompiledDisk } from '../../../agent/machine/disk.ts';
 import { memoryLimitBytes } from '../../../agent/machine/memory.ts';
+import type { DesiredMachine } from '../../../shared/model/machine.ts';
 import { formatOptions } from '../../../agent/machine/options.ts';
 
 const UID = '5f0c1a52-7d7b-4c57-9b0e-0d6f3a1c2e4b';
@@ -24,7 +25,8 @@ const MACHINE: CompiledMachine = {
   namespace: 'shop',
   name: 'pos',
   memoryBytes: 512 * 2 ** 20,
-  cpu: { sockets: 2, cores: 1, threads: 1 },
+  maxMemoryBytes: 2048 * 2 ** 20,
+  cpu: { sockets: 2, cores: 1, threads: 1, maxSockets: 8 },
   firmware: { uuid: '11111111-2222-4333-8444-555555555555', serial: 'a,b' },
   disks: [disk('root', { bootIndex: 1, serial: 'ROOT' })],
   interfaces: [{ name: 'default', mac: '52:54:00:00:00:01', model: 'virtio', ports: [] }],
@@ -32,7 +34,7 @@ const MACHINE: CompiledMachine = {
   rng: true,
   graphics: true,
   gracePeriodMs: 30_000,
-  fingerprint: '',
+  desired: {} as DesiredMachine,
 };
 const ENVIRONMENT = {
   accelerator: 'kvm',

@@ -1,6 +1,8 @@
 import type { DesiredMachine } from '../../../shared/model/machine.ts';
 import type { RunStrategy } from '../../../shared/model/virtual-machine.ts';
 import { keptDisks } from '../../../agent/machine/disk.ts';
+import { describeChange } from '../../../agent/machine/change.ts';
+import { settleFailedChange } from '../../../agent/plan/draft-change.ts';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import type { OrderVerb } from '../../../agent/plan/order.ts';
@@ -39,6 +41,8 @@ export function desiredMachine(
 
 export const IMAGE_URL = 'http://images.example/pos.qcow2';
 
+const LIMITS = { cpus: 4, memoryBytes: 128 * 2 ** 20, maxMemoryBytes: 512 * 2 ** 20 };
+
 /** A machine whose disk is made from an image without a checksum. */
 export function imageMachine(): DesiredMachine {
   const desired = desiredMachine('Always');
@@ -58,6 +62,7 @@ export function createScenario(desired: unknown) {
   let observed: ObservedMachine | undefined;
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
+  let failChange: string | undefined;
   let cutOff = false;
   let box: Box = { bootId: 'boot-1', probing: false, accelerator: 'tcg', acceleratorReason: 'asked for' };
   let wallOffsetMs = START_MS - UPTIME_MS;
@@ -74,12 +79,12 @@ export function createScenario(desired: unknown) {
           memory = settleFailedStart(memory, 'StartFailed', failStart, nowMs, 0).memory;
           return;
         }
-        const { uid, namespace, name, fingerprint } = action.machine;
+        const { uid, namespace, name, desired: running } = action.machine;
         const record: RunRecord = {
           uid,
           namespace,
           name,
-          fingerprint,
+          desired: running,
           run: action.run,
           bootId: box.bootId,
           accelerator: 'tcg',
@@ -102,6 +107,14 @@ export function createScenario(desired: unknown) {
         return;
       case 'fetch-image':
         image = { state: 'fetching', bytes: 0 };
+        return;
+      case 'change':
+        if (failChange !== undefined) {
+          const what = describeChange(action.change);
+          memory = settleFailedChange(memory, what, failChange, nowMs).memory;
+        } else if (observed?.record !== undefined) {
+          observed = { ...observed, record: { ...observed.record, desired: action.running } };
+        }
         return;
       case 'power-button':
       case 'resume':
@@ -139,7 +152,12 @@ export function createScenario(desired: unknown) {
         wallMs: nowMs + wallOffsetMs,
         jitter: 0,
       };
-      plan = planMachine(observed === undefined ? situation : { ...situation, observed });
+      const entryRun = readWanted(observed?.record?.desired);
+      const running =
+        entryRun?.kind === 'machine'
+          ? { running: { machine: entryRun.compiled, limits: LIMITS, places: {} } }
+          : {};
+      plan = planMachine(observed === undefined ? situation : { ...situation, observed, ...running });
       memory = plan.memory;
       events.push(...plan.events.map(({ reason }) => reason));
       for (const action of plan.actions) carryOut(action);
@@ -205,6 +223,15 @@ export function createScenario(desired: unknown) {
     },
     failStarts(why: string | undefined) {
       failStart = why;
+    },
+    /** The record is one that an agent of before wrote. */
+    forgetRunning() {
+      if (observed?.record === undefined) return;
+      const { desired: _, ...record } = observed.record;
+      observed = { ...observed, record };
+    },
+    failChanges(why: string | undefined) {
+      failChange = why;
     },
     count: (kind: Action['kind']) => actions.filter((one) => one === kind).length,
   };

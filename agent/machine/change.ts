@@ -1,0 +1,37 @@
+import type { CompiledMachine } from './compile.ts';
+import type { CompiledDisk } from './disk.ts';
+import type { CompiledInterface } from './interface.ts';
+
+/** One change of a running machine. Each may be made again where it was cut off: it says what is to be, not what to add. */
+export type Change =
+  /** As many CPUs are to be there: more than there are. */
+  | { readonly kind: 'add-cpus'; readonly count: number }
+  /** The guest is to have this much memory in all. */
+  | { readonly kind: 'set-memory'; readonly bytes: number; readonly maxBytes: number }
+  /** `machine` is what has the disk. */
+  | { readonly kind: 'plug-disk'; readonly disk: CompiledDisk; readonly machine: CompiledMachine }
+  | { readonly kind: 'unplug-disk'; readonly name: string }
+  | { readonly kind: 'plug-interface'; readonly interface: CompiledInterface }
+  | { readonly kind: 'unplug-interface'; readonly name: string }
+  /** Nothing is to be done: what the process runs by is only written down. */
+  | { readonly kind: 'note' };
+
+/** What changes, for people. */
+export function describeChange(change: Change): string {
+  switch (change.kind) {
+    case 'add-cpus':
+      return `the guest is given ${change.count} CPUs`;
+    case 'set-memory':
+      return `the guest is given ${change.bytes / 2 ** 20} MiB of memory`;
+    case 'plug-disk':
+      return `disk ${change.disk.name} is plugged in`;
+    case 'unplug-disk':
+      return `disk ${change.name} is unplugged`;
+    case 'plug-interface':
+      return `interface ${change.interface.name} is plugged in`;
+    case 'unplug-interface':
+      return `interface ${change.name} is unplugged`;
+    case 'note':
+      return 'what the machine runs by is written down';
+  }
+}

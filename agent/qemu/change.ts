@@ -1,0 +1,29 @@
+import type { Change } from '../machine/change.ts';
+import type { RunRecord } from '../ports.ts';
+import { addCpus } from './hotplug-cpu.ts';
+import type { PlugContext } from './hotplug-device.ts';
+import { plugDisk, plugInterface, unplugDisk, unplugInterface } from './hotplug-device.ts';
+import { setMemory } from './hotplug-memory.ts';
+
+/**
+ * Makes a change of a machine that runs; the result is what of its record is another then. What an agent before this
+ * one did of it is seen in QEMU and not done again.
+ */
+export async function makeChange(change: Change, context: PlugContext): Promise<Partial<RunRecord>> {
+  switch (change.kind) {
+    case 'note':
+      return {};
+    case 'add-cpus':
+      return addCpus(context.qmp, change.count);
+    case 'set-memory':
+      return setMemory(context, change.bytes, change.maxBytes);
+    case 'plug-disk':
+      return plugDisk(context, change.disk, change.machine);
+    case 'unplug-disk':
+      return unplugDisk(context, change.name);
+    case 'plug-interface':
+      return plugInterface(context, change.interface);
+    case 'unplug-interface':
+      return unplugInterface(context, change.name);
+  }
+}
