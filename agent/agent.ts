@@ -11,6 +11,7 @@ import { createLoop } from './loop.ts';
 import type { LocalDoor } from './local/door.ts';
 import { createLocalDoor } from './local/door.ts';
 import { createInbox } from './sync/inbox.ts';
+import type { Question } from './sync/requests.ts';
 import { createRequests } from './sync/requests.ts';
 import { createSession } from './sync/session.ts';
 import { tellAll } from './sync/tell-all.ts';
@@ -61,7 +62,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
   const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake() });
   const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
-  const requests = createRequests({ store, clock, log, carryOut });
+  const requests = createRequests({ store, clock, log, carryOut, find });
   const session = createSession({
     agentVersion: version,
     protocol: PROTOCOL,
@@ -83,14 +84,16 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
   const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
   const door = createLocalDoor({ device, version, store, machines, clock, session, loop, happening });
 
-  function carryOut(body: RequestBody): string {
-    switch (body.verb) {
-      case 'ping':
-        return `${device} is here`;
-      case 'restart':
-        door.restart(body.machine, body.reason);
-        return `the machine is being restarted`;
-    }
+  function carryOut(body: Exclude<RequestBody, Question>): string {
+    if (body.verb === 'ping') return `${device} is here`;
+    const { verb, machine, reason, gracePeriodSeconds, paused } = body;
+    const graceMs = gracePeriodSeconds === undefined ? {} : { graceMs: gracePeriodSeconds * 1000 };
+    door.takeHubOrder(verb, machine, reason, { ...graceMs, ...(paused !== undefined && { paused }) });
+    return `the ${verb} of the machine was taken up`;
+  }
+
+  async function find({ machine }: Question): Promise<object> {
+    return door.readGuest(machine);
   }
 
   function reportClockSet(fromMs: number): void {

@@ -5,9 +5,13 @@ import {
   choice,
   file,
   folder,
+  folders,
   integer,
+  interfaceName,
   ipv4Address,
+  ipv4Network,
   label,
+  mapping,
   text,
 } from '../shared/config/settings.ts';
 
@@ -29,12 +33,34 @@ export const AGENT_SETTINGS = {
     prose: "the box's address that guests' ports are forwarded from",
     fallback: '127.0.0.1',
   }),
+  podBridge: interfaceName({
+    prose: 'the bridge that the agent makes for interfaces with bridge on the pod network',
+    fallback: 'holdfast0',
+  }),
+  podSubnet: ipv4Network(28, {
+    prose: 'the addresses on it, of which the box has the first',
+    fallback: '10.46.0.0/20',
+  }),
+  boxLoopback: choice(['closed', 'open'], {
+    prose: "whether guests with masquerade may reach the box's loopback, where QEMU has a user of its own",
+    fallback: 'closed',
+  }),
   localImages: folder({
     prose: 'the folder that file:/// sources of manifests must lie in',
     fallback: '/var/lib/holdfast/local',
   }),
+  claims: mapping('NAMESPACE/NAME=PATH', /^[a-z0-9]([-a-z0-9]*[a-z0-9])?\/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, {
+    prose:
+      'what persistentVolumeClaim volumes are here that name no data volume: by claim, a block device, a raw image, or a folder with one as disk.img',
+    fallback: '',
+  }),
+  hostDiskFolders: folders({
+    prose: 'the folders that hostDisk volumes may lie in; empty for none',
+    fallback: '',
+  }),
   qemuUser: text('USER', {
-    prose: 'the user that runs QEMU where the agent is root and it gets to dataDir; empty for root itself',
+    prose:
+      'where the agent is root, whose groups QEMU has; each machine runs as a number of its own; empty for root itself',
     fallback: 'holdfast-qemu',
   }),
   keepalive: integer(5, 1200, {

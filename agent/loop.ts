@@ -15,7 +15,7 @@ import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan
 import { identityOf, readWanted } from './plan/read-wanted.ts';
 import type { Settled } from './plan/settle-run.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
-import type { Happening, KeptMachine, MachineRow, ObservedMachine, RunRecord } from './ports.ts';
+import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
 
 /** A tick comes at least this often, so that a change that nothing announced is seen all the same. */
 const TICK_EVERY_MS = 10_000;
@@ -142,10 +142,17 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
   }
 
   /** What a machine's newest run was started and changed by; undefined where its record does not say. */
-  function runningOf(record: RunRecord | undefined): Running | undefined {
+  function runningOf(machine: ObservedMachine | undefined): Running | undefined {
+    const { record, process } = machine ?? {};
     const entry = record === undefined ? undefined : wantedOf(record.desired);
     if (record === undefined || entry?.kind !== 'machine') return undefined;
-    return { machine: entry.compiled, limits: readRunLimits(record.command), places: record.places ?? {} };
+    const addedBytes = process?.addedMemory?.requestedBytes;
+    return {
+      machine: entry.compiled,
+      limits: readRunLimits(record.command),
+      places: record.places ?? {},
+      ...(addedBytes === undefined ? {} : { addedBytes }),
+    };
   }
 
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
@@ -153,7 +160,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     try {
       const wanted = wantedOf(row.desired);
       if (wanted === undefined) return undefined;
-      const running = runningOf(machine?.record);
+      const running = runningOf(machine);
       return planMachine({
         wanted,
         memory: row.memory,

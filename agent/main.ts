@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
@@ -21,6 +21,11 @@ import { createImages } from './image/images.ts';
 import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
+import { composeKeepAlive } from './network/keep-alive.ts';
+import { closeLoopback, openLoopback } from './network/loopback.ts';
+import { createNetworks } from './network/networks.ts';
+import { createShell } from './network/shell.ts';
+import { MACHINE_USERS } from './qemu/accounts.ts';
 import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { createStore } from './store/store.ts';
@@ -36,12 +41,32 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages } = config;
+  const { forwardAddress, localImages, claims, hostDiskFolders, podBridge, podSubnet } = config;
+  const outside = { claims, hostDiskFolders };
+  if (user.user !== undefined) await guardLoopback(config, log);
+  const networks = createNetworks({
+    dataDir: realpathSync(dataDir),
+    podBridge,
+    podSubnet,
+    shell: createShell(),
+    keepAlive: composeKeepAlive(),
+    clock,
+  });
   const agent = createAgent(
     { device, version: VERSION, bootId, identity: readIdentity() },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
-      machines: createMachines({ dataDir, forwardAddress, localImages, bootId, clock, log, ...user }),
+      machines: createMachines({
+        dataDir,
+        forwardAddress,
+        localImages,
+        outside,
+        networks,
+        bootId,
+        clock,
+        log,
+        ...user,
+      }),
       images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
@@ -73,6 +98,16 @@ function readAccess(config: AgentConfig): MqttAccess {
     certificate: config.hubCertificate,
     key: config.hubKey,
   });
+}
+
+/** What guests in user-mode networks can do to the box is what QEMU's user can. */
+async function guardLoopback({ boxLoopback }: AgentConfig, log: Log): Promise<void> {
+  try {
+    await (boxLoopback === 'closed' ? closeLoopback : openLoopback)(createShell(), MACHINE_USERS);
+  } catch (error) {
+    if (boxLoopback === 'closed')
+      log.warn({ error: messageOf(error) }, "guests with masquerade can reach the box's loopback");
+  }
 }
 
 /** Whom QEMU runs as: only root can give it a user of its own, and only one that gets to its files. */

@@ -6,6 +6,7 @@ import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/p
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { Change } from './machine/change.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
+import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
@@ -15,6 +16,13 @@ export type Accelerator = 'kvm' | 'tcg';
 
 /** A forwarded port and the guest's interface that it leads to. */
 export type HostPort = ForwardedPort & { readonly interface: string };
+
+/** A device of the box's kernel through which one card of a guest is connected to a bridge. */
+export interface Tap {
+  readonly device: string;
+  /** What the guest is told, where packets are not of the usual 1500 bytes. */
+  readonly mtu?: number;
+}
 
 /** Written before QEMU starts and kept beside the disks: what it takes to know the process again. */
 export interface RunRecord {
@@ -33,6 +41,7 @@ export interface RunRecord {
    */
   readonly desired?: unknown;
   readonly startedAtMs: number;
+  /** QEMU's arguments, with those of the disks and cards that have come and gone since. */
   readonly command: readonly string[];
   /** Where its PCI devices sit; not in records of agents that did not write it down. */
   readonly places?: PciPlaces;
@@ -74,6 +83,12 @@ export interface GuestUsage {
   readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
+/** Memory that a guest was given since its start: what it has of it, and what it was asked to have. */
+export interface AddedMemory {
+  readonly bytes: number;
+  readonly requestedBytes: number;
+}
+
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
 export type RunState = string;
 
@@ -92,9 +107,13 @@ export interface ObservedMachine {
       readonly name: string;
       readonly ips: readonly string[];
     }[];
+    /** Beside what it was started with; undefined where its monitor does not answer. */
+    readonly addedMemory?: AddedMemory;
     /** What the guest is, once its agent has said so. */
     readonly guest?: GuestDetails;
   };
+  /** The guest's addresses that the box itself knows, by MAC. */
+  readonly leases?: readonly { readonly mac: string; readonly ip: string }[];
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
   /** What `keep` last wrote. */
@@ -112,6 +131,8 @@ export interface StartRequest {
   readonly accelerator: Accelerator;
   /** Ready images by `sourceKey`. */
   readonly images: ReadonlyMap<string, ReadyImage>;
+  /** The guest is held before its first instruction. */
+  readonly paused?: boolean;
 }
 
 export interface ChangeRequest {
@@ -150,6 +171,8 @@ export interface Machines {
   reset(uid: string): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(uid: string): Promise<void>;
+  /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
+  setLink(uid: string, card: string, up: boolean): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */
@@ -164,6 +187,34 @@ export interface Machines {
   onChange(listener: (uid: string) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
+}
+
+/** Whose cards are connected. */
+export type ConnectedMachine = Pick<CompiledMachine, 'uid' | 'namespace' | 'name'>;
+
+/** The bridges of this box, and what connects guests to them. Cards in user-mode networks need none of it. */
+export interface Networks {
+  /**
+   * Makes a tap for each card that is on a bridge, in place of one that was left there. What it makes outlives the
+   * agent.
+   * @param user who may open the taps
+   * @throws EffectError NetworkRefused with a sentence that names the way out
+   */
+  connect(
+    machine: ConnectedMachine,
+    cards: readonly CompiledInterface[],
+    user: number,
+  ): Promise<ReadonlyMap<string, Tap>>;
+  /** The machines that have taps, by uid. */
+  connected(): Promise<readonly string[]>;
+  /** Takes away the taps of a machine, or those of some of its cards. None of them may be in use. */
+  disconnect(uid: string, cards?: readonly string[]): Promise<void>;
+  /** The same for a machine that is gone, with the addresses that were kept for it. */
+  forget(uid: string): Promise<void>;
+  /** Sees to it that what running machines need still runs. */
+  attend(): Promise<void>;
+  /** The guests' addresses that the box itself knows, by MAC. */
+  addresses(): Promise<ReadonlyMap<string, string>>;
 }
 
 export interface ReadyImage {

@@ -55,8 +55,12 @@ const ORDERS = {
   start: 'start a machine, whatever its run strategy says',
   stop: 'shut a machine down and keep it down until it is started here or the hub releases it',
   restart: 'shut a machine down and start it again, with the changes that wait for that',
+  pause: 'hold a running machine until it is unpaused, or restarted',
+  unpause: 'let a machine that is paused go on',
+  softreboot: 'have the guest reboot itself: by its agent, or else by its power button',
+  reset: 'press the reset button: the guest is not asked, and may lose what it has not written',
 } as const;
-for (const verb of ['start', 'stop', 'restart'] as const) {
+for (const verb of Object.keys(ORDERS) as (keyof typeof ORDERS)[]) {
   const why = new Option('--reason <TEXT>', 'why, for the hub to know');
   // A stop holds against the hub: whoever looks at it there has to be able to tell why.
   addDataDir(vm.command(`${verb} <[namespace/]name>`).description(ORDERS[verb]))

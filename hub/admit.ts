@@ -1,10 +1,11 @@
 import type { FieldCause } from '../shared/model/validate.ts';
 import type { Admission } from './api/context.ts';
 import { admitDevice } from './devices/admit-device.ts';
+import { admitObject } from './machines/admit-object.ts';
 import { admitMachine } from './machines/admit.ts';
 import type { Tables } from './ports.ts';
 
 /** All that the hub has against a write, beside what the kinds' schemas say. */
 export async function admitWrite(admission: Admission, tables: Tables): Promise<FieldCause[]> {
-  return [...admitMachine(admission), ...(await admitDevice(admission, tables))];
+  return [...admitMachine(admission), ...admitObject(admission), ...(await admitDevice(admission, tables))];
 }

@@ -68,10 +68,10 @@ export interface ObjectTable {
   pruneChanges(keep: number, limit: number): Promise<number>;
 }
 
-/** Where a machine has been put; it stays there until its device says that it is gone. */
+/** Where a machine, or a data volume of its own, has been put; it stays there until its device says that it is gone. */
 export interface MachineRow {
   readonly uid: string;
-  readonly kind: 'VirtualMachine' | 'VirtualMachineInstance';
+  readonly kind: MachineIdentity['kind'];
   readonly namespace: string;
   readonly name: string;
   readonly device: string;

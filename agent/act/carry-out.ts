@@ -16,6 +16,15 @@ export async function carryOut(action: Action, machines: Machines, images: Image
       return machines.change(action.uid, action);
     case 'power-button':
       return machines.powerButton(action.uid);
+    case 'pause':
+      return machines.pause(action.uid);
+    case 'reset':
+      return machines.reset(action.uid);
+    case 'reboot-guest':
+      return machines.rebootGuest(action.uid);
+    case 'boot-again':
+      await machines.reset(action.uid);
+      return machines.resume(action.uid);
     case 'resume':
       return machines.resume(action.uid);
     case 'quit':

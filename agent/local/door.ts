@@ -5,11 +5,11 @@ import { phaseOf } from '../../shared/model/machine-phase.ts';
 import type { MachineIdentity, MachineStatus } from '../../shared/model/machine.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { Loop } from '../loop.ts';
-import type { Override } from '../plan/memory.ts';
-import type { OrderVerb } from '../plan/order.ts';
-import { applyOrder, describeOverride } from '../plan/order.ts';
+import type { MachineMemory } from '../plan/memory.ts';
+import type { HubOrder, OrderVerb } from '../plan/order.ts';
+import { applyHubOrder, applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
-import type { Happening, MachineRow, Machines, Store } from '../ports.ts';
+import type { GuestDetails, GuestUsage, Happening, MachineRow, Machines, Store } from '../ports.ts';
 import type { Session } from '../sync/session.ts';
 
 /** What can be asked of the agent on the box itself; none of it needs the link. */
@@ -22,10 +22,12 @@ export interface LocalDoor {
    */
   order(verb: OrderVerb, machine: string, reason: string, by?: string): void;
   /**
-   * Restarts a machine because the hub asked for it, which an order given on the box does not give way to.
+   * Takes up what the hub asks of a machine, which an order given on the box does not give way to.
    * @throws EffectError as `order`, and `HeldOnBox`
    */
-  restart(machine: string, reason: string): void;
+  takeHubOrder(verb: OrderVerb, machine: string, reason: string, order: HubOrder): void;
+  /** What a guest says of itself. @throws EffectError as `order`, and as `Machines.readGuest` */
+  readGuest(machine: string): Promise<GuestDetails & GuestUsage>;
   /** @throws EffectError as `order`, and as `Machines.openConsole` */
   openConsole(machine: string): Promise<Duplex>;
 }
@@ -90,11 +92,11 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
   /** To be called in a transaction: an order and the report of it belong together. */
   function apply(
     { row, identity: { uid, namespace, name, kind } }: Found,
-    verb: OrderVerb,
-    given: Omit<Override, 'verb'>,
-    [reason, message]: readonly [string, string],
+    memory: MachineMemory,
+    reason: string,
+    message: string,
   ): void {
-    store.putMachine({ ...row, memory: applyOrder(row.memory, verb, given) });
+    store.putMachine({ ...row, memory });
     const machine = { uid, namespace, name, kind };
     store.appendEvent({ kind: 'event', type: 'Normal', reason, message, machine }, happening());
   }
@@ -118,14 +120,15 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
     order(verb, machine, reason, by) {
       store.transaction(() => {
         const found = find(machine);
-        if (verb === 'restart') requireRunning(machine, found.row);
+        requireFit(machine, verb, found.row);
         const given = { atMs: clock.now(), reason, ...(by === undefined ? {} : { by }) };
         const giver = by === undefined ? '' : ` by ${by}`;
-        apply(found, verb, given, ['LocalOrder', `${verb} was ordered on the box${giver}: ${reason}`]);
+        const memory = applyOrder(found.row.memory, verb, given);
+        apply(found, memory, 'LocalOrder', `${verb} was ordered on the box${giver}: ${reason}`);
       });
       loop.wake();
     },
-    restart(machine, reason) {
+    takeHubOrder(verb, machine, reason, order) {
       store.transaction(() => {
         const found = find(machine);
         const { override } = found.row.memory;
@@ -134,12 +137,13 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
           const message = `"${machine}" is held by the stop ordered on the box at ${since}: release that first`;
           throw new EffectError('HeldOnBox', machine, message);
         }
-        requireRunning(machine, found.row);
-        const event = ['HubOrder', `restart was ordered at the hub: ${reason}`] as const;
-        apply(found, 'restart', { atMs: clock.now(), reason }, event);
+        if (verb !== 'start') requireFit(machine, verb === 'stop' ? 'restart' : verb, found.row);
+        const memory = applyHubOrder(found.row.memory, verb, order);
+        apply(found, memory, 'HubOrder', `${verb} was ordered at the hub: ${reason}`);
       });
       loop.wake();
     },
+    readGuest: async (machine) => machines.readGuest(find(machine).row.uid),
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),
   };
 }
@@ -149,11 +153,21 @@ interface Found {
   readonly identity: MachineIdentity;
 }
 
-function requireRunning(machine: string, { memory: { reported } }: MachineRow): void {
-  if (reported?.process !== undefined) return;
+/** Whether a machine is in a state that an order makes sense in; start and stop always do. */
+function requireFit(machine: string, verb: OrderVerb, { memory: { reported, paused } }: MachineRow): void {
+  if (verb === 'start' || verb === 'stop') return;
+  const refuse = (code: string, why: string) => {
+    throw new EffectError(code, machine, `"${machine}" ${why}`);
+  };
   const state = reported?.state ?? 'not looked at yet';
-  const message = `"${machine}" does not run (${state}): start it instead`;
-  throw new EffectError('NotRunning', machine, message);
+  if (reported?.process === undefined)
+    return refuse('NotRunning', `does not run (${state}): start it instead`);
+  const isPaused = paused === true || state === 'Paused';
+  const isUp = state === 'Running' || state === 'Paused';
+  if (verb !== 'restart' && !isUp) refuse('NotRunning', `does not run yet, or no more (${state})`);
+  if (verb === 'pause' && paused === true) refuse('AlreadyPaused', 'is already paused');
+  if (verb === 'unpause' && !isPaused) refuse('NotPaused', 'is not paused');
+  if (verb === 'softreboot' && isPaused) refuse('Paused', 'is paused: unpause it first');
 }
 
 function identify({ desired }: MachineRow): MachineIdentity | undefined {

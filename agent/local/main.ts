@@ -82,12 +82,32 @@ async function watchOrder(
     const line = `${now?.state}: ${now?.message}`;
     if (line !== said) process.stdout.write(`${line}\n`);
     said = line;
-    const runs = now?.state === 'Running';
-    if (verb === 'stop' ? now?.pid === undefined : runs && (verb === 'start' || now.pid !== pid)) return;
+    if (isThere(verb, now, pid)) return;
     if (now?.state === 'Refused') throw new Error(`${machine} can't be started: ${now.message}`);
     await sleep(POLL_MS);
   }
   throw new Error(`${machine} is still not there after ${WATCH_MS / 1000} s; the order holds and goes on`);
+}
+
+/** Whether an order has led where it was meant to; `pid` is that of the run it was given in. */
+function isThere(verb: OrderVerb, now: LocalMachine | undefined, pid: number | undefined): boolean {
+  switch (verb) {
+    case 'stop':
+      return now?.pid === undefined;
+    case 'start':
+      // One whose runs begin paused is where it was meant to be.
+      return now?.state === 'Running' || now?.state === 'Paused';
+    case 'restart':
+      return (now?.state === 'Running' || now?.state === 'Paused') && now.pid !== pid;
+    case 'pause':
+      return now?.state === 'Paused';
+    case 'unpause':
+      return now?.state === 'Running';
+    // What the guest makes of these is its own matter.
+    case 'softreboot':
+    case 'reset':
+      return true;
+  }
 }
 
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */

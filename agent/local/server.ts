@@ -6,17 +6,17 @@ import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { codeOf, messageOf } from '../../shared/base/errors.ts';
 import { withSocketPath } from '../../shared/host/unix-socket.ts';
+import { ORDERS } from '../../shared/model/machine.ts';
 import { fields, printable } from '../../shared/model/schema.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
 import type { Log } from '../../shared/ports.ts';
-import { ORDER_VERBS } from '../plan/order.ts';
 import type { LocalDoor } from './door.ts';
 
 /** The largest order taken, in bytes. */
 const LARGEST_BODY_BYTES = 16 * 1024;
 
 const order = fields({
-  verb: z.enum(ORDER_VERBS),
+  verb: z.enum(ORDERS),
   machine: z.string().min(1),
   reason: printable.max(1024),
   by: printable.min(1).max(64).optional(),

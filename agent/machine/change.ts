@@ -11,8 +11,15 @@ export type Change =
   /** `machine` is what has the disk. */
   | { readonly kind: 'plug-disk'; readonly disk: CompiledDisk; readonly machine: CompiledMachine }
   | { readonly kind: 'unplug-disk'; readonly name: string }
-  | { readonly kind: 'plug-interface'; readonly interface: CompiledInterface }
+  | {
+      readonly kind: 'plug-interface';
+      readonly interface: CompiledInterface;
+      readonly machine: CompiledMachine;
+    }
   | { readonly kind: 'unplug-interface'; readonly name: string }
+  | { readonly kind: 'set-link'; readonly name: string; readonly up: boolean }
+  /** Another medium in a CD-ROM drive, or none. */
+  | { readonly kind: 'change-medium'; readonly disk: CompiledDisk; readonly machine: CompiledMachine }
   /** Nothing is to be done: what the process runs by is only written down. */
   | { readonly kind: 'note' };
 
@@ -31,6 +38,10 @@ export function describeChange(change: Change): string {
       return `interface ${change.interface.name} is plugged in`;
     case 'unplug-interface':
       return `interface ${change.name} is unplugged`;
+    case 'set-link':
+      return `the cable of interface ${change.name} is ${change.up ? 'plugged in' : 'taken out'}`;
+    case 'change-medium':
+      return `the medium in CD-ROM drive ${change.disk.name} is changed`;
     case 'note':
       return 'what the machine runs by is written down';
   }

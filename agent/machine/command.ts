@@ -1,10 +1,11 @@
-import type { Accelerator, HostPort } from '../ports.ts';
+import type { Accelerator, HostPort, Tap } from '../ports.ts';
 import { channelArguments } from './channel.ts';
 import type { CompiledMachine } from './compile.ts';
 import { cpuArguments } from './cpu.ts';
-import { diskArguments } from './disk.ts';
+import type { FoundDisk } from './disk-arguments.ts';
+import { diskArguments } from './disk-arguments.ts';
 import { firmwareArguments } from './firmware.ts';
-import { interfaceArguments } from './interface.ts';
+import { interfaceArguments } from './interface-arguments.ts';
 import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
 import { formatOptions } from './options.ts';
 import type { PciLayout, PciPlaces } from './pci.ts';
@@ -14,9 +15,15 @@ import { createPciLayout } from './pci.ts';
 export interface CommandEnvironment {
   readonly accelerator: Accelerator;
   readonly run: number;
+  /** The guest is held before its first instruction. */
+  readonly paused?: boolean;
   readonly ports: readonly HostPort[];
+  /** By interface, of those on a bridge. */
+  readonly taps: ReadonlyMap<string, Tap>;
   /** Disks whose file system has no O_DIRECT. */
   readonly bufferedDisks: ReadonlySet<string>;
+  /** By volume, the disks of which there is more to know than the machine's description says. */
+  readonly foundDisks: ReadonlyMap<string, FoundDisk>;
   /** Where the devices sat in the run before; empty at the first. */
   readonly places: PciPlaces;
   /** Real paths, where the machine boots a kernel directly. */
@@ -64,7 +71,7 @@ function platformArguments(machine: CompiledMachine, environment: CommandEnviron
     'base=utc',
     // A guest that ends stays as a process until the agent has seen how it ended, however long that takes.
     '-action',
-    'shutdown=pause,reboot=reset,panic=pause',
+    `shutdown=pause,reboot=${machine.endsAtReboot ? 'shutdown' : 'reset'},panic=pause`,
     ...firmwareArguments(machine.firmware, environment.kernel),
   ];
 }
@@ -76,14 +83,19 @@ function deviceArguments(
 ): string[] {
   return [
     ...channelArguments(environment.run, pci),
-    ...diskArguments(machine.disks, environment.bufferedDisks, pci),
-    ...interfaceArguments(machine.interfaces, environment.ports, pci),
+    ...diskArguments(machine.disks, environment.bufferedDisks, environment.foundDisks, pci),
+    ...interfaceArguments(
+      machine.interfaces,
+      { ...environment, bootIndexes: new Map(machine.bootCards) },
+      pci,
+    ),
     ...(machine.rng ? rngArguments(pci) : []),
     '-display',
     'none',
     ...(machine.graphics
       ? ['-device', formatOptions('VGA', { id: 'graphics', ...pci.placeOnRoot('graphics') })]
       : []),
+    ...(environment.paused === true ? ['-S'] : []),
   ];
 }
 

@@ -1,15 +1,19 @@
 import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { BootOrder } from './boot-order.ts';
+import { rankBoot } from './boot-order.ts';
+import { compileDisks } from './compile-disks.ts';
 import type { CompiledCpu } from './cpu.ts';
-import { compileCpu } from './cpu.ts';
+import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDisk } from './disk.ts';
-import { compileDisks, isKept } from './disk.ts';
+import { diskFile, isKept } from './disk.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
+import { compileHostname } from './seed.ts';
 import { compileInterfaces } from './interface.ts';
 import { compileMaxMemory, compileMemory } from './memory.ts';
-import type { SeedFile } from './seed.ts';
-import { compileHostname, compileSeed } from './seed.ts';
+import type { CpuLimits } from './limits.ts';
+import { compileCpuLimits } from './limits.ts';
 
 export type { CompiledDisk, ImageSource } from './disk.ts';
 export { sourceKey } from './disk.ts';
@@ -29,10 +33,15 @@ export interface CompiledMachine {
   readonly firmware: CompiledFirmware;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
-  /** The files of the cloud-init seed; none where no volume asks for it. */
-  readonly seed: readonly SeedFile[];
+  /** The cards that it may be booted from, with QEMU's boot index. */
+  readonly bootCards: readonly (readonly [name: string, bootIndex: number])[];
   readonly rng: boolean;
+  /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
+  readonly endsAtReboot: boolean;
+  /** Each run begins held (`startStrategy: Paused`). */
+  readonly startsPaused: boolean;
   readonly graphics: boolean;
+  readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
   /** What it was compiled from. */
@@ -41,32 +50,58 @@ export interface CompiledMachine {
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
 export function compileMachine(desired: DesiredMachine): CompiledMachine {
-  const { uid, namespace, name, spec, dataVolumes } = desired;
+  const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
+  const cpu = compileCpu(domain);
+  const boot = rankBoot(domain);
   return {
     uid,
     namespace,
     name,
     memoryBytes: compileMemory(domain),
     maxMemoryBytes: compileMaxMemory(domain),
-    cpu: compileCpu(domain),
+    cpu,
     firmware: compileFirmware(uid, domain),
-    disks: compileDisks(spec, dataVolumes),
-    interfaces: compileInterfaces(uid, domain),
-    seed: compileSeed(uid, compileHostname(name, spec.hostname), spec),
+    disks: compileDisks(desired).map((disk) => orderDisk(disk, boot)),
+    interfaces: compileInterfaces(desired, compileHostname(desired), cpuCount(cpu)),
+    bootCards: [...(boot?.interfaces ?? [])],
     rng: domain.devices.rng !== undefined,
+    endsAtReboot: domain.rebootPolicy === 'Terminate',
     graphics: domain.devices.autoattachGraphicsDevice ?? true,
+    limits: compileCpuLimits(domain, cpu),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    startsPaused: spec.startStrategy === 'Paused',
     desired,
   };
 }
 
-/** All of it that shapes the process: two machines that are the same in it run the same. */
-export function shapeOf({ gracePeriodMs: _, desired: __, ...machine }: CompiledMachine): object {
-  return { ...machine, disks: machine.disks.map(shapeOfDisk) };
+/**
+ * All of it that shapes the process: two machines that are the same in it run the same. A grace period, and
+ * how a run begins, are not of the process.
+ */
+export function shapeOf(machine: CompiledMachine): object {
+  const { gracePeriodMs: _, startsPaused: __, desired: ___, ...shape } = machine;
+  return {
+    ...shape,
+    disks: shape.disks.map(shapeOfDisk),
+    interfaces: shape.interfaces.map(shapeOfInterface),
+  };
 }
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function shapeOfDisk(disk: CompiledDisk): object {
-  return isKept(disk) ? { ...disk, content: 'kept' } : disk;
+  return isKept(disk) ? { ...disk, content: diskFile(disk) } : disk;
+}
+
+/** An address that was derived is kept from run to run: a restart would change nothing of it. */
+function shapeOfInterface(card: CompiledInterface): object {
+  return card.macGiven ? card : { ...card, mac: 'kept' };
+}
+
+/** Where a card is booted from, disks and cards have one order. */
+function orderDisk(disk: CompiledDisk, boot: BootOrder | undefined): CompiledDisk {
+  if (boot === undefined) return disk;
+  const { bootIndex: _alone, ...rest } = disk;
+  const bootIndex = boot.disks.get(disk.name);
+  return bootIndex === undefined ? rest : { ...rest, bootIndex };
 }

@@ -18,6 +18,16 @@ export function scratchDiskFile(volume: string): string {
   return `scratch-${volume}.qcow2`;
 }
 
+/** An image of files that is not cloud-init's seed. */
+export function seedFile(volume: string): string {
+  return `seed-${volume}.iso`;
+}
+
+/** A file in the folder of another machine. */
+export function machineFile(uid: string, file: string): string {
+  return `../${uid}/${file}`;
+}
+
 /** A run has sockets of its own: what is sent to one run late never reaches the next. */
 export function socketFiles(run: number) {
   return {

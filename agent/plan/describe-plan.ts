@@ -2,6 +2,7 @@ import { isSameJson } from '../../shared/base/same-json.ts';
 import { formatTime } from '../../shared/base/time.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
+import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
 import { explainRestart } from './draft-change.ts';
 import type { MachineMemory } from './memory.ts';
@@ -26,7 +27,7 @@ export function describePlan(situation: Situation, settled: Settled, draft: Draf
 }
 
 function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus | undefined): PlannedEvent[] {
-  const events: PlannedEvent[] = [];
+  const events: PlannedEvent[] = [...(draft.events ?? [])];
   const isNew = reported?.reason !== draft.reason || reported.state !== draft.state;
   if (isNew && draft.warning === true)
     events.push({ type: 'Warning', reason: draft.reason, message: draft.message });
@@ -53,7 +54,8 @@ function describeStatus(situation: Situation, draft: Draft): MachineStatus {
     message,
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
-    ...describeProcess(draft.memory, observed),
+    ...describeProcess(draft.memory, situation),
+    ...describeGuest(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
     ...(override === undefined ? {} : { override: describeOverride(override) }),
   };
@@ -71,31 +73,69 @@ function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {
 
 function describeProcess(
   memory: MachineMemory,
-  observed: ObservedMachine | undefined,
+  { observed, running }: Situation,
 ): Pick<MachineStatus, 'process'> {
   if (observed?.process === undefined || observed.record === undefined || memory.run?.ended !== undefined)
     return {};
   const { record, process } = observed;
+  const { pid, guestAgent, addedMemory } = process;
   const startedAt = formatTime(record.startedAtMs);
+  const described = { pid, startedAt, accelerator: record.accelerator, guestAgent };
+  if (running === undefined || addedMemory === undefined) return { process: described };
+  const { sockets, cores, threads } = running.machine.cpu;
+  const { memoryBytes: bootBytes } = running.limits;
+  const [currentBytes, requestedBytes] = [
+    bootBytes + addedMemory.bytes,
+    bootBytes + addedMemory.requestedBytes,
+  ];
   return {
-    process: { pid: process.pid, startedAt, accelerator: record.accelerator, guestAgent: process.guestAgent },
+    process: {
+      ...described,
+      cpu: { sockets, cores, threads },
+      memory: { bootBytes, currentBytes, requestedBytes },
+    },
+  };
+}
+
+/** Of what changes rarely only: what changes each minute would make a report each minute. */
+function describeGuest(
+  { run }: MachineMemory,
+  observed: ObservedMachine | undefined,
+): Pick<MachineStatus, 'guest'> {
+  const guest = observed?.process?.guest;
+  if (guest === undefined || run?.ended !== undefined) return {};
+  const { agentVersion, os, hostname, timezone } = guest;
+  const commands = guest.commands.filter(({ enabled }) => enabled).length;
+  return {
+    guest: {
+      agentVersion,
+      commands,
+      os,
+      ...(hostname !== undefined && { hostname }),
+      ...(timezone !== undefined && { timezone }),
+    },
   };
 }
 
 function describeInterfaces(wanted: Wanted, observed: ObservedMachine | undefined): InterfaceStatus[] {
   if (wanted.kind !== 'machine' || observed?.process === undefined) return [];
   const { record, process } = observed;
-  return wanted.compiled.interfaces.map(({ name, mac }) => {
+  // A running card has the address that it was started with.
+  const cards = keepMacs(wanted.compiled.interfaces, record?.command ?? []);
+  return cards.map(({ name, mac, queues, up }) => {
     const ports = (record?.ports ?? []).flatMap(({ interface: of, ...port }) => (of === name ? [port] : []));
     const seen = process.addresses.find((address) => address.mac.toLowerCase() === mac.toLowerCase());
-    const [ipAddress] = seen?.ips ?? [];
+    const leased = observed.leases?.find((lease) => lease.mac === mac)?.ip;
+    const ipAddresses = seen?.ips ?? (leased === undefined ? [] : [leased]);
+    const [ipAddress] = ipAddresses;
     return {
       name,
       mac,
-      ...(seen === undefined
-        ? {}
-        : { interfaceName: seen.name, ipAddresses: [...seen.ips], infoSource: 'guest-agent' }),
-      ...(ipAddress === undefined ? {} : { ipAddress }),
+      infoSource: seen === undefined ? 'domain' : 'domain, guest-agent',
+      queueCount: queues,
+      linkState: up ? 'up' : 'down',
+      ...(seen === undefined ? {} : { interfaceName: seen.name }),
+      ...(ipAddress === undefined ? {} : { ipAddress, ipAddresses: [...ipAddresses] }),
       ...(ports.length === 0 ? {} : { ports }),
     };
   });

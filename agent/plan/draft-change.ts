@@ -15,7 +15,8 @@ const NAMED = 8;
 /** Adds to the draft of a machine whose guest runs the next change that is to be made while it does: one at a time. */
 export function draftChange(situation: Situation, draft: Draft): Draft {
   const { observed, nowMs } = situation;
-  if (draft.state !== 'Running' || observed?.process?.runState !== 'running') return draft;
+  const isIdle = draft.state === 'Running' && draft.actions.length === 0;
+  if (!isIdle || observed?.process?.runState !== 'running') return draft;
   const next = planRunning(situation)?.next;
   if (next === undefined) return { ...draft, memory: forget(draft.memory, 'failedChange') };
   const failed = draft.memory.failedChange;
@@ -24,7 +25,7 @@ export function draftChange(situation: Situation, draft: Draft): Draft {
   }
   const { change, running } = next;
   const gathered =
-    change.kind === 'plug-disk'
+    change.kind === 'plug-disk' || change.kind === 'change-medium'
       ? gatherImages(situation, draft.memory, [change.disk])
       : { images: new Map<string, never>() };
   // While its image is fetched, the guest runs on.

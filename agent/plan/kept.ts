@@ -6,6 +6,19 @@ import type { MachinePlan } from './plan.ts';
 
 /** What outlives the agent's store: it lies beside each machine's disks, and a lost store is made again from it. */
 
+const PASSING = [
+  'reported',
+  'askedImages',
+  'nextStartAtMs',
+  'stop',
+  'resumedAtMs',
+  'unpausing',
+  'softReboot',
+  'resetting',
+  'graceMs',
+  'failedChange',
+] as const;
+
 export function isFound(entry: unknown): boolean {
   return typeof entry === 'object' && entry !== null && 'found' in entry && entry.found === true;
 }
@@ -21,15 +34,7 @@ export function compileKept(
 ): KeptMachine | undefined {
   const isPlaced = observed !== undefined || plan.actions.some(({ kind }) => kind === 'start');
   if (!isPlaced || isFound(desired)) return undefined;
-  const memory = forget(
-    plan.memory,
-    'reported',
-    'askedImages',
-    'nextStartAtMs',
-    'stop',
-    'resumedAtMs',
-    'failedChange',
-  );
+  const memory = forget(plan.memory, ...PASSING);
   const kept = { desired, memory };
   return isSameJson(kept, observed?.kept) ? undefined : kept;
 }

@@ -25,6 +25,16 @@ export interface StopMemory {
 }
 
 /**
+ * A reboot by the power button, for a guest without an agent: once it has shut down it is booted again, in the same
+ * run. Not yet pressed where there is no time.
+ */
+export interface SoftReboot {
+  readonly sinceMs?: number;
+  /** The guest is down, and is being booted again. */
+  readonly down?: boolean;
+}
+
+/**
  * An order given on the box. It holds until the opposite order, or until the hub releases it. Its time is for people,
  * so it is by the wall clock.
  */
@@ -52,6 +62,21 @@ export interface MachineMemory {
   readonly override?: Override;
   /** A restart was asked for, on the box or by the hub, and its stop is not done. */
   readonly restarting?: boolean;
+  /** A stop was asked for at the hub that its run strategy does not say, and it is not done. */
+  readonly stopping?: boolean;
+  /** What the guest may take to shut down this time, in place of what its description says. */
+  readonly graceMs?: number;
+  /** The run fails and is being ended: why. */
+  readonly failing?: string;
+  /** The guest is held until someone lets it go on, or the run ends. */
+  readonly paused?: boolean;
+  /** The guest is to be let go on, and does not yet. */
+  readonly unpausing?: boolean;
+  /** The next run begins held. */
+  readonly startPaused?: boolean;
+  readonly softReboot?: SoftReboot;
+  /** The guest is to be reset, once. */
+  readonly resetting?: boolean;
   /** The run strategy last planned for. */
   readonly runStrategy?: RunStrategy;
   /** When a guest held by an I/O error was last let go on. */
@@ -68,6 +93,21 @@ export interface MachineMemory {
 }
 
 export const EMPTY_MEMORY: MachineMemory = { failures: 0 };
+
+/** What is of one run only. */
+export const OF_A_RUN = [
+  'stop',
+  'stopping',
+  'restarting',
+  'graceMs',
+  'failing',
+  'paused',
+  'unpausing',
+  'softReboot',
+  'resetting',
+  'resumedAtMs',
+  'failedChange',
+] as const satisfies readonly (keyof MachineMemory)[];
 
 /** A copy of `memory` without some of its members. */
 export function forget(memory: MachineMemory, ...members: (keyof MachineMemory)[]): MachineMemory {

@@ -5,7 +5,7 @@ import type { CompiledMachine } from '../machine/compile.ts';
 import { compileMachine, shapeOf } from '../machine/compile.ts';
 import { cpuCount } from '../machine/cpu.ts';
 import { canHotPlugDisk } from '../machine/disk.ts';
-import { isExpress } from '../machine/interface.ts';
+import { isExpress } from '../machine/interface-arguments.ts';
 import { BLOCK_BYTES } from '../machine/memory.ts';
 import type { PciPlaces } from '../machine/pci.ts';
 import type { RunLimits } from '../machine/run-limits.ts';
@@ -31,6 +31,8 @@ export interface Running {
   readonly limits: RunLimits;
   /** Where its devices sit, with those that an agent was about to plug in when it ended. */
   readonly places: PciPlaces;
+  /** What the guest was last asked to have beside what it was started with; undefined where that is not known. */
+  readonly addedBytes?: number;
 }
 
 /** Changes that are made together. */
@@ -62,7 +64,10 @@ export function planChange(running: Running, wanted: CompiledMachine): ChangePla
     const verdict = judge(group, running, wanted);
     if (verdict === 'nothing') continue;
     if ('change' in verdict) live.push({ group, change: verdict.change });
-    else restart.push(...group.fields.map((field) => formatField(wanted, field, verdict.why)));
+    else
+      restart.push(
+        ...effective(group, machine, wanted).map((field) => formatField(wanted, field, verdict.why)),
+      );
   }
   const waits = restart.length > 0 ? live.filter(({ group }) => isSize(group)) : [];
   const ready = live.filter((one) => !waits.includes(one));
@@ -84,12 +89,16 @@ export function planChange(running: Running, wanted: CompiledMachine): ChangePla
   };
 }
 
-/** Devices that an agent was about to plug in when it ended, and that are not wanted any more. */
-function findLeftovers({ machine, places }: Running, wanted: CompiledMachine): Ready[] {
+/** What an agent did, or was about to, when it ended, and that is not wanted any more. */
+function findLeftovers({ machine, limits, places, addedBytes }: Running, wanted: CompiledMachine): Ready[] {
   const group = { key: 'leftover', fields: [] };
   const isKnown = (name: string, lists: readonly (readonly { readonly name: string }[])[]) =>
     lists.some((list) => list.some((one) => one.name === name));
-  return Object.keys(places).flatMap((id): Ready[] => {
+  const { memoryBytes: bytes } = machine;
+  const isAsked = addedBytes === undefined || addedBytes === Math.max(0, bytes - limits.memoryBytes);
+  const isOtherwise = isAsked || wanted.memoryBytes !== bytes || bytes < limits.memoryBytes;
+  const memory: Change = { kind: 'set-memory', bytes, maxBytes: limits.maxMemoryBytes };
+  const devices = Object.keys(places).flatMap((id): Ready[] => {
     const [, sort, name = ''] = /^(disk|interface)-(.*)$/.exec(id) ?? [];
     if (sort === 'disk' && !isKnown(name, [machine.disks, wanted.disks]))
       return [{ group, change: { kind: 'unplug-disk', name } }];
@@ -97,6 +106,7 @@ function findLeftovers({ machine, places }: Running, wanted: CompiledMachine): R
       return [{ group, change: { kind: 'unplug-interface', name } }];
     return [];
   });
+  return isOtherwise ? devices : [...devices, { group, change: memory }];
 }
 
 /** What frees a place goes first. */
@@ -108,6 +118,8 @@ const ORDER: readonly Change['kind'][] = [
   'add-cpus',
   'plug-disk',
   'plug-interface',
+  'set-link',
+  'change-medium',
 ];
 
 function rank({ kind }: Change): number {
@@ -127,10 +139,10 @@ function groupKey(path: readonly string[]): string {
   const text = path.join('.');
   if (text === 'domain.cpu.sockets' || /^domain\.resources\.\w+\.cpu$/.test(text)) return 'cpu';
   if (text === 'domain.memory.guest' || /^domain\.resources\.\w+\.memory$/.test(text)) return 'memory';
-  const disk = /^(?:domain\.devices\.disks|volumes)\.\[(.*)\]$/.exec(text);
-  if (disk !== null) return `disk ${disk[1]}`;
-  const card = /^(?:domain\.devices\.interfaces|networks)\.\[(.*)\]$/.exec(text);
-  if (card !== null) return `interface ${card[1]}`;
+  const [, disk] = /^(?:domain\.devices\.disks|volumes)\.\[([^\]]*)\]/.exec(text) ?? [];
+  if (disk !== undefined) return `disk ${disk}`;
+  const [, card] = /^(?:domain\.devices\.interfaces|networks)\.\[([^\]]*)\]/.exec(text) ?? [];
+  if (card !== undefined) return `interface ${card}`;
   return `field ${text}`;
 }
 
@@ -166,12 +178,15 @@ function judgeMemory({ machine, limits }: Running, { memoryBytes: bytes }: Compi
 function judgeDisk(machine: CompiledMachine, wanted: CompiledMachine, name: string, group: Group): Verdict {
   const before = machine.disks.find((disk) => disk.name === name);
   const after = wanted.disks.find((disk) => disk.name === name);
-  if (before === undefined && after === undefined) return 'nothing';
-  if (before !== undefined && after !== undefined)
-    return hasEffect(machine, wanted, group) ? { why: '' } : 'nothing';
+  if (before !== undefined && after !== undefined) {
+    if (!hasEffect(machine, wanted, group)) return 'nothing';
+    const isMedium = before.cdrom && isSameJson({ ...before, content: after.content }, after);
+    return isMedium ? { change: { kind: 'change-medium', disk: after, machine: wanted } } : { why: '' };
+  }
   const disk = before ?? after;
-  if (disk === undefined || !canHotPlugDisk(disk))
-    return { why: 'only virtio disks of volumes with hotpluggable: true come and go while it runs' };
+  if (disk === undefined) return 'nothing';
+  if (!canHotPlugDisk(disk))
+    return { why: 'only virtio and SCSI disks of volumes with hotpluggable: true come and go while it runs' };
   return {
     change:
       before === undefined ? { kind: 'plug-disk', disk, machine: wanted } : { kind: 'unplug-disk', name },
@@ -186,15 +201,26 @@ function judgeInterface(
 ): Verdict {
   const before = machine.interfaces.find((card) => card.name === name);
   const after = wanted.interfaces.find((card) => card.name === name);
-  if (before !== undefined && after !== undefined)
-    return hasEffect(machine, wanted, group) ? { why: '' } : 'nothing';
+  if (before !== undefined && after !== undefined) {
+    if (!hasEffect(machine, wanted, group)) return 'nothing';
+    const isLink = isSameJson({ ...before, up: after.up }, after);
+    return isLink ? { change: { kind: 'set-link', name, up: after.up } } : { why: '' };
+  }
   const card = before ?? after;
   if (card === undefined) return 'nothing';
   if (!isExpress(card)) return { why: `${card.model} cards don't come and go while it runs` };
   return {
     change:
-      before === undefined ? { kind: 'plug-interface', interface: card } : { kind: 'unplug-interface', name },
+      before === undefined
+        ? { kind: 'plug-interface', interface: card, machine: wanted }
+        : { kind: 'unplug-interface', name },
   };
+}
+
+/** The fields of a group that matter by themselves; all where none does without the others. */
+function effective(group: Group, machine: CompiledMachine, wanted: CompiledMachine): readonly FieldChange[] {
+  const matter = group.fields.filter((field) => hasEffect(machine, wanted, { ...group, fields: [field] }));
+  return matter.length > 0 ? matter : group.fields;
 }
 
 /** Whether a process started by the changed description would be another: a default that is written out is not. */

@@ -5,10 +5,12 @@ import type { ObservedMachine } from '../ports.ts';
 import { describePlan } from './describe-plan.ts';
 import { draftChange } from './draft-change.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
-import { forget } from './memory.ts';
+import { OF_A_RUN, forget } from './memory.ts';
 import { settleOrder } from './order.ts';
-import type { Draft, MachinePlan, Situation, Wanted } from './plan.ts';
+import type { Action, Draft, MachinePlan, Situation, Wanted } from './plan.ts';
+import { waiting } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
+import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
 import type { Settled } from './settle-run.ts';
@@ -16,8 +18,6 @@ import { enterBoot, settleRun } from './settle-run.ts';
 import type { Want } from './want.ts';
 import { applyRunStrategy, decideWant, outcomeOf } from './want.ts';
 
-/** How often a guest held by an I/O error is let go on, to see whether space has returned. */
-const RESUME_EVERY_MS = 10_000;
 /** KubeVirt's grace period where a manifest gives none; also for a machine whose description is unreadable. */
 const DEFAULT_GRACE_MS = 30_000;
 
@@ -122,14 +122,28 @@ function planWanted(
   const process = situation.observed?.process;
   const { compiled, desired } = wanted;
   if (process === undefined) {
-    const stopped = forget(memory, 'stop', 'restarting');
+    const stopped = forget(memory, ...OF_A_RUN);
     const want = decideWant(stopped, desired.runStrategy);
-    return want.run ? planStart(situation, stopped, compiled) : planAbsent(stopped, want);
+    return want.run ? begin(planStart(situation, stopped, compiled), compiled) : planAbsent(stopped, want);
   }
   const want = decideWant(memory, desired.runStrategy);
-  if (!want.run) return stopProcess(situation, memory, process, compiled.gracePeriodMs, 'Stopping', want.why);
+  if (!want.run) {
+    const graceMs = memory.graceMs ?? compiled.gracePeriodMs;
+    return stopProcess(situation, memory, process, graceMs, 'Stopping', want.why);
+  }
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
   return draftChange(situation, planRunning(situation, going, process, compiled));
+}
+
+/** A start that is to begin held, where it is. */
+function begin(draft: Draft, { startsPaused }: CompiledMachine): Draft {
+  if (!startsPaused && draft.memory.startPaused !== true) return draft;
+  if (!draft.actions.some(({ kind }) => kind === 'start')) return draft;
+  return {
+    ...draft,
+    memory: { ...forget(draft.memory, 'startPaused'), paused: true },
+    actions: draft.actions.map((action) => (action.kind === 'start' ? { ...action, paused: true } : action)),
+  };
 }
 
 /** The guest is over; QEMU, which stayed so that this could be seen, is let go, and killed where it won't. */
@@ -157,7 +171,11 @@ function stopProcess(
   // A stop that was called off and is wanted again starts over: the guest may have come up meanwhile.
   const before = memory.stop?.cancelled === true ? undefined : memory.stop;
   const { stop, actions, wakeAtMs } = planStop(uid, before, graceMs, process.runState !== undefined, nowMs);
-  return { ...waiting({ ...memory, stop }, state, 'ShutdownRequested', why), actions, wakeAtMs };
+  // A guest that is held hears no button.
+  const isHeld = process.runState === 'paused' || process.runState === 'prelaunch';
+  const isPressed = actions.some(({ kind }) => kind === 'power-button');
+  const heard: Action[] = isHeld && isPressed ? [{ kind: 'resume', uid }, ...actions] : [...actions];
+  return { ...waiting({ ...memory, stop }, state, 'ShutdownRequested', why), actions: heard, wakeAtMs };
 }
 
 function planRemoval(memory: MachineMemory, uid: string, exists: boolean): Draft {
@@ -179,44 +197,6 @@ function planAbsent(memory: MachineMemory, { why }: Want): Draft {
   return waiting(memory, state, state, `${memory.run?.ended?.detail ?? ''}; ${why}`);
 }
 
-function planRunning(
-  { nowMs }: Situation,
-  memory: MachineMemory,
-  process: Process,
-  compiled?: CompiledMachine,
-): Draft {
-  switch (process.runState) {
-    case undefined:
-      return {
-        ...waiting(memory, 'Unknown', 'MonitorUnreachable', "QEMU runs, but its monitor doesn't answer"),
-        warning: true,
-      };
-    case 'io-error': {
-      const message = 'held by an I/O error (is the disk full?); it goes on when that is over';
-      const held = { ...waiting(memory, 'Paused', 'IOError', message), warning: true };
-      const againAtMs = (memory.resumedAtMs ?? -Infinity) + RESUME_EVERY_MS;
-      if (compiled === undefined || nowMs < againAtMs)
-        return { ...held, wakeAtMs: Math.max(againAtMs, nowMs) };
-      const resumed = { ...memory, resumedAtMs: nowMs };
-      return {
-        ...held,
-        memory: resumed,
-        actions: [{ kind: 'resume', uid: compiled.uid }],
-        wakeAtMs: nowMs + RESUME_EVERY_MS,
-      };
-    }
-    case 'paused':
-    case 'debug':
-      return waiting(memory, 'Paused', 'Paused', 'paused at its monitor');
-    case 'prelaunch':
-    case 'preconfig':
-    case 'inmigrate':
-      return waiting(memory, 'Starting', 'Starting', `QEMU is ${process.runState}`);
-    default:
-      return waiting(memory, 'Running', 'Running', 'the guest runs');
-  }
-}
-
 /**
  * The button may have been pressed already: remembered for as long as a guest may take over it, so that one going
  * down meanwhile is our doing.
@@ -226,8 +206,4 @@ function cancelStop(memory: MachineMemory, graceMs: number, nowMs: number): Mach
   if (stop === undefined) return memory;
   if (nowMs - stop.sinceMs > graceMs) return forget(memory, 'stop');
   return stop.cancelled ? memory : { ...memory, stop: { ...stop, cancelled: true } };
-}
-
-function waiting(memory: MachineMemory, state: Draft['state'], reason: string, message: string): Draft {
-  return { memory, actions: [], state, reason, message };
 }

@@ -60,6 +60,8 @@ export type Action =
       readonly run: number;
       readonly accelerator: Accelerator;
       readonly images: ReadonlyMap<string, ReadyImage>;
+      /** The guest is held before its first instruction. */
+      readonly paused?: boolean;
     }
   | {
       readonly kind: 'change';
@@ -70,7 +72,12 @@ export type Action =
       readonly images: ReadonlyMap<string, ReadyImage>;
     }
   | { readonly kind: 'power-button'; readonly uid: string }
+  | { readonly kind: 'pause'; readonly uid: string }
   | { readonly kind: 'resume'; readonly uid: string }
+  | { readonly kind: 'reset'; readonly uid: string }
+  | { readonly kind: 'reboot-guest'; readonly uid: string }
+  /** Of a guest that shut down and whose QEMU is still there. */
+  | { readonly kind: 'boot-again'; readonly uid: string }
   | { readonly kind: 'quit'; readonly uid: string }
   | { readonly kind: 'kill'; readonly uid: string }
   | { readonly kind: 'remove'; readonly uid: string };
@@ -91,8 +98,20 @@ export interface Draft {
   readonly message: string;
   /** Whether an operator should be told when the reason first appears. */
   readonly warning?: boolean;
+  /** What else is to be told. */
+  readonly events?: readonly PlannedEvent[];
   /** When to look again though nothing happened, by the monotonic clock. */
   readonly wakeAtMs?: number;
+}
+
+/** Nothing is to be done now. */
+export function waiting(
+  memory: MachineMemory,
+  state: Draft['state'],
+  reason: string,
+  message: string,
+): Draft {
+  return { memory, actions: [], state, reason, message };
 }
 
 export interface MachinePlan {

@@ -1,6 +1,6 @@
 import { restartDelayMs } from '../../shared/base/backoff.ts';
 import type { MachineMemory, RunEnd } from './memory.ts';
-import { forget } from './memory.ts';
+import { OF_A_RUN, forget } from './memory.ts';
 import type { PlannedEvent, Situation } from './plan.ts';
 
 /** A run this long was a good one: what failed before it no longer counts. */
@@ -27,7 +27,7 @@ export interface Settled {
 /** What is remembered, with the times of an earlier boot taken out: they say nothing in this one. */
 export function enterBoot(memory: MachineMemory, bootId: string): MachineMemory {
   if (memory.bootId === bootId) return memory;
-  const { run, ...rest } = forget(memory, 'nextStartAtMs', 'stop', 'resumedAtMs', 'failedChange');
+  const { run, ...rest } = forget(memory, 'nextStartAtMs', ...OF_A_RUN);
   // That the guest ran still counts, even if for how long is no longer known.
   const past = run?.runningSinceMs === undefined ? run : { ...run, runningSinceMs: 0 };
   return { ...rest, ...(past === undefined ? {} : { run: past }), bootId };
@@ -53,10 +53,19 @@ export function settleRun({ memory: before, observed, box, nowMs, jitter }: Situ
     return { memory: { ...forget(ended.memory, 'nextStartAtMs'), failures: 0 }, events: ended.events };
   }
 
+  // Shut down to be booted again, which the planner does: the run goes on.
+  if (
+    process.runState === 'shutdown' &&
+    memory.softReboot?.sinceMs !== undefined &&
+    memory.stop === undefined
+  )
+    return { memory: { ...memory, softReboot: { ...memory.softReboot, down: true } }, events: [] };
   const end = ENDED_STATES.get(process.runState ?? '');
   if (end !== undefined) return endRun(memory, end.how, end.detail, nowMs, jitter);
 
-  const isRunning = process.runState !== undefined && !NOT_YET_RUNNING.has(process.runState);
+  // One that begins held has come as far as it was meant to.
+  const isRunning =
+    process.runState !== undefined && (memory.paused === true || !NOT_YET_RUNNING.has(process.runState));
   if (!isRunning || run.runningSinceMs !== undefined) return { memory, events: [] };
   const event = {
     type: 'Normal',
@@ -88,13 +97,19 @@ function adoptRecord(memory: MachineMemory, recorded: number | undefined): Machi
   return { ...memory, run: { number: recorded } };
 }
 
-function endRun(memory: MachineMemory, how: RunEnd, detail: string, nowMs: number, jitter: number): Settled {
+function endRun(memory: MachineMemory, came: RunEnd, seen: string, nowMs: number, jitter: number): Settled {
   const { run, stop } = memory;
   if (run === undefined) return { memory, events: [] };
-  const asked = stop !== undefined;
-  const ended = { atMs: nowMs, how: asked ? ('stopped' as const) : how, detail };
+  const failing = memory.failing;
+  const asked = stop !== undefined && failing === undefined;
+  // After a stop that was asked for, RerunOnFailure runs no more: as if the guest had shut itself down.
+  const stopped =
+    memory.stopping === true && memory.runStrategy === 'RerunOnFailure' ? 'shutdown' : 'stopped';
+  const detail = failing ?? seen;
+  const how = failing === undefined ? came : 'failed';
+  const ended = { atMs: nowMs, how: asked ? stopped : how, detail };
   const ranMs = run.runningSinceMs === undefined ? undefined : nowMs - run.runningSinceMs;
-  const past = forget(memory, 'stop', 'restarting', 'nextStartAtMs', 'resumedAtMs', 'failedChange');
+  const past = forget(memory, 'nextStartAtMs', ...OF_A_RUN);
   // An order to start is good for one run; only Halted needs it for longer.
   const done = past.override?.verb === 'start' && past.runStrategy !== 'Halted' && ranMs !== undefined;
   const orders = done ? forget(past, 'override') : past;

@@ -29,7 +29,9 @@ export function forgetOutcome(memory: MachineMemory): MachineMemory {
  */
 export function decideWant(memory: MachineMemory, runStrategy: RunStrategy): Want {
   const { override, run } = memory;
+  if (memory.failing !== undefined) return { run: false, why: memory.failing };
   if (memory.restarting === true) return { run: false, why: 'a restart was asked for' };
+  if (memory.stopping === true) return { run: false, why: 'a stop was asked for at the hub' };
   const by = override?.by === undefined ? '' : ` by ${override.by}`;
   if (override?.verb === 'stop') return { run: false, why: `stopped on the box${by}: ${override.reason}` };
   const outcome = outcomeOf(memory);

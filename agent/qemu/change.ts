@@ -1,9 +1,11 @@
 import type { Change } from '../machine/change.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
 import type { RunRecord } from '../ports.ts';
 import { addCpus } from './hotplug-cpu.ts';
-import type { PlugContext } from './hotplug-device.ts';
-import { plugDisk, plugInterface, unplugDisk, unplugInterface } from './hotplug-device.ts';
+import { changeMedium, plugDisk, unplugDisk } from './hotplug-disk.ts';
+import { plugInterface, unplugInterface } from './hotplug-interface.ts';
 import { setMemory } from './hotplug-memory.ts';
+import type { PlugContext } from './hotplug.ts';
 
 /**
  * Makes a change of a machine that runs; the result is what of its record is another then. What an agent before this
@@ -18,12 +20,17 @@ export async function makeChange(change: Change, context: PlugContext): Promise<
     case 'set-memory':
       return setMemory(context, change.bytes, change.maxBytes);
     case 'plug-disk':
-      return plugDisk(context, change.disk, change.machine);
+      return plugDisk(context, change.disk);
     case 'unplug-disk':
       return unplugDisk(context, change.name);
+    case 'change-medium':
+      return changeMedium(context, change.disk);
     case 'plug-interface':
-      return plugInterface(context, change.interface);
+      return plugInterface(context, change.interface, change.machine);
     case 'unplug-interface':
       return unplugInterface(context, change.name);
+    case 'set-link':
+      await context.qmp.execute('set_link', undefined, { name: interfaceId(change.name), up: change.up });
+      return {};
   }
 }

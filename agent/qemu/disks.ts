@@ -1,14 +1,20 @@
-import { access, chmod, chown, link, open, realpath, rename } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { access, chmod, chown, link, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
+import { formatBytes } from '../../shared/base/quantity.ts';
 import { syncPath } from '../../shared/host/files.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
-import type { CompiledDisk } from '../machine/disk.ts';
-import { diskFile, isKept, sourceKey } from '../machine/disk.ts';
+import type { FoundDisk } from '../machine/disk-arguments.ts';
+import type { CompiledDisk, ForeignDisk } from '../machine/disk.ts';
+import { diskFile, isKept, isScratch, sourceKey } from '../machine/disk.ts';
 import type { ReadyImage, RunRecord } from '../ports.ts';
 import { opensDirectly } from './direct-io.ts';
-import { diskPath, withStaging } from './folder.ts';
+import { PASSING_FILE, checkReachable, diskPath, withStaging } from './folder.ts';
 import type { Account } from './launch.ts';
+import type { OutsideDisk, OutsideSettings } from './outside-disks.ts';
+import { findClaim, findHostDisk, readBlockSizes } from './outside-disks.ts';
+import { readQcow2Header } from './qcow2-header.ts';
+import { makeSeedImage } from './seed-image.ts';
 import { runTool } from './tool.ts';
 
 export interface DiskFiles {
@@ -16,51 +22,126 @@ export interface DiskFiles {
   readonly buffered: ReadonlySet<string>;
   /** The images that overlays are made on. */
   readonly backing: readonly string[];
+  readonly found: ReadonlyMap<string, FoundDisk>;
 }
+
+export interface DiskContext {
+  /** The machine's. */
+  readonly folder: string;
+  readonly images: ReadonlyMap<string, ReadyImage>;
+  readonly account: Account | undefined;
+  readonly outside: OutsideSettings;
+  readonly before: RunRecord | undefined;
+}
+
+/** Where a disk is, as what QEMU opens it, and the images under it, nearest first. */
+type Place = OutsideDisk & { readonly format: 'qcow2' | 'raw'; readonly under: readonly string[] };
 
 /**
- * Makes the disks that a start needs and that don't exist. One that the last run had and that is gone is never made
- * again: the guest would find its data reset.
- * @throws EffectError DiskMissing, DiskUnreadable, DiskInTheWay, ImageMissing, DiskFull, ToolFailed
+ * Makes the disks that a start needs and that don't exist, and makes larger what is to be larger. One that the last
+ * run had and that is gone is never made again: the guest would find its data reset.
+ * @throws EffectError DiskMissing, DiskUnreadable, DiskInTheWay, ImageMissing, DiskFull, ToolFailed, and as
+ *   `findClaim`, `findHostDisk`, `checkReachable`
  */
-export async function makeDisks(
-  folder: string,
-  machine: CompiledMachine,
-  images: ReadonlyMap<string, ReadyImage>,
-  account: Account | undefined,
-  before: RunRecord | undefined,
-): Promise<DiskFiles> {
-  const buffered = new Set<string>();
-  const backing: string[] = [];
-  for (const disk of machine.disks) {
-    const path = diskPath(folder, disk);
-    await makeMissing(folder, disk, images, account, before);
-    // Also where an earlier agent ran QEMU as someone else.
-    if (account !== undefined) await chown(path, account.uid, account.gid);
-    const base = disk.content.from === 'image' ? await readBackingFile(path) : undefined;
-    if (base !== undefined) await requireImage(base, disk.name);
-    const files = base === undefined ? [path] : [path, base];
-    const direct = await Promise.all(files.map(opensDirectly));
-    if (direct.includes(false)) buffered.add(disk.name);
-    if (base !== undefined) backing.push(base);
-  }
-  return { buffered, backing };
+export async function makeDisks(machine: CompiledMachine, context: DiskContext): Promise<DiskFiles> {
+  await clearPassing(machine, context.folder);
+  return addDisks(machine.disks, context);
 }
 
-async function makeMissing(
-  folder: string,
-  disk: CompiledDisk,
-  images: ReadonlyMap<string, ReadyImage>,
-  account: Account | undefined,
-  before: RunRecord | undefined,
-): Promise<void> {
-  if (disk.content.from === 'seed') return;
-  const path = diskPath(folder, disk);
-  if (isKept(disk)) {
-    if (await exists(path)) return;
-    refuseReset(disk, path, before);
+/** The same for disks that come beside those that a machine has. */
+export async function addDisks(disks: readonly CompiledDisk[], context: DiskContext): Promise<DiskFiles> {
+  const buffered = new Set<string>();
+  const backing: string[] = [];
+  const found = new Map<string, FoundDisk>();
+  for (const disk of disks) {
+    if (disk.content.from === 'nothing') continue;
+    const place = await placeDisk(disk, context);
+    for (const base of place.under) await requireImage(base, disk.name);
+    const direct = await Promise.all([place.path, ...place.under].map(opensDirectly));
+    if (direct.includes(false)) buffered.add(disk.name);
+    backing.push(...place.under);
+    const isOutside = diskFile(disk) === undefined;
+    if (!isOutside && disk.blockSizes !== 'volume') continue;
+    found.set(disk.name, {
+      ...(isOutside ? { path: place.path } : {}),
+      isDevice: place.isDevice,
+      format: place.format,
+      ...(disk.blockSizes === 'volume' ? { blockSizes: await readBlockSizes(place) } : {}),
+    });
   }
-  await makeDisk(folder, disk, images, account);
+  return { buffered, backing, found };
+}
+
+/** Files that are made at each start and that no volume asks for any more; a seed may hold passwords. */
+async function clearPassing({ disks }: CompiledMachine, folder: string): Promise<void> {
+  const wanted = new Set(disks.map(diskFile));
+  for (const file of await readdir(folder)) {
+    if (PASSING_FILE.test(file) && !wanted.has(file)) await rm(join(folder, file));
+  }
+}
+
+async function placeDisk(disk: CompiledDisk, context: DiskContext): Promise<Place> {
+  const { content } = disk;
+  const { folder, account } = context;
+  if (content.from === 'claim' || content.from === 'host' || content.from === 'other')
+    return placeForeign(content, disk, context);
+  const path = diskPath(folder, disk);
+  if (content.from === 'seed') {
+    await makeSeedImage(folder, content.file, content.image, account);
+    return { path, isDevice: false, format: 'raw', under: [] };
+  }
+  if (content.from === 'layer') return layDisk(content.over, disk, context);
+  if (isScratch(disk) || !(await exists(path))) {
+    if (isKept(disk)) refuseReset(disk.name, `=${diskFile(disk)}`, path, context.before);
+    await makeDisk(disk, context, await composeContent(disk, context));
+  }
+  if (isKept(disk)) await growDisk(disk, path);
+  // Also where an earlier agent ran QEMU as someone else.
+  if (account !== undefined) await chown(path, account.uid, account.gid);
+  return { path, isDevice: false, format: 'qcow2', under: await listImages(path) };
+}
+
+/** Makes a layer over a disk that is only read from then on. */
+async function layDisk(over: ForeignDisk, disk: CompiledDisk, context: DiskContext): Promise<Place> {
+  const { folder } = context;
+  const base = await placeForeign(over, { name: disk.name, readonly: true }, context);
+  const named = over.from === 'other' ? relative(folder, base.path) : base.path;
+  const size = String(await sizeOf(base));
+  await makeDisk(disk, context, (path) => ['-u', '-b', named, '-F', base.format, path, size]);
+  const path = diskPath(folder, disk);
+  return { path, isDevice: false, format: 'qcow2', under: [base.path, ...base.under] };
+}
+
+/** The image under a disk of our making: at most one, which stands on nothing. */
+async function listImages(path: string): Promise<string[]> {
+  const backing = (await readQcow2Header(path))?.backing;
+  return backing === undefined ? [] : [backing];
+}
+
+/** Finds a disk that others made. QEMU's user gets what was given to machines; what is only let be read stays as it is. */
+async function placeForeign(
+  content: ForeignDisk,
+  { name, readonly }: Pick<CompiledDisk, 'name' | 'readonly'>,
+  { folder, account, outside, before }: DiskContext,
+): Promise<Place> {
+  if (content.from === 'other') {
+    const path = diskPath(folder, { name, content });
+    if (await exists(path)) return { path, isDevice: false, format: 'qcow2', under: await listImages(path) };
+    const message = `the disk of data volume ${content.dataVolume}, which volume ${name} shows, is not on this box`;
+    throw new EffectError('DataVolumeMissing', path, message);
+  }
+  const place =
+    content.from === 'claim'
+      ? await findClaim(content, outside)
+      : await findHostDisk(content, outside, account, (real) =>
+          refuseReset(name, `=${real.replaceAll(',', ',,')}`, real, before),
+        );
+  if (account !== undefined) {
+    if (content.from === 'claim' && !readonly) await chown(place.path, account.uid, account.gid);
+    await checkReachable(account, [place.path], readonly ? 'read' : 'write');
+  }
+  // Whatever it looks like: a guest could write a header there that names any file of the box.
+  return { ...place, format: 'raw', under: [] };
 }
 
 /** Only ENOENT is absence: a disk that can't be looked at may well be there. */
@@ -75,9 +156,11 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-function refuseReset(disk: CompiledDisk, path: string, before: RunRecord | undefined): void {
-  if (before?.command.some((argument) => argument.includes(`=${diskFile(disk)}`)) !== true) return;
-  const message = `the disk of volume ${disk.name} was there at the last start and is gone: put ${path} back`;
+/** `word` is how the disk stands in a command line. */
+function refuseReset(volume: string, word: string, path: string, before: RunRecord | undefined): void {
+  const stands = (argument: string) => argument.includes(`${word},`) || argument.endsWith(word);
+  if (before?.command.some(stands) !== true) return;
+  const message = `the disk of volume ${volume} was there at the last start and is gone: put ${path} back`;
   throw new EffectError('DiskMissing', path, message);
 }
 
@@ -88,26 +171,32 @@ async function requireImage(path: string, volume: string): Promise<void> {
   });
 }
 
+/** A disk is only ever made larger: what is beyond the end of a smaller one would be lost. */
+async function growDisk({ content, name }: CompiledDisk, path: string): Promise<void> {
+  const bytes = content.from === 'image' ? content.minBytes : content.from === 'blank' ? content.bytes : 0;
+  const virtualBytes = (await readQcow2Header(path))?.virtualBytes;
+  if (virtualBytes === undefined || bytes <= virtualBytes) return;
+  await runTool('qemu-img', ['resize', '-q', '-f', 'qcow2', path, String(bytes)]).catch((error: unknown) => {
+    const message = `the disk of volume ${name} can't be made ${formatBytes(bytes)} large: ${messageOf(error)}`;
+    throw new EffectError(codeOf(error) ?? 'ToolFailed', path, message, error);
+  });
+  await syncPath(path);
+}
+
 /** Made under another name, synced and put in place: whatever cuts this off leaves no disk, rather than a half one. */
 async function makeDisk(
-  folder: string,
   disk: CompiledDisk,
-  images: ReadonlyMap<string, ReadyImage>,
-  account: Account | undefined,
+  { folder, account }: DiskContext,
+  argumentsFor: (path: string) => readonly string[],
 ): Promise<void> {
+  const place = diskPath(folder, disk);
   await withStaging(folder, async (staging) => {
-    const path = join(staging, diskFile(disk));
-    await runTool('qemu-img', [
-      'create',
-      '-q',
-      '-f',
-      'qcow2',
-      ...(await contentArguments(folder, disk, images, path)),
-    ]);
+    const path = join(staging, diskFile(disk) ?? '');
+    await runTool('qemu-img', ['create', '-q', '-f', 'qcow2', ...argumentsFor(path)]);
     await chmod(path, 0o600);
     if (account !== undefined) await chown(path, account.uid, account.gid);
     await syncPath(path);
-    await (isKept(disk) ? putInPlace : rename)(path, diskPath(folder, disk));
+    await (isKept(disk) ? putInPlace : rename)(path, place);
     await syncPath(folder);
   });
 }
@@ -121,46 +210,28 @@ async function putInPlace(path: string, place: string): Promise<void> {
   });
 }
 
-async function contentArguments(
-  folder: string,
+/** What a disk of our own is made of, for `qemu-img create`. */
+async function composeContent(
   { content, name }: CompiledDisk,
-  images: ReadonlyMap<string, ReadyImage>,
-  path: string,
-): Promise<string[]> {
-  if (content.from === 'seed') return [];
-  if (content.from !== 'image') return [path, String(content.bytes)];
-  const image = images.get(sourceKey(content.source));
-  if (image === undefined) {
-    throw new EffectError(
-      'ImageMissing',
-      name,
-      `the image ${content.source.url} of volume ${name} is not ready`,
-    );
+  { folder, images }: DiskContext,
+): Promise<(path: string) => readonly string[]> {
+  if (content.from === 'blank' || content.from === 'empty') return (path) => [path, String(content.bytes)];
+  const image = content.from === 'image' ? images.get(sourceKey(content.source)) : undefined;
+  if (content.from !== 'image' || image === undefined) {
+    const from = content.from === 'image' ? content.source.url : content.from;
+    throw new EffectError('ImageMissing', name, `the image ${from} of volume ${name} is not ready`);
   }
   // Relative to the overlay's last place, so that the data directory can be moved; hence not checked (-u) from here.
   const base = relative(folder, await realpath(image.path));
   const size = Math.max(content.minBytes, image.virtualBytes);
-  return ['-u', '-b', base, '-F', image.format, path, String(size)];
+  return (path) => ['-u', '-b', base, '-F', image.format, path, String(size)];
 }
 
-/** Where a qcow2 header (version 2 and later, QEMU's `docs/interop/qcow2.txt`) has offset and length of the name. */
-const BACKING_OFFSET_AT = 8;
-const BACKING_SIZE_AT = 16;
-const LONGEST_BACKING_NAME = 1023;
-
-/** The path of the image that an overlay is made on; undefined for a disk of its own. */
-async function readBackingFile(path: string): Promise<string | undefined> {
-  const file = await open(path, 'r');
-  try {
-    const header = Buffer.alloc(BACKING_SIZE_AT + 4);
-    await file.read(header, 0, header.length, 0);
-    const offset = Number(header.readBigUInt64BE(BACKING_OFFSET_AT));
-    const size = Math.min(header.readUInt32BE(BACKING_SIZE_AT), LONGEST_BACKING_NAME);
-    if (offset === 0 || size === 0) return undefined;
-    const name = Buffer.alloc(size);
-    await file.read(name, 0, size, offset);
-    return resolve(dirname(path), name.toString('utf8'));
-  } finally {
-    await file.close();
-  }
+/** The size of a disk that others made, in bytes. */
+async function sizeOf({ path, format }: Pick<Place, 'path' | 'format'>): Promise<number> {
+  const told: unknown = JSON.parse(
+    await runTool('qemu-img', ['info', '--output=json', '-U', '-f', format, path]),
+  );
+  const size = typeof told === 'object' && told !== null && 'virtual-size' in told ? told['virtual-size'] : 0;
+  return Number(size);
 }

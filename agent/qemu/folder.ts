@@ -14,7 +14,10 @@ import { runTool } from './tool.ts';
 export const QEMU_LOG = 'qemu.log';
 
 const UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const DISK_FILE = /^(?:seed\.iso|(?:disk|scratch)-[a-z0-9][-.a-z0-9]*\.qcow2)$/;
+const DISK_FILE =
+  /^(?:seed\.iso|seed-[a-z0-9][-a-z0-9]*\.iso|(?:\.\.\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/)?(?:disk|scratch)-[a-z0-9][-.a-z0-9]*\.qcow2)$/;
+/** What is made anew at each start. */
+export const PASSING_FILE = /^(?:seed(?:-.*)?\.iso|scratch-.*\.qcow2)$/;
 const KEPT_DISK = /^disk-([a-z0-9][-.a-z0-9]*)\.qcow2$/;
 /** Where files are made before they get their name; what a killed agent left of it is deleted. */
 const STAGING = '.staging-';
@@ -32,9 +35,9 @@ export function removingFolder(machinesFolder: string, uid: string): string {
 }
 
 /** The path of a disk. The names in it came over the link too. */
-export function diskPath(folder: string, disk: CompiledDisk): string {
+export function diskPath(folder: string, disk: Pick<CompiledDisk, 'name' | 'content'>): string {
   const file = diskFile(disk);
-  assert(DISK_FILE.test(file), `${JSON.stringify(file)} is no disk's file`);
+  assert(file !== undefined && DISK_FILE.test(file), `${JSON.stringify(file)} is no disk's file`);
   return join(folder, file);
 }
 
@@ -72,7 +75,11 @@ export async function prepareFolder(folder: string, account: Account | undefined
   // Sockets of earlier runs would only pile up.
   await rm(sockets, { recursive: true, force: true });
   await mkdir(sockets, { mode: 0o700 });
-  for (const file of [LOCK_FILE, CONSOLE_LOG, QEMU_LOG]) closeSync(openSync(join(folder, file), 'a', 0o600));
+  for (const file of [LOCK_FILE, CONSOLE_LOG, QEMU_LOG]) {
+    closeSync(openSync(join(folder, file), 'a', 0o600));
+    // `flock` makes the lock for everybody to read, and whoever can read it can hold it.
+    await chmod(join(folder, file), 0o600);
+  }
   for (const name of await readdir(folder)) {
     if (name.startsWith(STAGING)) await rm(join(folder, name), { recursive: true, force: true });
   }
@@ -94,11 +101,13 @@ export async function withStaging<T>(folder: string, use: (staging: string) => P
 
 /** Whom `user` names on this box. */
 export async function findAccount(user: string): Promise<Account> {
-  const [uid, gid] = await Promise.all([
+  const [uid, gid, groups] = await Promise.all([
     runTool('id', ['-u', '--', user]),
     runTool('id', ['-g', '--', user]),
+    runTool('id', ['-G', '--', user]),
   ]);
-  return { uid: Number(uid), gid: Number(gid) };
+  const further = groups.trim().split(/\s+/).map(Number);
+  return { uid: Number(uid), gid: Number(gid), groups: further.filter((group) => group !== Number(gid)) };
 }
 
 /**
@@ -114,14 +123,19 @@ export async function checkPassage(account: Account, folder: string): Promise<vo
 }
 
 /**
- * Checks that QEMU's user can read `paths`, before QEMU fails of it in words that name neither.
+ * Checks that QEMU's user can read `paths`, or read and write them, before QEMU fails of it in words that name neither.
  * @throws EffectError NotReachable
  */
-export async function checkReachable(account: Account, paths: readonly string[]): Promise<void> {
+export async function checkReachable(
+  account: Account,
+  paths: readonly string[],
+  access: 'read' | 'write' = 'read',
+): Promise<void> {
   for (const path of paths) {
-    const [file = '', ...args] = [...accountCommand(account), 'test', '-r', path];
+    const words = access === 'read' ? ['-r', path] : ['-r', path, '-a', '-w', path];
+    const [file = '', ...args] = [...accountCommand(account), 'test', ...words];
     await runTool(file, args).catch((error: unknown) => {
-      const message = `user ${account.uid}, whom QEMU runs as, can't read ${path}: it needs read permission, and "x" on every folder above`;
+      const message = `user ${account.uid}, whom QEMU runs as, can't ${access} ${path}: it needs ${access} permission, and "x" on every folder above`;
       throw new EffectError('NotReachable', path, message, error);
     });
   }

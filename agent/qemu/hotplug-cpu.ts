@@ -22,7 +22,7 @@ export async function addCpus(qmp: Qmp, count: number): Promise<Partial<RunRecor
     if (there >= count) break;
     if (path !== undefined) continue;
     const id = ['cpu', ...ID_PROPERTIES.map((name) => props[name] ?? 0)].join('-');
-    await qmp.execute('device_add', { driver: type, id, ...props });
+    await qmp.execute('device_add', undefined, { driver: type, id, ...props });
     there += 1;
   }
   if (there >= count) return {};

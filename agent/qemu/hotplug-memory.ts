@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { RunRecord } from '../ports.ts';
-import type { PlugContext } from './hotplug-device.ts';
-import { isThere, placeOf, runHuman } from './hotplug-device.ts';
 import { formatOptions } from '../machine/options.ts';
+import type { RunRecord } from '../ports.ts';
+import type { PlugContext } from './hotplug.ts';
+import { findPlaces, isThere, runHuman } from './hotplug.ts';
 
 const summary = z.object({ 'base-memory': z.int(), 'plugged-memory': z.int().optional() });
 
@@ -24,19 +24,19 @@ export async function setMemory(
   const wanted = Math.max(0, bytes - base);
   if (await isThere(qmp, DEVICE)) {
     const path = `/machine/peripheral/${DEVICE}`;
-    await qmp.execute('qom-set', { path, property: 'requested-size', value: wanted });
+    await qmp.execute('qom-set', undefined, { path, property: 'requested-size', value: wanted });
     return {};
   }
-  const { address, places } = placeOf(context, DEVICE);
+  const { layout, places } = findPlaces(context, (wanted) => wanted.placeOnPort(DEVICE));
   const objects = z
     .array(z.object({ name: z.string() }))
-    .parse(await qmp.execute('qom-list', { path: '/objects' }));
+    .parse(await qmp.execute('qom-list', undefined, { path: '/objects' }));
   if (!objects.some(({ name }) => name === BACKEND)) {
     // Without "reserve" the box must have all of it that could ever be asked for.
     const backend = { 'qom-type': 'memory-backend-ram', id: BACKEND, size: maxBytes - base, reserve: false };
-    await qmp.execute('object-add', backend);
+    await qmp.execute('object-add', undefined, backend);
   }
-  const device = { id: DEVICE, memdev: BACKEND, 'requested-size': wanted, ...address };
+  const device = { id: DEVICE, memdev: BACKEND, 'requested-size': wanted, ...layout.placeOnPort(DEVICE) };
   await runHuman(qmp, 'device_add', formatOptions('virtio-mem-pci', device));
   return { places };
 }

@@ -1,15 +1,16 @@
 import { assert } from '../../shared/base/assert.ts';
+import type { Limits } from './cgroups.ts';
 
-/** A user of the box and its main group. */
+/** A user by its number, its main group, and its further ones: one of them may open /dev/kvm. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
+  readonly groups: readonly number[];
 }
 
 /** A systemd scope: QEMU's own cgroup, apart from the agent's. */
-export interface Scope {
+export interface Scope extends Limits {
   readonly unit: string;
-  readonly memoryMaxBytes: number;
 }
 
 /** A program and its arguments. */
@@ -76,12 +77,39 @@ function composeProgram([file = '', ...args]: readonly string[]): Launch {
   return { file, args };
 }
 
-/** Becomes that user for good, with its further groups: one of them may open /dev/kvm. */
-export function accountCommand({ uid, gid }: Account): string[] {
-  return ['setpriv', '--reuid', String(uid), '--regid', String(gid), '--init-groups', '--no-new-privs'];
+/** Becomes that user for good, without any capability. */
+export function accountCommand({ uid, gid, groups }: Account): string[] {
+  const further = groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')];
+  return [
+    'setpriv',
+    '--reuid',
+    String(uid),
+    '--regid',
+    String(gid),
+    ...further,
+    '--bounding-set=-all',
+    '--inh-caps=-all',
+    '--no-new-privs',
+  ];
 }
 
-function scopeCommand({ unit, memoryMaxBytes }: Scope): string[] {
+/** Gives the scope of a run other limits; they last as long as it does. */
+export function composeLimits({ unit, ...limits }: Scope): Launch {
+  return composeProgram([
+    'systemctl',
+    'set-property',
+    '--runtime',
+    `${unit}.scope`,
+    ...scopeProperties(limits),
+  ]);
+}
+
+function scopeProperties({ memoryMaxBytes, cpu }: Omit<Scope, 'unit'>): string[] {
+  const quota = cpu.cores === undefined ? [] : [`CPUQuota=${Math.ceil(cpu.cores * 100)}%`];
+  return [`MemoryMax=${memoryMaxBytes}`, `CPUWeight=${cpu.weight}`, ...quota];
+}
+
+function scopeCommand({ unit, memoryMaxBytes, cpu }: Scope): string[] {
   return [
     'systemd-run',
     '--scope',
@@ -89,8 +117,7 @@ function scopeCommand({ unit, memoryMaxBytes }: Scope): string[] {
     '--collect',
     `--unit=${unit}`,
     '--slice=holdfast.slice',
-    '-p',
-    `MemoryMax=${memoryMaxBytes}`,
+    ...scopeProperties({ memoryMaxBytes, cpu }).flatMap((property) => ['-p', property]),
     '--',
   ];
 }

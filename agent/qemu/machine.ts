@@ -1,14 +1,21 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
+import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { CompiledMachine } from '../machine/compile.ts';
+import { compileMachine } from '../machine/compile.ts';
+import { readRunLimits } from '../machine/run-limits.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
 import type {
   ChangeRequest,
   GuestDetails,
   GuestUsage,
   KeptMachine,
+  Networks,
   ObservedMachine,
   RunRecord,
   StartRequest,
@@ -17,7 +24,7 @@ import { makeChange } from './change.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
-import { makeDisks } from './disks.ts';
+import { addDisks } from './disks.ts';
 import { asFailure } from './failure.ts';
 import { QEMU_LOG, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
@@ -40,6 +47,12 @@ import type { StartContext } from './start.ts';
 import { startBehindGate } from './start.ts';
 import { runTool } from './tool.ts';
 
+/** What a run is kept in: a scope that systemd starts it in, or a group that it enters. */
+export interface Confinement {
+  readonly scope?: Scope;
+  readonly enter?: (pid: number) => Promise<void>;
+}
+
 /** One machine on this box. Its changes are made one after another; observing waits for none of them. */
 export interface LocalMachine {
   /** Never rejects: what fails of it is the `problem` of what it says. */
@@ -47,12 +60,16 @@ export interface LocalMachine {
   start(
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
-    scope: Scope | undefined,
+    confinement: Confinement,
   ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
-  change(request: ChangeRequest, context: Pick<StartContext, 'account' | 'ports'>): Promise<void>;
+  change(request: ChangeRequest, context: ChangeContext): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
+  /** Puts a card's cable in, or takes it out. */
+  setLink(card: string, up: boolean): Promise<void>;
+  /** Takes the machine's taps away, unless it runs or is being started. */
+  disconnect(networks: Networks): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
@@ -61,6 +78,11 @@ export interface LocalMachine {
   remove(removing: string): Promise<void>;
   openConsole(): Promise<Duplex>;
   close(): void;
+}
+
+interface ChangeContext extends Pick<StartContext, 'account' | 'outside' | 'ports' | 'networks'> {
+  /** Gives the process of a run the limits of a machine like this. */
+  readonly limit: (record: RunRecord, machine: CompiledMachine) => Promise<void>;
 }
 
 type MonitorCommand = 'system_powerdown' | 'system_reset' | 'stop' | 'cont' | 'quit';
@@ -79,6 +101,7 @@ interface MachineOptions {
 const TELLING_EVENTS: ReadonlySet<string> = new Set([
   'BLOCK_IO_ERROR',
   'GUEST_PANICKED',
+  'MEMORY_DEVICE_SIZE_CHANGE',
   'RESET',
   'RESUME',
   'SHUTDOWN',
@@ -150,11 +173,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const start = async (
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
-    scope: Scope | undefined,
+    { scope, enter }: Confinement,
   ) => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const gate = await openGateUnlessRunning(scope);
     if (gate === undefined) return;
+    // A box that can't confine it runs it all the same.
+    note('confine it', await enter?.(gate.pid).then(() => undefined, messageOf));
     starting = true;
     try {
       await startBehindGate({ ...context, folder }, request, gate, monitor);
@@ -162,6 +187,14 @@ export function createMachine(options: MachineOptions): LocalMachine {
       starting = false;
     }
     gate.ended.then(tellChange, tellChange);
+  };
+
+  /** What the guest still has counts, also where it is to have less. */
+  const raiseLimit = async (record: RunRecord, running: DesiredMachine, limit: ChangeContext['limit']) => {
+    const state = await monitor.read(record.run);
+    const has = readRunLimits(record.command).memoryBytes + (state?.addedMemory.bytes ?? 0);
+    const machine = compileMachine(running);
+    await limit(record, { ...machine, memoryBytes: Math.max(machine.memoryBytes, has) });
   };
 
   return {
@@ -202,33 +235,36 @@ export function createMachine(options: MachineOptions): LocalMachine {
       return { ...seen, process: { pid, ...state, addresses, ...(details && { guest: details }) } };
     },
 
-    async start(request, context, scope) {
-      await inTurn(async () => start(request, context, scope)).catch((error: unknown) => {
+    async start(request, context, confinement) {
+      await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
         const { namespace, name } = request.machine;
         throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
       });
     },
 
-    async change({ change, running, images }, { account, ports }) {
+    async change({ change, running, images }, { account, outside, ports, networks, limit }) {
       await inTurn(async () => {
         const { record, process } = await locate();
         if (record === undefined || process === undefined)
           throw new EffectError('NotRunning', uid, 'the machine has no process');
-        const note = (known: Partial<RunRecord>) => writeRecord(folder, { ...record, ...known });
+        if (change.kind === 'set-memory' || change.kind === 'add-cpus')
+          note('confine it anew', await raiseLimit(record, running, limit).then(() => undefined, messageOf));
+        const noteRun = (known: Partial<RunRecord>) => writeRecord(folder, { ...record, ...known });
         const after = await makeChange(change, {
           qmp: await monitor.connect(record.run),
           record,
           clock,
-          notePlaces: (places) => note({ places }),
-          makeDisk: async (disk, machine) =>
-            makeDisks(folder, { ...machine, disks: [disk] }, images, account, record),
+          notePlaces: (places) => noteRun({ places }),
+          makeDisk: async (disk) => addDisks([disk], { folder, images, account, outside, before: record }),
           choosePorts: async (card) =>
             ports.add(
               uid,
               card.ports.map((port) => ({ ...port, interface: card.name })),
             ),
+          connect: async (card, machine) => networks.connect(machine, [card], account?.uid ?? userInfo().uid),
+          disconnect: async (card) => networks.disconnect(uid, [card]),
         });
-        note({ ...after, desired: running });
+        noteRun({ ...after, desired: running });
       });
     },
 
@@ -243,6 +279,20 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => {
         const { run } = await locateRunning();
         await monitor.execute(run, name);
+      });
+    },
+
+    async setLink(card, up) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await monitor.execute(run, 'set_link', { name: interfaceId(card), up });
+      });
+    },
+
+    async disconnect(networks) {
+      await inTurn(async () => {
+        const { process } = await locate();
+        if (process === undefined) await networks.disconnect(uid);
       });
     },
 

@@ -6,12 +6,23 @@ import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { Machines, StartRequest } from '../ports.ts';
+import type { CompiledMachine } from '../machine/compile.ts';
+import type { Accelerator, Machines, Networks, RunRecord, StartRequest } from '../ports.ts';
+import type { Accounts } from './accounts.ts';
+import { createAccounts } from './accounts.ts';
+import type { Limits } from './cgroups.ts';
+import { findCgroups } from './cgroups.ts';
+import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostPorts } from './host-ports.ts';
-import type { Account, Scope } from './launch.ts';
+import { composeLimits } from './launch.ts';
+import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
+import type { OutsideSettings } from './outside-disks.ts';
+import { runTool } from './tool.ts';
+
+const CGROUP_ROOT = '/sys/fs/cgroup';
 
 export interface MachinesOptions {
   readonly dataDir: string;
@@ -19,8 +30,11 @@ export interface MachinesOptions {
   readonly forwardAddress: string;
   /** The folder in which the `file:///` images of `kernelBoot` must lie. */
   readonly localImages: string;
+  /** What of the box's own disks machines may have. */
+  readonly outside?: OutsideSettings;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
+  readonly networks: Networks;
   readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -28,15 +42,24 @@ export interface MachinesOptions {
 
 /** The machines of this box as QEMU processes, over the folders in `<dataDir>/machines`. */
 export function createMachines(options: MachinesOptions): Machines {
-  const { bootId, clock, log, user, localImages } = options;
+  const { bootId, clock, log, user, localImages, networks } = options;
+  const outside = options.outside ?? { claims: new Map(), hostDiskFolders: [] };
   mkdirSync(join(options.dataDir, 'machines'), { recursive: true, mode: 0o711 });
   // The real path, as the kernel tells a process's working directory.
   const root = realpathSync(join(options.dataDir, 'machines'));
   const ports = createHostPorts(options.forwardAddress);
   const machines = new Map<string, LocalMachine>();
+  const connections = createConnections({
+    networks,
+    clock,
+    log,
+    disconnect: async (uid) => machineOf(uid).disconnect(networks),
+  });
   const listeners: ((uid: string) => void)[] = [];
-  const useScopes = existsSync('/run/systemd/system') && userInfo().uid === 0;
-  let account: Account | undefined;
+  const isRoot = userInfo().uid === 0;
+  const useScopes = existsSync('/run/systemd/system') && isRoot;
+  const cgroups = useScopes || !isRoot ? Promise.resolve(undefined) : findCgroups(CGROUP_ROOT);
+  let accounts: Accounts | undefined;
   let closed = false;
 
   clearRemoved(root).catch((error: unknown) => {
@@ -62,39 +85,67 @@ export function createMachines(options: MachinesOptions): Machines {
     return machine;
   };
 
-  const scopeOf = ({ machine, run, accelerator }: StartRequest): Scope | undefined => {
-    if (!useScopes) return undefined;
-    // The folder is in the name too: agents with folders of their own may have machines of the same uid.
-    const place = createHash('sha256').update(root).digest('hex').slice(0, 8);
-    const memoryMaxBytes = memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator);
-    return { unit: `holdfast-${place}-${machine.uid}-${run}`, memoryMaxBytes };
+  // The folder is in the name too: agents with folders of their own may have machines of the same uid.
+  const groupPrefix = (uid: string) =>
+    `holdfast-${createHash('sha256').update(root).digest('hex').slice(0, 8)}-${uid}-`;
+  const limitsOf = (machine: CompiledMachine, accelerator: Accelerator): Limits => ({
+    memoryMaxBytes: memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator),
+    cpu: machine.limits,
+  });
+  const limitRun = async ({ uid, run, accelerator }: RunRecord, machine: CompiledMachine): Promise<void> => {
+    const [unit, limits] = [`${groupPrefix(uid)}${run}`, limitsOf(machine, accelerator)];
+    if (!useScopes) return (await cgroups)?.limit(unit, limits);
+    const { file, args } = composeLimits({ unit, ...limits });
+    await runTool(file, args);
+  };
+  const confinementOf = async ({ machine, run, accelerator }: StartRequest): Promise<Confinement> => {
+    const unit = `${groupPrefix(machine.uid)}${run}`;
+    const limits = limitsOf(machine, accelerator);
+    if (useScopes) return { scope: { unit, ...limits } };
+    const found = await cgroups;
+    return {
+      async enter(pid) {
+        await found?.clear(groupPrefix(machine.uid));
+        await found?.enter(unit, limits, pid);
+      },
+    };
   };
 
   return {
     async observe() {
       const uids = await listMachines(root);
-      return Promise.all(
+      const observed = await Promise.all(
         uids.map(async (uid) => {
           const observed = await machineOf(uid).observe();
           if (observed.record !== undefined) ports.claim(uid, observed.record.ports);
           return observed;
         }),
       );
+      return connections.settle(observed);
     },
     async start(request) {
-      if (user !== undefined) account ??= await findAccount(user);
+      if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
       const { uid } = request.machine;
-      await machineOf(uid).start(request, { localImages, bootId, account, ports, clock }, scopeOf(request));
+      const account = accounts?.of(uid);
+      const context = { localImages, outside, bootId, account, ports, networks, clock };
+      await machineOf(uid).start(request, context, await confinementOf(request));
     },
     async change(uid, request) {
-      if (user !== undefined) account ??= await findAccount(user);
-      await machineOf(uid).change(request, { account, ports });
+      if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
+      await machineOf(uid).change(request, {
+        account: accounts?.of(uid),
+        outside,
+        ports,
+        networks,
+        limit: limitRun,
+      });
     },
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
     pause: async (uid) => machineOf(uid).command('stop'),
     resume: async (uid) => machineOf(uid).command('cont'),
     reset: async (uid) => machineOf(uid).command('system_reset'),
+    setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     readGuest: async (uid) => machineOf(uid).readGuest(),
     quit: async (uid) => machineOf(uid).command('quit'),
@@ -106,8 +157,10 @@ export function createMachines(options: MachinesOptions): Machines {
         () => false,
       );
       if (exists) await machineOf(uid).remove(removingFolder(root, uid));
+      await (await cgroups)?.clear(groupPrefix(uid));
       machines.delete(uid);
       ports.release(uid);
+      await networks.forget(uid);
     },
     openConsole: async (uid) => machineOf(uid).openConsole(),
     onChange(listener) {

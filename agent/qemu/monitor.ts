@@ -4,7 +4,7 @@ import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
 import { GUEST_AGENT_CHARDEV } from '../machine/channel.ts';
 import { socketFiles } from '../machine/files.ts';
-import type { RunState } from '../ports.ts';
+import type { AddedMemory, RunState } from '../ports.ts';
 import type { Qmp } from './qmp.ts';
 import { connectQmp } from './qmp.ts';
 
@@ -13,12 +13,16 @@ const DEADLINE_MS = 2_000;
 const IMPATIENT_DEADLINE_MS = 250;
 
 const status = z.object({ status: z.string() });
+const memoryDevices = z.array(
+  z.object({ data: z.object({ size: z.int().optional(), 'requested-size': z.int().optional() }) }),
+);
 const chardevs = z.array(z.object({ label: z.string(), 'frontend-open': z.boolean() }));
 
 export interface MonitorState {
   readonly runState: RunState;
   /** Whether the guest has its agent's port open. */
   readonly guestAgent: boolean;
+  readonly addedMemory: AddedMemory;
 }
 
 /** The connection to a machine's monitor: made when needed, held while it lasts, for one run at a time. */
@@ -26,7 +30,7 @@ export interface Monitor {
   /** @throws EffectError QmpTimeout, QmpClosed; the system's error where nothing listens */
   connect(run: number): Promise<Qmp>;
   /** @throws as `connect`, and QmpRefused */
-  execute(run: number, command: string): Promise<void>;
+  execute(run: number, command: string, args?: object): Promise<void>;
   /** What the monitor says; undefined where it does not answer. */
   read(run: number): Promise<MonitorState | undefined>;
   close(): void;
@@ -71,25 +75,38 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
   return {
     close,
     connect,
-    async execute(run, command) {
+    async execute(run, command, args) {
       const qmp = await connect(run);
-      await qmp.execute(command);
+      await qmp.execute(command, undefined, args);
     },
     async read(run) {
       try {
         const qmp = await connect(run);
         const deadlineMs = impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS;
-        const [newest, ends] = await Promise.all([
-          qmp.execute('query-status', undefined, deadlineMs),
-          qmp.execute('query-chardev', undefined, deadlineMs),
+        const [newest, ends, devices] = await Promise.all([
+          qmp.execute('query-status', deadlineMs),
+          qmp.execute('query-chardev', deadlineMs),
+          qmp.execute('query-memory-devices', deadlineMs),
         ]);
         impatient = false;
         const guestAgent = chardevs.parse(ends).find(({ label }) => label === GUEST_AGENT_CHARDEV);
-        return { runState: status.parse(newest).status, guestAgent: guestAgent?.['frontend-open'] ?? false };
+        return {
+          runState: status.parse(newest).status,
+          guestAgent: guestAgent?.['frontend-open'] ?? false,
+          addedMemory: sumMemory(memoryDevices.parse(devices)),
+        };
       } catch (error) {
         impatient = error instanceof EffectError && error.code === 'QmpTimeout';
         return undefined;
       }
     },
+  };
+}
+
+function sumMemory(devices: z.infer<typeof memoryDevices>): AddedMemory {
+  const sum = (values: readonly number[]) => values.reduce((one, other) => one + other, 0);
+  return {
+    bytes: sum(devices.map(({ data }) => data.size ?? 0)),
+    requestedBytes: sum(devices.map(({ data }) => data['requested-size'] ?? 0)),
   };
 }

@@ -11,7 +11,7 @@ export interface Qmp {
    * Runs a command and returns what it returned.
    * @throws EffectError QmpTimeout, QmpClosed, or QmpRefused with QEMU's own sentence
    */
-  execute(command: string, given?: object, deadlineMs?: number): Promise<unknown>;
+  execute(command: string, deadlineMs?: number, args?: object): Promise<unknown>;
   close(): void;
 }
 
@@ -79,12 +79,12 @@ export async function connectQmp(options: QmpOptions): Promise<Qmp> {
     }
   };
 
-  const execute: Qmp['execute'] = async (command, given, patienceMs) => {
+  const execute: Qmp['execute'] = async (command, patienceMs, args) => {
     if (!open) throw new EffectError('QmpClosed', path, "QEMU's monitor hung up");
     lastId += 1;
     const id = lastId;
     const reply = awaitReply(id, command, patienceMs);
-    socket.write(`${JSON.stringify({ execute: command, arguments: given, id })}\n`);
+    socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     const { error, return: result } = await reply;
     if (error !== undefined)
       throw new EffectError('QmpRefused', command, `QEMU refused ${command}: ${error.desc}`);

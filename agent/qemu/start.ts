@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
@@ -5,27 +6,31 @@ import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { readPciPlaces } from '../machine/pci.ts';
-import type { RunRecord, StartRequest } from '../ports.ts';
+import { interfaceId } from '../machine/interface-arguments.ts';
+import { keepMacs } from '../machine/mac.ts';
+import type { Networks, RunRecord, StartRequest } from '../ports.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import { makeDisks } from './disks.ts';
 import { checkReachable, prepareFolder } from './folder.ts';
 import type { HostPorts } from './host-ports.ts';
 import { findKernelFiles } from './kernel-files.ts';
+import type { OutsideSettings } from './outside-disks.ts';
 import type { Account } from './launch.ts';
 import { formatWords } from './launch.ts';
 import type { Monitor } from './monitor.ts';
 import { readStartTicks } from './process.ts';
 import { readRecord, writeRecord } from './record.ts';
-import { makeSeedImage } from './seed-image.ts';
 import type { OpenGate } from './spawn.ts';
 
 /** What a start needs of the box. */
 export interface StartContext {
   readonly folder: string;
   readonly localImages: string;
+  readonly outside: OutsideSettings;
   readonly bootId: string;
   readonly account: Account | undefined;
   readonly ports: HostPorts;
+  readonly networks: Networks;
   readonly clock: Clock;
 }
 
@@ -48,6 +53,7 @@ export async function startBehindGate(
     const startTicks = await readStartTicks(gate.pid);
     if (startTicks !== undefined) writeRecord(context.folder, { ...record, pid: gate.pid, startTicks });
     await awaitMonitor(context, request, gate, monitor);
+    await takeCablesOut(request, monitor);
   } catch (error) {
     gate.kill();
     // One that has not ended by then is found, and its lock keeps a second one out.
@@ -62,8 +68,8 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const { machine, run, accelerator } = request;
   await prepareFolder(folder, account);
   const before = await readRecord(folder);
-  await makeSeedImage(folder, machine.seed, account);
-  const disks = await makeDisks(folder, machine, request.images, account, before);
+  const { images } = request;
+  const disks = await makeDisks(machine, { folder, images, account, outside: context.outside, before });
   const { kernelBoot } = machine.firmware;
   const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages));
   if (account !== undefined) {
@@ -76,15 +82,19 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const wanted = machine.interfaces.flatMap(({ name, ports }) =>
     ports.map((port) => ({ ...port, interface: name })),
   );
+  const interfaces = keepMacs(machine.interfaces, before?.command ?? []);
   const environment: CommandEnvironment = {
     accelerator,
     run,
+    paused: request.paused === true,
     ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
+    taps: await context.networks.connect(machine, interfaces, account?.uid ?? userInfo().uid),
     bufferedDisks: disks.buffered,
+    foundDisks: disks.found,
     places: before?.places ?? readPciPlaces(before?.command ?? []),
     ...(kernel === undefined ? {} : { kernel }),
   };
-  const command = compileCommand(machine, environment);
+  const command = compileCommand({ ...machine, interfaces }, environment);
   const record: RunRecord = {
     uid: machine.uid,
     namespace: machine.namespace,
@@ -100,6 +110,13 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   };
   writeRecord(folder, record);
   return record;
+}
+
+/** QEMU starts with all cables in; this comes before a guest's firmware has looked at its cards. */
+async function takeCablesOut({ machine, run }: StartRequest, monitor: Monitor): Promise<void> {
+  for (const { name, up } of machine.interfaces) {
+    if (!up) await monitor.execute(run, 'set_link', { name: interfaceId(name), up });
+  }
 }
 
 async function awaitMonitor(

@@ -1,15 +1,24 @@
 import { codeOf, messageOf } from '../../shared/base/errors.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
 import type { RequestBody, ResponseMessage } from '../../shared/protocol/messages.ts';
-import { decodeMessage, requestBody, requestMessage } from '../../shared/protocol/messages.ts';
+import {
+  LARGEST_PAYLOAD_BYTES,
+  decodeMessage,
+  encodeMessage,
+  requestBody,
+  requestMessage,
+} from '../../shared/protocol/messages.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import type { Store } from '../ports.ts';
 
 export interface Requests {
   /** The hub said what time it has. */
   setHubTime(time: string): void;
-  /** Carries a request out, unless that was done before, and gives the answer; none to what can't be read at all. */
-  answer(payload: Uint8Array): ResponseMessage | undefined;
+  /**
+   * Carries a request out, unless that was done before, and gives the answer: at once where that is known, and to
+   * `later` where the world has to be asked first. None to what can't be read at all.
+   */
+  answer(payload: Uint8Array, later: (response: ResponseMessage) => void): ResponseMessage | undefined;
 }
 
 interface RequestsOptions {
@@ -17,21 +26,54 @@ interface RequestsOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Carries it out as far as the store goes, and says in a sentence what that was; @throws EffectError */
-  readonly carryOut: (body: RequestBody) => string;
+  readonly carryOut: (body: Exclude<RequestBody, Question>) => string;
+  /** Finds out what is asked, which changes nothing; @throws EffectError */
+  readonly find: (question: Question) => Promise<object>;
 }
 
+/** What asks for something to be read, and not to be done. */
+export type Question = Extract<RequestBody, { verb: 'read-guest' }>;
+
+/** How many questions are looked into at once: each may take a guest's time. */
+const MOST_QUESTIONS = 8;
+
 /** What the hub asks for outside of what it desires: each once, and not after its deadline. */
-export function createRequests({ store, clock, log, carryOut }: RequestsOptions): Requests {
+export function createRequests({ store, clock, log, carryOut, find }: RequestsOptions): Requests {
+  let questions = 0;
   // A box's own clock may be years off, so deadlines are by the hub's, counted on by the monotonic one.
   let hubTime: { readonly ms: number; readonly atMs: number } | undefined;
   const hubNowMs = () => (hubTime === undefined ? 0 : hubTime.ms + clock.monotonic() - hubTime.atMs);
 
-  function perform(id: string, expiresAtMs: number, given: unknown): ResponseMessage {
+  /** One that comes again is looked into again: nothing is changed by it. */
+  function lookInto(id: string, question: Question, later: (response: ResponseMessage) => void): void {
+    questions += 1;
+    find(question)
+      .then(
+        (content) => later(found(id, content)),
+        (error: unknown) => later(failed(id, codeOf(error) ?? 'Failed', messageOf(error))),
+      )
+      .finally(() => {
+        questions -= 1;
+      });
+  }
+
+  function perform(
+    id: string,
+    expiresAtMs: number,
+    given: unknown,
+    later: (response: ResponseMessage) => void,
+  ): ResponseMessage | undefined {
     const body = validate(requestBody, given);
     if (!body.ok) return failed(id, 'NotSupported', `this agent can't do that: ${formatCauses(body.causes)}`);
+    const asked = body.value;
+    if (asked.verb === 'read-guest') {
+      if (questions >= MOST_QUESTIONS) return failed(id, 'TooManyRequests', 'too much is asked at once');
+      lookInto(id, asked, later);
+      return undefined;
+    }
     // What it changes and that it was done are one transaction: cut off in between, it would be done again.
     return store.transaction(() => {
-      const response = attempt(id, () => carryOut(body.value));
+      const response = attempt(id, () => carryOut(asked));
       store.saveResponse(response, expiresAtMs);
       return response;
     });
@@ -41,7 +83,7 @@ export function createRequests({ store, clock, log, carryOut }: RequestsOptions)
     setHubTime(time) {
       hubTime = { ms: Date.parse(time), atMs: clock.monotonic() };
     },
-    answer(payload) {
+    answer(payload, later) {
       const request = decodeMessage(requestMessage, payload);
       if (!request.ok) {
         log.warn({ problem: formatCauses(request.causes) }, 'a request was refused');
@@ -53,7 +95,7 @@ export function createRequests({ store, clock, log, carryOut }: RequestsOptions)
       const known = store.response(id);
       if (known !== undefined) return known;
       if (hubNowMs() > expiresAtMs) return failed(id, 'DeadlineExceeded', `it came after ${expiresAt}`);
-      return perform(id, expiresAtMs, body);
+      return perform(id, expiresAtMs, body, later);
     },
   };
 }
@@ -67,6 +109,23 @@ function attempt(id: string, work: () => string): ResponseMessage {
     if (code === undefined || code.startsWith('SQLITE')) throw error;
     return failed(id, code, messageOf(error));
   }
+}
+
+function found(id: string, content: object): ResponseMessage {
+  const response: ResponseMessage = {
+    id,
+    outcome: 'done',
+    reason: 'Done',
+    message: 'found',
+    content: { ...content },
+  };
+  const bytes = encodeMessage(response).length;
+  if (bytes <= LARGEST_PAYLOAD_BYTES) return response;
+  return failed(
+    id,
+    'TooLarge',
+    `the answer takes ${bytes} bytes, and a message holds ${LARGEST_PAYLOAD_BYTES}`,
+  );
 }
 
 function failed(id: string, reason: string, message: string): ResponseMessage {

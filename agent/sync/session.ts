@@ -18,6 +18,7 @@ import type { Outbox } from './outbox.ts';
 import { createOutbox } from './outbox.ts';
 import { reconnectDelayMs } from './pace.ts';
 import type { Requests } from './requests.ts';
+import type { ResponseMessage } from '../../shared/protocol/messages.ts';
 
 /** How long the hub may be silent after hello or reports before the connection is given up, whatever MQTT says. */
 const ANSWER_DEADLINE_MS = 60_000;
@@ -182,8 +183,9 @@ export function createSession({
         return;
       }
       case 'request': {
-        const response = requests.answer(payload);
-        if (response !== undefined) publish('response', encodeMessage(response));
+        const respond = (response: ResponseMessage) => publish('response', encodeMessage(response));
+        const response = requests.answer(payload, respond);
+        if (response !== undefined) respond(response);
       }
     }
   }

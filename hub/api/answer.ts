@@ -1,10 +1,18 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
+import type { FieldWarning } from '../../shared/model/warnings.ts';
 import type { View } from './view.ts';
+import { compileWarnings } from './warning.ts';
 import type { WatchFeed } from './watch-feed.ts';
 
 /** What a verb gives back: objects as they are stored, for the client's view to shape. */
 export type Answer =
-  | { readonly form: 'object'; readonly code: 200 | 201; readonly object: ResourceObject }
+  | {
+      readonly form: 'object';
+      readonly code: 200 | 201;
+      readonly object: ResourceObject;
+      /** What the client wrote that changes nothing. */
+      readonly warnings: readonly FieldWarning[];
+    }
   | { readonly form: 'list'; readonly items: readonly ResourceObject[]; readonly metadata: object }
   | { readonly form: 'watch'; readonly feed: WatchFeed }
   | JsonReply;
@@ -20,10 +28,15 @@ interface JsonReply {
   readonly code: number;
   readonly body: object;
   readonly contentType?: string;
+  /** Values of `Warning` headers. */
+  readonly warnings?: readonly string[];
 }
 
-export function objectAnswer(object: ResourceObject, code: 200 | 201 = 200): Answer {
-  return { form: 'object', code, object };
+export function objectAnswer(
+  object: ResourceObject,
+  { code = 200, warnings = [] }: { code?: 200 | 201; warnings?: readonly FieldWarning[] } = {},
+): Answer {
+  return { form: 'object', code, object, warnings };
 }
 
 export function jsonReply(body: object, code = 200): JsonReply {
@@ -33,7 +46,10 @@ export function jsonReply(body: object, code = 200): JsonReply {
 export function shapeAnswer(answer: Answer, view: View): Reply {
   switch (answer.form) {
     case 'object':
-      return jsonReply(view.object(answer.object), answer.code);
+      return {
+        ...jsonReply(view.object(answer.object), answer.code),
+        warnings: compileWarnings(answer.warnings),
+      };
     case 'list':
       return jsonReply(view.list(answer.items, answer.metadata));
     case 'watch':

@@ -53,6 +53,8 @@ export function createApi(options: ApiOptions): Api {
     });
     switch (given.form) {
       case 'json':
+        if (given.warnings !== undefined && given.warnings.length > 0)
+          reply.header('warning', given.warnings);
         return sendJson(reply, given.code, given.body, given.contentType);
       case 'text':
         await reply.type('text/plain').send(given.text);

@@ -1,5 +1,6 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
+import { findMeaningless } from '../../shared/model/warnings.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { ObjectTable } from '../ports.ts';
 import { admit } from './admit.ts';
@@ -8,7 +9,7 @@ import { objectAnswer } from './answer.ts';
 import { parseBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import type { Draft } from './draft.ts';
-import { checkDraft, parseDraft } from './draft.ts';
+import { checkDraft, completeObject, parseDraft } from './draft.ts';
 import { alreadyExists, badRequest, invalid } from './errors.ts';
 import { newMetadata } from './metadata.ts';
 import { completeNamespace, requireNamespace } from './namespaces.ts';
@@ -33,7 +34,8 @@ export async function create(context: ApiContext, path: ResourcePath, request: A
     const { object, key } = await findName(context, path, draft, objects);
     if (path.namespace !== undefined) await requireNamespace(objects, path.kind, path.namespace);
     await admit(context, tables, { verb: 'create', kind: path.kind, object });
-    return objectAnswer(dryRun ? object : await objects.put(key, object), 201);
+    const created = dryRun ? object : await objects.put(key, object);
+    return objectAnswer(created, { code: 201, warnings: findMeaningless(path.kind.schema, object) });
   });
 }
 
@@ -56,7 +58,7 @@ function complete(context: ApiContext, path: ResourcePath, draft: Draft, name: u
     throw invalid(path.kind, '', causes);
   }
   const metadata = newMetadata({ ...draft.metadata, name, namespace: path.namespace }, context);
-  return completeNamespace(checkDraft(path, draft, metadata));
+  return completeNamespace(completeObject(path, checkDraft(path, draft, metadata)));
 }
 
 /** `generateName`, where it is to be used; anything else that it may hold is for the schema to refuse. */

@@ -9,6 +9,8 @@ import { subresourcesOf } from './subresources.ts';
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const STATUS_VERBS = ['get', 'patch', 'update'];
 
+const SCALE = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+
 interface Group {
   /** Empty for the core group. */
   readonly name: string;
@@ -49,7 +51,18 @@ export function compileResourceList(
     const { shortNames, categories, singular: singularName } = kind;
     const whole = { name: kind.plural, singularName, ...common, verbs: VERBS, shortNames, categories };
     const status = { name: `${kind.plural}/status`, singularName: '', ...common, verbs: STATUS_VERBS };
-    return kind.statusSubresource ? [whole, status] : [whole];
+    const scale = {
+      name: `${kind.plural}/scale`,
+      singularName: '',
+      ...common,
+      ...SCALE,
+      verbs: STATUS_VERBS,
+    };
+    return [
+      whole,
+      ...(kind.statusSubresource ? [status] : []),
+      ...(kind.scaleSubresource === true ? [scale] : []),
+    ];
   });
   const subresources = beside.map(({ kind, name, verb, responseKind }) => ({
     name: `${kind.plural}/${name}`,
@@ -103,8 +116,10 @@ function describeResources(kinds: readonly KindDefinition[], group: string, vers
 function describeResource(kind: KindDefinition, version: string, beside: readonly Subresource[]): object {
   const responseKind = { group: kind.group, version, kind: kind.kind };
   const status = { subresource: 'status', responseKind, verbs: STATUS_VERBS };
+  const scale = { subresource: 'scale', responseKind: SCALE, verbs: STATUS_VERBS };
   const subresources = [
     ...(kind.statusSubresource ? [status] : []),
+    ...(kind.scaleSubresource === true ? [scale] : []),
     ...describeSubresources(kind, version, beside),
   ];
   return {

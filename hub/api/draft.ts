@@ -59,6 +59,11 @@ export function checkObject(path: ResourcePath, input: Draft): ResourceObject {
   return { ...withoutNulls(checked.value), apiVersion: apiVersionOf(path.kind) };
 }
 
+/** An object with what its kind adds to what its author wrote. */
+export function completeObject({ kind }: ResourcePath, object: ResourceObject): ResourceObject {
+  return kind.complete?.(object) ?? object;
+}
+
 /** Null means what absence means, and clients send it for either; stored objects have the one form of it. */
 function withoutNulls<T>(value: T): T {
   if (Array.isArray(value)) return value.map(withoutNulls) as T;

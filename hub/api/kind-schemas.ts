@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { KindDefinition } from '../../shared/model/kind.ts';
+import type { RefusedFields } from '../../shared/model/schema.ts';
 
 /** As much of OpenAPI 3.0's Schema Object as is looked at here. */
 export interface JsonSchema {
@@ -9,10 +10,23 @@ export interface JsonSchema {
   minimum?: number;
   maximum?: number;
   nullable?: boolean;
+  description?: string;
   anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  allOf?: JsonSchema[];
+  items?: JsonSchema;
+  additionalProperties?: JsonSchema | boolean;
   properties?: Record<string, JsonSchema>;
+  /** The marks of shared/model/schema.ts, until they are turned into descriptions. */
+  meaningless?: string;
+  refused?: RefusedFields;
   [keyword: string]: unknown;
 }
+
+/** The component that refused fields refer to: `kubectl explain` shows the last part of its name as their type. */
+export const NOT_SUPPORTED_COMPONENT = 'dev.holdfast.NotSupported';
+/** Without a type, so that clients take it for anything; each field's own description says why it is refused. */
+export const NOT_SUPPORTED_SCHEMA: JsonSchema = { 'x-kubernetes-preserve-unknown-fields': true };
 
 export interface KindSchemas {
   /** The schema of a kind's objects as they are written, made when it is first asked for. */
@@ -31,12 +45,14 @@ export function createKindSchemas(): KindSchemas {
 }
 
 function compileKindSchema(kind: KindDefinition): JsonSchema {
-  return z.toJSONSchema(kind.schema, {
+  const compiled = z.toJSONSchema(kind.schema, {
     target: 'openapi-3.0',
     io: 'input',
     unrepresentable: 'any',
-    override: ({ jsonSchema }) => tidy(jsonSchema as JsonSchema),
-  }) as JsonSchema;
+  });
+  const schema = compiled as JsonSchema;
+  tidy(schema);
+  return schema;
 }
 
 /** Says a thing as Kubernetes' own documents do, so that `kubectl explain` shows a type that means something. */
@@ -53,4 +69,40 @@ function tidy(schema: JsonSchema): void {
     delete schema.anyOf;
     Object.assign(schema, { type: 'string', 'x-kubernetes-int-or-string': true });
   }
+  // Unknown fields are refused by the hub, with reasons; a client that did it first would have none.
+  if (schema.additionalProperties === false) delete schema.additionalProperties;
+  describeTables(schema);
+  for (const member of membersOf(schema)) tidy(member);
+}
+
+/** Turns the marks of the three tables (see `fields` in shared/model/schema.ts) into descriptions. */
+function describeTables(schema: JsonSchema): void {
+  const { meaningless, refused } = schema;
+  delete schema.meaningless;
+  delete schema.refused;
+  if (meaningless !== undefined) {
+    const effect = `Accepted, without effect: ${meaningless}.`;
+    schema.description = schema.description === undefined ? effect : `${schema.description}. ${effect}`;
+  }
+  if (refused === undefined) return;
+  const allOf = [{ $ref: `#/components/schemas/${NOT_SUPPORTED_COMPONENT}` }];
+  const notSupported = Object.entries(refused).map(([name, why]): [string, JsonSchema] => [
+    name,
+    { description: `Not supported: ${why}.`, allOf },
+  ]);
+  schema.properties = { ...schema.properties, ...Object.fromEntries(notSupported) };
+}
+
+function membersOf({
+  properties,
+  additionalProperties,
+  items,
+  anyOf,
+  oneOf,
+  allOf,
+}: JsonSchema): JsonSchema[] {
+  const values = typeof additionalProperties === 'object' ? [additionalProperties] : [];
+  const elements = items === undefined ? [] : [items];
+  const options = [...(anyOf ?? []), ...(oneOf ?? []), ...(allOf ?? [])];
+  return [...Object.values(properties ?? {}), ...values, ...elements, ...options];
 }

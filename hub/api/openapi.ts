@@ -3,6 +3,7 @@ import type { KindDefinition } from '../../shared/model/kind.ts';
 import { groupsOf, kindsOf, rootOf } from './discovery.ts';
 import { pathNotFound } from './errors.ts';
 import type { JsonSchema, KindSchemas } from './kind-schemas.ts';
+import { NOT_SUPPORTED_COMPONENT, NOT_SUPPORTED_SCHEMA } from './kind-schemas.ts';
 
 /**
  * OpenAPI v3 documents, one for each group's version, as `kubectl` reads them: for `explain`, and to find that
@@ -45,7 +46,10 @@ export function createOpenApi(
       info: { title: 'Holdfast', version },
       paths: Object.assign({}, ...members.map((member) => compilePaths(member.kind, member.version))),
       components: {
-        schemas: Object.assign({}, ...members.map((member) => compileComponents(schemas, member))),
+        schemas: Object.assign(
+          { [NOT_SUPPORTED_COMPONENT]: NOT_SUPPORTED_SCHEMA },
+          ...members.map((member) => compileComponents(schemas, member)),
+        ),
       },
     };
     const hash = createHash('sha256').update(JSON.stringify(document)).digest('hex');
@@ -125,6 +129,14 @@ function compilePaths(kind: KindDefinition, version: string): Record<string, obj
     },
     ...(kind.statusSubresource && {
       [`${collection}/{name}/status`]: { parameters: pathParameters(`${collection}/{name}`), ...single },
+    }),
+    ...(kind.scaleSubresource === true && {
+      [`${collection}/{name}/scale`]: {
+        parameters: pathParameters(`${collection}/{name}`),
+        get: operation('get', {}),
+        put: operation('put', {}, BODY_TYPES),
+        patch: operation('patch', {}, PATCH_TYPES),
+      },
     }),
   };
 }

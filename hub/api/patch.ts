@@ -16,7 +16,7 @@ import { keyOf } from './path.ts';
 import { parseDryRun } from './query.ts';
 import { replace } from './update.ts';
 
-type Patch = (object: ResourceObject) => unknown;
+export type Patch = (object: ResourceObject) => unknown;
 
 const MOST_OPERATIONS = 10_000;
 
@@ -38,11 +38,13 @@ export async function patch(context: ApiContext, path: ObjectPath, request: ApiR
     if (current === undefined) throw notFound(path.kind, path.name);
     const patched = apply({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
     const draft = parseDraft(path, patched);
-    return objectAnswer(await replace(context, tables, path, { current, draft, dryRun }));
+    const { object, warnings } = await replace(context, tables, path, { current, draft, dryRun });
+    return objectAnswer(object, { warnings });
   });
 }
 
-function parsePatch(path: ObjectPath, { contentType, body }: ApiRequest): Patch {
+/** The change that a patch makes of an object; @throws ApiError 400, 415 */
+export function parsePatch(path: ObjectPath, { contentType, body }: ApiRequest): Patch {
   switch (contentType) {
     case 'application/merge-patch+json':
       return parseMergePatch(body);

@@ -12,10 +12,11 @@ export interface ResourcePath {
   readonly namespace?: string;
 }
 
-/** A path down to one object, or to its status. */
+/** A path down to one object, or to its status or scale. */
 export interface ObjectPath extends ResourcePath {
   readonly name: string;
   readonly status: boolean;
+  readonly scale?: true;
 }
 
 /**
@@ -38,6 +39,8 @@ export function parseResourcePath(
   if (inside ? !kind.namespaced : kind.namespaced && name !== undefined) throw pathNotFound();
   const path = { kind, version, ...(inside && { namespace: rest[1] ?? '' }) };
   if (name === undefined) return path;
+  if (subresource === 'scale' && kind.scaleSubresource === true)
+    return { ...path, name, status: false, scale: true };
   if (subresource !== undefined && !(subresource === 'status' && kind.statusSubresource))
     throw pathNotFound();
   return { ...path, name, status: subresource !== undefined };

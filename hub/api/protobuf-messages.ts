@@ -3,8 +3,8 @@ export type MessageType = Readonly<Record<number, Field>>;
 
 export interface Field {
   readonly name: string;
-  /** A map is of texts; a message is given by its fields. */
-  readonly type: 'string' | 'integer' | 'boolean' | 'bytes' | 'time' | 'map' | MessageType;
+  /** A map is of texts, or of bytes, which are base64 in JSON; a message is given by its fields. */
+  readonly type: 'string' | 'integer' | 'boolean' | 'bytes' | 'time' | 'map' | 'bytesMap' | MessageType;
   readonly repeated?: boolean;
 }
 
@@ -14,6 +14,7 @@ const integer = (name: string): Field => ({ name, type: 'integer' });
 const boolean = (name: string): Field => ({ name, type: 'boolean' });
 const time = (name: string): Field => ({ name, type: 'time' });
 const map = (name: string): Field => ({ name, type: 'map' });
+const bytesMap = (name: string): Field => ({ name, type: 'bytesMap' });
 const message = (name: string, type: MessageType): Field => ({ name, type });
 
 /** `runtime.Unknown`: what an object travels in. */
@@ -52,6 +53,21 @@ const namespace: MessageType = {
   1: message('metadata', objectMeta),
   2: message('spec', { 1: strings('finalizers') }),
   3: message('status', { 1: string('phase') }),
+};
+
+const configMap: MessageType = {
+  1: message('metadata', objectMeta),
+  2: map('data'),
+  3: bytesMap('binaryData'),
+  4: boolean('immutable'),
+};
+
+const secret: MessageType = {
+  1: message('metadata', objectMeta),
+  2: bytesMap('data'),
+  3: string('type'),
+  4: map('stringData'),
+  5: boolean('immutable'),
 };
 
 const objectReference: MessageType = {
@@ -99,6 +115,10 @@ export function messageTypeOf(apiVersion: unknown, kind: unknown): MessageType |
       return namespace;
     case 'Event':
       return event;
+    case 'ConfigMap':
+      return configMap;
+    case 'Secret':
+      return secret;
     default:
       return undefined;
   }

@@ -86,6 +86,12 @@ function addValue(members: Map<string, unknown>, field: Field, content: Buffer):
     members.set(field.name, { ...(isRecord(known) && known), [String(key)]: value });
     return;
   }
+  if (field.type === 'bytesMap') {
+    const { key = '', value } = readMessage(content, BYTES_MAP_ENTRY);
+    const text = value instanceof Uint8Array ? Buffer.from(value).toString('base64') : '';
+    members.set(field.name, { ...(isRecord(known) && known), [String(key)]: text });
+    return;
+  }
   const value = readValue(field, content);
   if (field.repeated === true) members.set(field.name, [...(Array.isArray(known) ? known : []), value]);
   // Fields that are not set are sent all the same, empty.
@@ -93,6 +99,10 @@ function addValue(members: Map<string, unknown>, field: Field, content: Buffer):
 }
 
 const MAP_ENTRY: MessageType = { 1: { name: 'key', type: 'string' }, 2: { name: 'value', type: 'string' } };
+const BYTES_MAP_ENTRY: MessageType = {
+  1: { name: 'key', type: 'string' },
+  2: { name: 'value', type: 'bytes' },
+};
 const TIME: MessageType = { 1: { name: 'seconds', type: 'integer' }, 2: { name: 'nanos', type: 'integer' } };
 
 function readValue({ type }: Field, content: Buffer): unknown {

@@ -21,6 +21,7 @@ import { patch } from './patch.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { parseResourcePath, splitPath } from './path.ts';
 import { parseFlag } from './query.ts';
+import { serveScale } from './scale.ts';
 import { findSubresource } from './subresources.ts';
 import { update } from './update.ts';
 import { compileVersion } from './version.ts';
@@ -100,6 +101,7 @@ function serveKind(context: ApiContext, path: ResourcePath, request: ApiRequest)
 }
 
 function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
+  if (path.scale === true) return serveScale(context, path, request);
   switch (request.method) {
     case 'GET':
       return get(context, path, request);

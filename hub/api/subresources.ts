@@ -1,11 +1,28 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import type { Subresource, Target } from './subresource.ts';
 import { ping } from './subresources/ping.ts';
+import { pause, reset, softReboot, unpause } from './subresources/guest-orders.ts';
+import { fileSystemList, guestOsInfo, userList } from './subresources/read-guest.ts';
 import { restart } from './subresources/restart.ts';
+import { start } from './subresources/start.ts';
+import { stop } from './subresources/stop.ts';
 import { timeline } from './subresources/timeline.ts';
 
 /** Every subresource but `status`, which belongs to the kinds: a file each in `subresources/`, and a line here. */
-const SUBRESOURCES: readonly Subresource[] = [timeline, ping, restart];
+const SUBRESOURCES: readonly Subresource[] = [
+  timeline,
+  ping,
+  start,
+  stop,
+  restart,
+  pause,
+  unpause,
+  softReboot,
+  reset,
+  guestOsInfo,
+  userList,
+  fileSystemList,
+];
 
 /** Those of the kinds that are served. */
 export function subresourcesOf(kinds: readonly KindDefinition[]): Subresource[] {

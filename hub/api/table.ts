@@ -37,7 +37,7 @@ const NAME_COLUMN = {
 };
 
 export function createTableCompiler(kind: KindDefinition): CompileTable {
-  const columns = kind.columns.map((column) => ({ ...column, find: compileJsonPath(column.jsonPath) }));
+  const columns = kind.columns.map((column) => ({ ...column, find: finderOf(column) }));
   const definitions = kind.columns.map(({ name, type, description, priority = 0 }) => {
     return { name, type, format: '', description, priority };
   });
@@ -57,6 +57,11 @@ export function createTableCompiler(kind: KindDefinition): CompileTable {
 /** An object without all but its metadata, as Kubernetes' `PartialObjectMetadata`. */
 export function metadataOnly({ metadata }: ResourceObject, version: string): object {
   return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
+}
+
+function finderOf({ jsonPath, compute }: PrinterColumn): (object: ResourceObject) => unknown[] {
+  if (compute !== undefined) return (object) => [compute(object)];
+  return compileJsonPath(jsonPath ?? '');
 }
 
 /** Null is shown as `<none>`. */

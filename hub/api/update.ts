@@ -1,5 +1,7 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
+import type { FieldWarning } from '../../shared/model/warnings.ts';
+import { findMeaningless } from '../../shared/model/warnings.ts';
 import type { Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
@@ -7,7 +9,7 @@ import { objectAnswer } from './answer.ts';
 import { parseBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import type { Draft } from './draft.ts';
-import { checkDraft, checkObject, parseDraft } from './draft.ts';
+import { checkDraft, checkObject, completeObject, parseDraft } from './draft.ts';
 import { conflict, invalid, notFound } from './errors.ts';
 import { isDeleting, keptMetadata, metadataCauses, withGeneration } from './metadata.ts';
 import { completeNamespace } from './namespaces.ts';
@@ -23,7 +25,8 @@ export async function update(context: ApiContext, path: ObjectPath, request: Api
     if (current === undefined) throw notFound(path.kind, path.name);
     if ((draft.metadata['resourceVersion'] ?? '') === '')
       throw invalid(path.kind, path.name, [VERSION_MISSING]);
-    return objectAnswer(await replace(context, tables, path, { current, draft, dryRun }));
+    const { object, warnings } = await replace(context, tables, path, { current, draft, dryRun });
+    return objectAnswer(object, { warnings });
   });
 }
 
@@ -40,26 +43,36 @@ interface Replacement {
   readonly dryRun: boolean;
 }
 
+interface Replaced {
+  readonly object: ResourceObject;
+  /** What of it changes nothing here. */
+  readonly warnings: readonly FieldWarning[];
+}
+
 /** Puts a draft in the place of an object, or its status in the place of the object's; returns what came of it. */
 export async function replace(
   context: ApiContext,
   tables: Tables,
   path: ObjectPath,
   { current, draft, dryRun }: Replacement,
-): Promise<ResourceObject> {
+): Promise<Replaced> {
   refuseOtherVersion(path, current, draft);
   const next = path.status ? replaceStatus(path, current, draft) : replaceContent(path, current, draft);
   await admit(context, tables, { verb: 'update', kind: path.kind, object: next, previous: current });
-  if (dryRun) return next;
+  // A label or a status is written without the rest being looked at again.
+  const isNew = next.metadata.generation !== current.metadata.generation;
+  const warnings = isNew ? findMeaningless(path.kind.schema, next) : [];
+  if (dryRun) return { object: next, warnings };
   if (isDeleting(next.metadata) && (next.metadata.finalizers ?? []).length === 0) {
     await tables.objects.remove(keyOf(path));
-    return next;
+    return { object: next, warnings };
   }
-  return tables.objects.put(keyOf(path), next);
+  return { object: await tables.objects.put(keyOf(path), next), warnings };
 }
 
 function replaceContent(path: ObjectPath, current: ResourceObject, draft: Draft): ResourceObject {
-  const checked = checkDraft(path, draft, keptMetadata(current.metadata, draft.metadata));
+  const given = checkDraft(path, draft, keptMetadata(current.metadata, draft.metadata));
+  const checked = completeObject(path, given);
   const causes = metadataCauses(current.metadata, draft.metadata, checked.metadata);
   if (causes.length > 0) throw invalid(path.kind, path.name, causes);
   const { status } = current;

@@ -1,5 +1,6 @@
 import { formatMicros, formatSeconds, formatTime } from '../../shared/base/time.ts';
 import type { Event, ObjectReference } from '../../shared/model/event.ts';
+import type { MachineIdentity } from '../../shared/model/machine.ts';
 import type { DeviceRow, ObjectTable, StoredTimelineEntry } from '../ports.ts';
 
 /** The object of an event of a device's history: named by its place there, so that it can't be there twice. */
@@ -22,7 +23,8 @@ export async function putEvent(objects: ObjectTable, entry: StoredTimelineEntry)
         }),
       },
     },
-    involvedObject: machine === undefined ? referTo(device) : { apiVersion: 'kubevirt.io/v1', ...machine },
+    involvedObject:
+      machine === undefined ? referTo(device) : { apiVersion: apiVersionOf(machine), ...machine },
     type,
     reason,
     message,
@@ -60,6 +62,10 @@ export async function putUnknownMachine(
     ...happenedAt(atMs),
   };
   if ((await objects.get(keyOf(event))) === undefined) await put(objects, event);
+}
+
+function apiVersionOf({ kind }: MachineIdentity): string {
+  return kind === 'DataVolume' ? 'cdi.kubevirt.io/v1beta1' : 'kubevirt.io/v1';
 }
 
 function referTo(name: string): ObjectReference {

@@ -1,13 +1,17 @@
+import { isSameJson } from '../../shared/base/same-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import { isOwned } from './instance.ts';
+import type { MachineSet } from './machine-set.ts';
+import { SET_KINDS } from './machine-set.ts';
 import { checkRelease } from './override.ts';
 
 /** What is asked of the API; `object` is already checked against its kind's schema. */
 interface AdmissionRequest {
   readonly verb: 'create' | 'update' | 'delete';
   readonly object: ResourceObject;
+  readonly previous?: ResourceObject;
   readonly orphan?: boolean;
 }
 
@@ -23,10 +27,31 @@ const ORPHANS_REFUSED: FieldCause = {
     '--cascade=orphan); to keep the disks set spec.runStrategy to Halted instead',
 };
 
+const SET_ORPHANS_REFUSED: FieldCause = {
+  field: 'propagationPolicy',
+  reason: 'FieldValueNotSupported',
+  message:
+    "a set's machines are deleted with it, and can't be kept without it (kubectl: leave out --cascade=orphan); to keep " +
+    'them as they are set spec.paused to true instead',
+};
+
+function isSet({ kind }: ResourceObject): boolean {
+  return SET_KINDS.some((known) => known === kind);
+}
+
+/** As upstream: another selector would leave machines behind that nobody counts. */
+function checkSet(object: ResourceObject, previous: ResourceObject | undefined): FieldCause[] {
+  if (previous === undefined) return [];
+  const [next, before] = [object.spec as MachineSet['spec'], previous.spec as MachineSet['spec']];
+  if (isSameJson(next.selector, before.selector)) return [];
+  return [{ field: 'spec.selector', reason: 'FieldValueInvalid', message: 'field is immutable' }];
+}
+
 /** Rules about machines that a schema can't say. */
-export function admitMachine({ verb, object, orphan }: AdmissionRequest): FieldCause[] {
-  if (orphan === true && GROUP.test(object.apiVersion)) return [ORPHANS_REFUSED];
+export function admitMachine({ verb, object, previous, orphan }: AdmissionRequest): FieldCause[] {
   if (!GROUP.test(object.apiVersion)) return [];
+  if (orphan === true) return [isSet(object) ? SET_ORPHANS_REFUSED : ORPHANS_REFUSED];
+  if (isSet(object)) return checkSet(object, previous);
   const release = verb === 'delete' ? [] : checkRelease(object);
   if (object.kind !== 'VirtualMachineInstance') return release;
   const instance = object as unknown as VirtualMachineInstance;

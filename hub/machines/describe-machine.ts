@@ -1,6 +1,6 @@
 import { formatSeconds, formatTime } from '../../shared/base/time.ts';
 import { phaseOf } from '../../shared/model/machine-phase.ts';
-import type { MachineState } from '../../shared/model/machine.ts';
+import type { MachineState, MachineStatus } from '../../shared/model/machine.ts';
 import type { InstancePhase, InstanceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import type { RunStrategy, VirtualMachineStatus } from '../../shared/model/virtual-machine.ts';
 import type { DeviceRow, MachineRow } from '../ports.ts';
@@ -74,11 +74,14 @@ export function describeInstance(known: Knowledge, before: InstanceStatus | unde
   const phase = describePhase(known);
   const transitions = before?.phaseTransitionTimestamps ?? [];
   const reason = row?.status?.reason;
+  const guest = row?.status?.guest;
   return {
     phase,
     ...(row === undefined ? {} : { nodeName: row.device }),
     ...(reason === undefined || phase === 'Running' ? {} : { reason }),
     interfaces: row?.status?.interfaces ?? [],
+    ...(guest === undefined ? {} : { guestOSInfo: guest.os }),
+    ...describeSize(row?.status),
     phaseTransitionTimestamps:
       before?.phase === phase
         ? transitions
@@ -86,8 +89,42 @@ export function describeInstance(known: Knowledge, before: InstanceStatus | unde
             ...transitions.filter((one) => one.phase !== phase),
             { phase, phaseTransitionTimestamp: formatSeconds(nowMs) },
           ],
-    conditions: settleConditions([describeReady(known), ...describeOthers(known)], before?.conditions, nowMs),
+    conditions: settleConditions(
+      [describeReady(known), ...describeOthers(known), ...describeGrowth(row?.status)],
+      before?.conditions,
+      nowMs,
+    ),
   };
+}
+
+/** CPUs and memory of the run as they are now. */
+function describeSize(status: MachineStatus | undefined): InstanceStatus {
+  const { cpu, memory } = status?.process ?? {};
+  return {
+    ...(cpu === undefined ? {} : { currentCPUTopology: cpu }),
+    ...(memory === undefined
+      ? {}
+      : {
+          memory: {
+            guestAtBoot: formatMebibytes(memory.bootBytes),
+            guestCurrent: formatMebibytes(memory.currentBytes),
+            guestRequested: formatMebibytes(memory.requestedBytes),
+          },
+        }),
+  };
+}
+
+/** KubeVirt's condition of a guest that takes memory, or gives it back, in its own time. */
+function describeGrowth(status: MachineStatus | undefined): ConditionDraft[] {
+  const { memory } = status?.process ?? {};
+  if (memory === undefined || memory.currentBytes === memory.requestedBytes) return [];
+  const [has, asked] = [formatMebibytes(memory.currentBytes), formatMebibytes(memory.requestedBytes)];
+  const message = `the guest has ${has} of memory, and was asked to have ${asked}`;
+  return [{ type: 'HotMemoryChange', status: 'True', reason: 'MemoryChanging', message }];
+}
+
+function formatMebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)}Mi`;
 }
 
 /** Whether its device held it and does not any more. */
@@ -175,9 +212,19 @@ function describeOthers(known: Knowledge): ConditionDraft[] {
   if (row !== undefined && isHeldBack(row, known.generation))
     add('HeldBack', row.heldBack?.reason ?? '', describeHeldBack(row));
   if (row?.status === undefined) return drafts;
-  const { state, message, process, restartRequired } = row.status;
-  if (state === 'Paused') add('Paused', 'Paused', message);
-  if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', 'the guest agent answers');
+  const { state, reason, message, process, restartRequired } = row.status;
+  // KubeVirt's words, where it has some.
+  if (state === 'Paused') add('Paused', reason === 'IOError' ? 'PausedIOError' : reason, message);
+  if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', describeAgent(row.status));
   if (restartRequired !== undefined) add('RestartRequired', 'RestartRequired', restartRequired);
   return [...drafts, ...describeOverride(row, runStrategy, released)];
+}
+
+function describeAgent({ guest }: MachineStatus): string {
+  if (guest === undefined) return 'the guest agent answers';
+  const { agentVersion, commands, hostname, timezone } = guest;
+  const about = [`version ${agentVersion}`, `${commands} commands`, hostname, timezone].filter(
+    (one) => one !== undefined,
+  );
+  return `the guest agent answers: ${about.join('; ')}`;
 }

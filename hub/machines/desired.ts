@@ -2,6 +2,7 @@ import type { DesiredMachine, RemovedMachine } from '../../shared/model/machine.
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
+import { RESTART_ANNOTATION } from './pool-machine.ts';
 import type { MachineRow } from '../ports.ts';
 
 /** An object that stands for a machine: a VirtualMachine, or an instance that nobody owns. */
@@ -27,12 +28,18 @@ export function compileEntry(
   return object.kind === 'VirtualMachine'
     ? {
         ...common,
+        kind: 'VirtualMachine',
         runStrategy: runStrategyOf(object.spec),
+        ...(isRestartedWhenRequired(object) && { restartWhenRequired: true }),
         dataVolumes: object.spec.dataVolumeTemplates ?? [],
         spec: object.spec.template.spec,
       }
     : // An instance of its own is one run: nothing starts it again.
-      { ...common, runStrategy: 'Once', dataVolumes: [], spec: object.spec };
+      { ...common, kind: 'VirtualMachineInstance', runStrategy: 'Once', dataVolumes: [], spec: object.spec };
+}
+
+function isRestartedWhenRequired({ metadata }: VirtualMachine): boolean {
+  return metadata.annotations?.[RESTART_ANNOTATION] === 'true';
 }
 
 /** Whether a machine whose object is of this generation is to be left as it is on its device. */

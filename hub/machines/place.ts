@@ -27,6 +27,19 @@ export function placeMachine(
   };
 }
 
+/** A machine of a set runs where its set has put it, `chosen`, provided that this matches its `nodeSelector`. */
+export function placeMember(
+  set: string,
+  chosen: string | undefined,
+  selector: Readonly<Record<string, string>>,
+  devices: readonly Candidate[],
+): Placement {
+  const matches = devices.filter(({ labels }) => matchesSelector(selector, labels));
+  if (matches.some(({ name }) => name === chosen)) return { device: chosen ?? '' };
+  const waits = chosen === undefined ? 'has yet to choose a device' : `chose ${chosen}, which does not match`;
+  return { waiting: `${set} ${waits}: ${matches.length} devices match its nodeSelector` };
+}
+
 /**
  * Why a machine is not where its `nodeSelector`, or the devices' labels, now say; undefined where it is. That others
  * match it as well is no matter to a machine that has its place.

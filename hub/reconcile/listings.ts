@@ -1,5 +1,8 @@
 import type { Tables } from '../ports.ts';
+import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import type { MachineKey } from './machine-key.ts';
+import type { SetKey } from './reconcile-set.ts';
+import { setKey } from './reconcile-set.ts';
 
 /** A way of finding what is to be looked at; two of one name find the same. */
 export interface Listing {
@@ -8,6 +11,7 @@ export interface Listing {
 }
 
 interface Found {
+  readonly sets: readonly SetKey[];
   readonly machines: readonly MachineKey[];
   readonly devices: readonly string[];
 }
@@ -16,8 +20,10 @@ export const EVERYTHING: Listing = {
   name: 'everything',
   async list(tables) {
     const devices = await tables.devices.list();
+    const unplaced = await listUnplaced(tables);
     return {
-      machines: [...(await listUnplaced(tables)), ...(await tables.machines.list())],
+      machines: [...unplaced.machines, ...(await tables.machines.list())],
+      sets: await listSets(tables),
       devices: devices.map(({ name }) => name),
     };
   },
@@ -26,26 +32,44 @@ export const EVERYTHING: Listing = {
 /** Machines without a place, which any device's labels may change. */
 export const UNPLACED: Listing = {
   name: 'unplaced machines',
-  list: async (tables) => ({ machines: await listUnplaced(tables), devices: [] }),
+  list: async (tables) => ({ ...(await listUnplaced(tables)), devices: [] }),
 };
 
 export function machinesOn(device: string): Listing {
   return {
     name: `machines on ${device}`,
-    list: async ({ machines }) => ({ machines: await machines.list(device), devices: [] }),
+    list: async ({ machines }) => ({ machines: await machines.list(device), sets: [], devices: [] }),
   };
 }
 
-async function listUnplaced({ objects, machines }: Tables): Promise<MachineKey[]> {
+/** Machines without a place, and the sets that are to choose one for theirs. */
+async function listUnplaced({ objects, machines }: Tables): Promise<Pick<Found, 'machines' | 'sets'>> {
   const placed = new Set((await machines.list()).map(({ uid }) => uid));
   const kinds = ['VirtualMachine', 'VirtualMachineInstance'] as const;
   const lists = await Promise.all(
     kinds.map(async (kind) => {
       const list = await objects.list(`kubevirt.io/${kind}`);
-      return list.map(({ metadata }): MachineKey => {
+      return list.map(({ metadata }) => {
+        const namespace = metadata.namespace ?? '';
+        return { kind, namespace, name: metadata.name, uid: metadata.uid ?? '', set: findSet(metadata) };
+      });
+    }),
+  );
+  const unplaced = lists.flat().filter(({ uid }) => !placed.has(uid));
+  return {
+    machines: unplaced.map(({ set, ...key }) => key),
+    sets: unplaced.flatMap(({ namespace, set }) => (set === undefined ? [] : [{ ...set, namespace }])),
+  };
+}
+
+async function listSets({ objects }: Tables): Promise<SetKey[]> {
+  const lists = await Promise.all(
+    SET_KINDS.map(async (kind) => {
+      const list = await objects.list(setKey({ kind, namespace: '', name: '' }).kind);
+      return list.map(({ metadata }): SetKey => {
         return { kind, namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' };
       });
     }),
   );
-  return lists.flat().filter(({ uid }) => !placed.has(uid));
+  return lists.flat();
 }

@@ -1,13 +1,21 @@
+import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import { deviceKey } from '../devices/ensure-device.ts';
 import type { MachineObject } from '../machines/desired.ts';
-import { describeElsewhere, matchesSelector, placeMachine } from '../machines/place.ts';
+import { findSet } from '../machines/machine-set.ts';
+import { describeElsewhere, matchesSelector, placeMachine, placeMember } from '../machines/place.ts';
 import type { MachineRow, Tables } from '../ports.ts';
 import type { Fleet } from './fleet.ts';
 
 /** A machine's row where it has a place, or now gets one; otherwise why it waits. */
 export async function findPlace(tables: Tables, object: MachineObject, fleet: Fleet) {
   const selector = selectorOf(object);
-  const placement = placeMachine(selector, fleet.candidates(selector));
+  const candidates = fleet.candidates(selector);
+  const set = findSet(object.metadata);
+  const chosen = object.metadata.labels?.[DEVICE_LABEL];
+  const placement =
+    set === undefined
+      ? placeMachine(selector, candidates)
+      : placeMember(`${set.kind} ${set.name}`, chosen, selector, candidates);
   if ('waiting' in placement) return { row: undefined, waiting: placement.waiting };
   const { kind, metadata } = object;
   const row: MachineRow = {

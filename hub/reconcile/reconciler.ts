@@ -2,6 +2,7 @@ import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { ObjectChange, Store } from '../ports.ts';
+import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import { createFleet } from './fleet.ts';
 import type { Listing } from './listings.ts';
 import { EVERYTHING, machinesOn, UNPLACED } from './listings.ts';
@@ -10,6 +11,8 @@ import type { Work } from './marks.ts';
 import { createMarks } from './marks.ts';
 import { reconcileDevice } from './reconcile-device.ts';
 import { reconcileMachine } from './reconcile-machine.ts';
+import type { SetKey } from './reconcile-set.ts';
+import { reconcileSet } from './reconcile-set.ts';
 
 /** How often everything is looked at anew, whatever was marked: a mark that was missed costs no more than this. */
 const RELIST_EVERY_MS = 5 * 60_000;
@@ -18,6 +21,8 @@ const FEW_DEVICES = 100;
 const LIST_LATER_MS = 3;
 /** A device that comes may be what machines wait for; of a fleet that comes, not each has all of them looked at. */
 const LIST_UNPLACED_AFTER_MS = 500;
+/** A set looks at all its machines: what they report one after another is looked at together. */
+const LIST_MEMBERS_AFTER_MS = 200;
 /** How many items share a transaction. */
 const MOST_AT_ONCE = 8;
 
@@ -84,6 +89,17 @@ export function createReconciler({
       };
     },
   });
+  const sets = createMarks<SetKey>({
+    ...common,
+    keyOf: ({ uid }) => uid,
+    async take(key, tables) {
+      const moment = { ...now(), fraction: () => random.fraction() };
+      const wakeAtMs = await reconcileSet(tables, key, fleet, moment);
+      return () => {
+        if (wakeAtMs !== undefined) sets.addIn(Math.max(wakeAtMs - clock.now(), 0), key);
+      };
+    },
+  });
   const listings = createMarks<Listing>({
     ...common,
     keyOf: ({ name }) => name,
@@ -92,10 +108,11 @@ export function createReconciler({
       return () => {
         for (const key of found.machines) machines.add(key);
         for (const name of found.devices) devices.add(name);
+        for (const key of found.sets) sets.add(key);
       };
     },
   });
-  const sorts = [machines, devices, listings];
+  const sorts = [machines, devices, sets, listings];
 
   function wake(): void {
     if (stopped || isDraining) return;
@@ -161,6 +178,13 @@ export function createReconciler({
       return;
     }
     const { kind, metadata } = object;
+    const setKind = SET_KINDS.find((known) => known === kind);
+    if (setKind !== undefined) {
+      sets.add({ kind: setKind, namespace: key.namespace, name: key.name, uid: metadata.uid ?? '' });
+      return;
+    }
+    const set = findSet(metadata);
+    if (set !== undefined) sets.addIn(LIST_MEMBERS_AFTER_MS, { ...set, namespace: key.namespace });
     if (kind !== 'VirtualMachine' && kind !== 'VirtualMachineInstance') return;
     const owner = (metadata.ownerReferences ?? []).find(({ controller }) => controller === true);
     const isOwned = owner?.kind === 'VirtualMachine';

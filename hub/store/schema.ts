@@ -28,7 +28,7 @@ export interface StoredCounter {
 
 export interface StoredMachine {
   uid: string;
-  kind: 'VirtualMachine' | 'VirtualMachineInstance';
+  kind: 'VirtualMachine' | 'VirtualMachineInstance' | 'DataVolume';
   namespace: string;
   name: string;
   device: string;

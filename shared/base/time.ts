@@ -12,3 +12,8 @@ export function formatSeconds(ms: number): string {
 export function formatMicros(ms: number): string {
   return `${formatTime(ms).slice(0, 23)}000Z`;
 }
+
+/** Milliseconds since 1970 of a time in any of these forms; NaN where there is none. */
+export function parseTime(text: string | null | undefined): number {
+  return Date.parse(text ?? '');
+}

@@ -54,7 +54,7 @@ export const dataVolumeTemplate = fields(
     apiVersion: z.string().optional(),
     kind: z.literal('DataVolume').optional(),
     /** It is part of a file's name on the box. */
-    metadata: templateMeta.extend({ name: dnsSubdomain.max(200) }),
+    metadata: templateMeta.extend({ name: dnsSubdomain.max(200) }).meta({ ...templateMeta.meta() }),
     spec: fields(
       {
         source,

@@ -1,40 +1,97 @@
 import { z } from 'zod';
+import { accessCredential } from './access-credential.ts';
+import { checkDisks } from './disk-rules.ts';
 import { domain } from './domain/domain.ts';
 import { labels } from './metadata.ts';
-import { dnsLabel, fields, notYet } from './schema.ts';
+import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
+import { affinity, toleration, topologySpreadConstraint } from './scheduling.ts';
+import { dnsLabel, dnsSubdomain, fields, meaningless, notYet } from './schema.ts';
 import { volume } from './volume/volume.ts';
 
 /** KubeVirt's `VirtualMachineInstanceSpec`: all that one run of a machine needs. */
 
+const noPod = 'there is no pod around a machine';
+
 const shape = fields(
   {
-    domain,
-    volumes: z.array(volume).optional(),
-    networks: z.array(network).optional(),
-    nodeSelector: labels.optional(),
-    hostname: dnsLabel.optional(),
-    terminationGracePeriodSeconds: z.int().min(0).max(86_400).optional(),
+    domain: domain.meta({ description: 'The virtual hardware' }),
+    volumes: z.array(volume).meta({ description: 'What disks are filled from' }).optional(),
+    networks: z.array(network).meta({ description: 'What interfaces are connected to' }).optional(),
+    nodeSelector: labels
+      .meta({ description: 'Labels of the device that runs it; exactly one device must have them all' })
+      .optional(),
+    hostname: dnsLabel
+      .meta({ description: "The guest's own name; the machine's up to its first dot, unless given" })
+      .optional(),
+    architecture: z
+      .enum(['amd64', 'arm64'], 'must be amd64 or arm64')
+      .meta({ description: "What the guest is built for; the device's own, unless given" })
+      .optional(),
+    terminationGracePeriodSeconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .meta({ description: 'How long the guest may take to shut down; 30 unless given, 0 cuts its power' })
+      .optional(),
+    startStrategy: z
+      .enum(['Paused'])
+      .meta({ description: 'Paused: each run begins held, until it is let go on (virtctl unpause vmi)' })
+      .optional(),
+    accessCredentials: z
+      .array(accessCredential)
+      .meta({ description: 'Who may log in to the guest' })
+      .optional(),
+    affinity: affinity.meta({ description: 'Rules of where it may run' }).optional(),
+    topologySpreadConstraints: meaningless(
+      z.array(topologySpreadConstraint).meta({ description: 'How machines are to be spread' }),
+      'nodeSelector alone says where a machine runs',
+    ).optional(),
+    tolerations: meaningless(
+      z.array(toleration).meta({ description: 'Taints of nodes that it puts up with' }),
+      'devices have no taints',
+    ).optional(),
+    evictionStrategy: meaningless(
+      z
+        .enum(['None', 'LiveMigrate', 'LiveMigrateIfPossible', 'External'])
+        .meta({ description: 'What becomes of it when its node is drained' }),
+      'devices are not drained, and no machine is moved or stopped to make room',
+    ).optional(),
+    priorityClassName: meaningless(
+      z.string().meta({ description: 'Who gives way where there is no room for all' }),
+      'no running machine gives way to another',
+    ).optional(),
+    schedulerName: meaningless(
+      z.string().meta({ description: 'Which scheduler places it' }),
+      'the hub places every machine, by its nodeSelector',
+    ).optional(),
+    serviceAccountName: meaningless(
+      dnsSubdomain.meta({ description: 'Account of the pod around it' }),
+      noPod,
+    ).optional(),
+    subdomain: meaningless(
+      dnsSubdomain.meta({ description: "The part after its hostname in the cluster's DNS" }),
+      'machines are in no DNS: reach them by address',
+    ).optional(),
+    dnsPolicy: meaningless(
+      z
+        .enum(['ClusterFirst', 'ClusterFirstWithHostNet', 'Default'], {
+          error: ({ input }) =>
+            input === 'None'
+              ? 'None is not supported: give the guest its name servers with cloud-init network data'
+              : 'must be ClusterFirst, ClusterFirstWithHostNet or Default',
+        })
+        .meta({ description: 'Which name servers the pod around it has' }),
+      "a guest is given its device's name servers",
+    ).optional(),
   },
-  notYet(
-    'accessCredentials',
-    'affinity',
-    'architecture',
-    'dnsConfig',
-    'dnsPolicy',
-    'evictionStrategy',
-    'livenessProbe',
-    'priorityClassName',
-    'readinessProbe',
-    'resourceClaims',
-    'schedulerName',
-    'serviceAccountName',
-    'startStrategy',
-    'subdomain',
-    'tolerations',
-    'topologySpreadConstraints',
-    'utilityVolumes',
-  ),
+  {
+    ...notYet('livenessProbe', 'readinessProbe'),
+    dnsConfig: `${noPod}: give the guest its name servers with cloud-init network data`,
+    resourceClaims:
+      'there is no pool of devices to claim from: name them in domain.devices.gpus or hostDevices',
+    utilityVolumes: `${noPod} to mount them in: give the machine a disk`,
+  },
 );
 
 export const instanceSpec = shape.superRefine((spec, context) => {
@@ -66,7 +123,7 @@ export const instanceSpec = shape.superRefine((spec, context) => {
       if (!others.includes(name)) refuse([...path, index, 'name'], `no ${what} has the name "${name}"`);
     }
   };
-  refuseUnmatched(namesOf(disks), namesOf(volumes), inDisks, 'volume in spec.volumes');
+  checkDisks(disks, volumes, spec.accessCredentials ?? [], refuse);
   refuseUnmatched(namesOf(interfaces), namesOf(networks), inInterfaces, 'network in spec.networks');
   refuseUnmatched(
     namesOf(networks),
@@ -74,14 +131,7 @@ export const instanceSpec = shape.superRefine((spec, context) => {
     ['networks'],
     'interface in spec.domain.devices.interfaces',
   );
-  if (networks.length > 1)
-    refuse(['networks', 1, 'pod'], 'there can be one pod network', 'FieldValueDuplicate');
-
-  const seeds = volumes.flatMap(({ cloudInitNoCloud }, index) =>
-    cloudInitNoCloud === undefined ? [] : [index],
-  );
-  for (const index of seeds.slice(1))
-    refuse(['volumes', index, 'cloudInitNoCloud'], 'there can be one cloud-init volume');
+  checkNetworks(networks, interfaces, disks, refuse);
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
 

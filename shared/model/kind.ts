@@ -8,7 +8,9 @@ export interface PrinterColumn {
   readonly name: string;
   readonly type: 'string' | 'integer' | 'boolean' | 'date';
   /** The subset of JSONPath in `hub/api/json-path.ts`, e.g. `.status.phase`. */
-  readonly jsonPath: string;
+  readonly jsonPath?: string;
+  /** In place of a path, what no path can say. */
+  readonly compute?: (object: ResourceObject) => unknown;
   readonly description: string;
   /** 0 is always shown, 1 with `-o wide`. */
   readonly priority?: 0 | 1;
@@ -38,25 +40,31 @@ export interface KindDefinition {
   readonly namespaced: boolean;
   /** Whether `status` is written through its own subresource only. */
   readonly statusSubresource: boolean;
+  /** Whether it has `/scale`, which reads and writes `spec.replicas`, `status.replicas` and `status.labelSelector`. */
+  readonly scaleSubresource?: boolean;
   readonly columns: readonly PrinterColumn[];
   /** The whole object. */
   readonly schema: z.ZodType<ResourceObject>;
+  /** An object as it is stored, with what its author left out or wrote in another form. */
+  readonly complete?: (object: ResourceObject) => ResourceObject;
 }
 
 interface KindOptions extends Omit<KindDefinition, 'schema' | 'singular' | 'shortNames' | 'categories'> {
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];
+  /** Of its metadata, where more is to be checked than of other kinds'. */
+  readonly metadata?: z.ZodType<ObjectMeta>;
   /** The fields beside `apiVersion`, `kind` and `metadata`. */
   readonly shape: Record<string, z.ZodType>;
 }
 
 /** Describes a kind; its object's schema gets the type's names and metadata in front of `shape`. */
-export function defineKind({ shape, ...options }: KindOptions): KindDefinition {
+export function defineKind({ shape, metadata = objectMeta, ...options }: KindOptions): KindDefinition {
   const prefix = options.group === '' ? '' : `${options.group}/`;
   const schema = fields({
     apiVersion: z.enum(options.versions.map((version) => `${prefix}${version}`)),
     kind: z.literal(options.kind),
-    metadata: objectMeta,
+    metadata,
     ...shape,
   });
   return {

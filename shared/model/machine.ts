@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { annotations, labels } from './metadata.ts';
-import { base64, dnsLabel, dnsSubdomain, fields, timestamp } from './schema.ts';
-import { interfaceStatus } from './virtual-machine-instance.ts';
+import { base64, dnsLabel, dnsSubdomain, fields, interfaceName, timestamp } from './schema.ts';
+import { guestOs, interfaceStatus } from './virtual-machine-instance.ts';
 import { RUN_STRATEGIES } from './virtual-machine.ts';
 
 /** A machine as hub and device speak of it: what is desired of it, and what the device says it is. */
@@ -15,17 +15,16 @@ const identity = {
   uid: machineUid,
   namespace: dnsLabel,
   name: dnsSubdomain,
-  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
+  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance', 'DataVolume']),
 };
 
-/** Which machine an entry is about, whatever else it says. */
+/** Which machine, or which data volume of its own, an entry is about, whatever else it says. */
 export const machineIdentity = z.object(identity);
 export type MachineIdentity = z.infer<typeof machineIdentity>;
 
 /** A bridge on the box, and the VLAN on it, from a `NetworkAttachmentDefinition` of type bridge. */
 export const bridgeNetwork = fields({
-  /** The name of the Linux bridge: what an interface may be called (15 characters, no "/" or white space). */
-  bridge: z.string().regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, 'must be the name of a network interface'),
+  bridge: interfaceName,
   vlan: z.int().min(1).max(4094).optional(),
   mtu: z.int().min(68).max(65_521).optional(),
 });
@@ -57,6 +56,7 @@ export type References = z.infer<typeof references>;
 /** What one machine should be. `generation` is that of its object in the API. */
 export const desiredMachine = fields({
   ...identity,
+  kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
   generation: z.int(),
   runStrategy: z.enum(RUN_STRATEGIES),
   /** The order given on the box that is to hold no more: its `at`, as the device reported it. */
@@ -66,9 +66,21 @@ export const desiredMachine = fields({
   labels: labels.optional(),
   annotations: annotations.optional(),
   references: references.optional(),
+  /** Restart the machine as soon as a change of its description needs that, rather than wait for someone to. */
+  restartWhenRequired: z.boolean().optional(),
   spec: instanceSpec,
 });
 export type DesiredMachine = z.infer<typeof desiredMachine>;
+
+/** A data volume of its own: it is filled when its entry comes, and outlives the machines that use it. */
+export const desiredVolume = fields({
+  ...identity,
+  kind: z.literal('DataVolume'),
+  generation: z.int(),
+  dataVolume: dataVolumeTemplate,
+  references: references.optional(),
+});
+export type DesiredVolume = z.infer<typeof desiredVolume>;
 
 /** A machine that was deleted: to be shut down, and its disks removed. Absence alone removes nothing. */
 export const removedMachine = fields({
@@ -82,6 +94,9 @@ export type RemovedMachine = z.infer<typeof removedMachine>;
 /** A machine of which its device knows no more than that it is there. */
 export const foundMachine = fields({ ...identity, found: z.literal(true) });
 export type FoundMachine = z.infer<typeof foundMachine>;
+
+/** What a machine can be told to do, on its box or at the hub. */
+export const ORDERS = ['start', 'stop', 'restart', 'pause', 'unpause', 'softreboot', 'reset'] as const;
 
 /** What a machine is doing, as its device sees it. */
 export const MACHINE_STATES = [
@@ -123,8 +138,20 @@ export const machineStatus = fields({
     startedAt: timestamp,
     accelerator: z.enum(['kvm', 'tcg']),
     guestAgent: z.boolean(),
+    /** What the guest runs with now, which may have changed since its start. */
+    cpu: fields({ sockets: z.int(), cores: z.int(), threads: z.int() }).optional(),
+    memory: fields({ bootBytes: z.int(), currentBytes: z.int(), requestedBytes: z.int() }).optional(),
   }).optional(),
   interfaces: z.array(interfaceStatus),
+  /** What the guest says of itself, of what changes rarely. */
+  guest: fields({
+    agentVersion: z.string(),
+    /** How many commands its agent knows and runs. */
+    commands: z.int(),
+    os: guestOs,
+    hostname: z.string().optional(),
+    timezone: z.string().optional(),
+  }).optional(),
   /** What differs between the running machine and its description, where it needs a restart. */
   restartRequired: z.string().optional(),
   /** An order given on the box that holds against the run strategy. */

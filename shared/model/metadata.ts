@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { dnsLabel, dnsSubdomain, fields, timestamp } from './schema.ts';
+import { refuseAnnotations, refuseReservedLabels } from './annotations.ts';
+import { dnsLabel, dnsSubdomain, fields, meaningless, timestamp } from './schema.ts';
 
 /** Kubernetes' `ObjectMeta` (meta/v1), with the rules of its validation. */
 
@@ -43,15 +44,43 @@ export const objectMeta = fields({
 });
 export type ObjectMeta = z.infer<typeof objectMeta>;
 
-/** Metadata of a template, of which only labels, annotations and a name mean anything. */
-export const templateMeta = fields({
-  name: dnsSubdomain.optional(),
-  namespace: dnsLabel.optional(),
-  generateName: z.string().optional(),
-  creationTimestamp: timestamp.nullish(),
-  labels: labels.nullish(),
-  annotations: annotations.nullish(),
-});
+const OF_THE_OWNER = 'what is made from a template gets it from its owner';
+const SET_BY_THE_HUB = 'the hub sets it on what is made from a template: leave it out';
+
+/** Metadata of a template, of which only labels and annotations mean anything. */
+export const templateMeta = fields(
+  {
+    name: meaningless(dnsSubdomain.meta({ description: 'Its name' }), OF_THE_OWNER).optional(),
+    namespace: meaningless(dnsLabel.meta({ description: 'Its namespace' }), OF_THE_OWNER).optional(),
+    generateName: meaningless(
+      z.string().meta({ description: 'What its name begins with' }),
+      OF_THE_OWNER,
+    ).optional(),
+    creationTimestamp: meaningless(
+      timestamp.meta({ description: 'When it was made' }),
+      'the hub sets it',
+    ).nullish(),
+    labels: labels
+      .superRefine(refuseReservedLabels)
+      .meta({ description: 'Labels of what is made from the template' })
+      .nullish(),
+    annotations: annotations
+      .superRefine(refuseAnnotations)
+      .meta({ description: 'Annotations of what is made from the template' })
+      .nullish(),
+  },
+  {
+    deletionGracePeriodSeconds: SET_BY_THE_HUB,
+    deletionTimestamp: SET_BY_THE_HUB,
+    finalizers: 'what is made from a template is deleted with its owner: put them on the owner',
+    generation: SET_BY_THE_HUB,
+    managedFields: SET_BY_THE_HUB,
+    ownerReferences: SET_BY_THE_HUB,
+    resourceVersion: SET_BY_THE_HUB,
+    selfLink: SET_BY_THE_HUB,
+    uid: SET_BY_THE_HUB,
+  },
+);
 
 /** Kubernetes' `Condition` with the two fields that KubeVirt keeps of an older form. */
 export const condition = fields({

@@ -50,6 +50,11 @@ export const printable = z
   .string()
   .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'must be printable text: no control characters, no line breaks');
 
+/** What an interface of Linux may be called (15 characters, no "/" or white space). */
+export const interfaceName = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, 'must be the name of a network interface');
+
 export const timestamp = z.iso.datetime({ offset: true });
 
 /** Fields of a foreign format that are refused: by name, why; it reads on from "is not supported: ". */

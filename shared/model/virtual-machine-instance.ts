@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { refuseAnnotations } from './annotations.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
-import { condition } from './metadata.ts';
-import { fields, timestamp } from './schema.ts';
+import { annotations, condition, objectMeta } from './metadata.ts';
+import { fields, timestamp, quantity } from './schema.ts';
 
 /** KubeVirt's phases of a run; `Unknown` where the device can't be heard. */
 export const INSTANCE_PHASES = [
@@ -34,6 +35,8 @@ export const interfaceStatus = fields({
   ipAddress: z.string().optional(),
   ipAddresses: z.array(z.string()).optional(),
   infoSource: z.string().optional(),
+  queueCount: z.int().optional(),
+  linkState: z.string().optional(),
   /** Ours: KubeVirt gives a machine an address of its own instead. */
   ports: z.array(forwardedPort).optional(),
 });
@@ -59,6 +62,16 @@ const status = fields({
   conditions: z.array(condition).optional(),
   interfaces: z.array(interfaceStatus).optional(),
   guestOSInfo: guestOs.optional(),
+  currentCPUTopology: fields({
+    sockets: z.int().optional(),
+    cores: z.int().optional(),
+    threads: z.int().optional(),
+  }).optional(),
+  memory: fields({
+    guestAtBoot: quantity.optional(),
+    guestCurrent: quantity.optional(),
+    guestRequested: quantity.optional(),
+  }).optional(),
   phaseTransitionTimestamps: z
     .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))
     .optional(),
@@ -118,5 +131,6 @@ export const virtualMachineInstanceKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec: instanceSpec, status: status.optional() },
+  metadata: objectMeta.extend({ annotations: annotations.superRefine(refuseAnnotations).nullish() }),
+  shape: { spec: instanceSpec.meta({ description: 'What the run is made with' }), status: status.optional() },
 });

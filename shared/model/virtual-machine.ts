@@ -10,14 +10,40 @@ import { fields, notYet } from './schema.ts';
 export const RUN_STRATEGIES = ['Always', 'Halted', 'Manual', 'Once', 'RerunOnFailure'] as const;
 export type RunStrategy = (typeof RUN_STRATEGIES)[number];
 
-const spec = fields(
+export const virtualMachineSpec = fields(
   {
-    running: z.boolean().optional(),
-    runStrategy: z.enum(RUN_STRATEGIES).optional(),
-    dataVolumeTemplates: z.array(dataVolumeTemplate).optional(),
-    template: fields({ metadata: templateMeta.nullish(), spec: instanceSpec }),
+    running: z
+      .boolean()
+      .meta({ description: 'The older form of runStrategy: true is Always, false is Halted' })
+      .optional(),
+    runStrategy: z
+      .enum(RUN_STRATEGIES, {
+        error: ({ input }) =>
+          input === 'WaitAsReceiver'
+            ? 'WaitAsReceiver is not supported: machines are not migrated'
+            : `must be one of ${RUN_STRATEGIES.join(', ')}`,
+      })
+      .meta({ description: 'When it runs' })
+      .optional(),
+    dataVolumeTemplates: z
+      .array(dataVolumeTemplate)
+      .meta({ description: 'Disks that are filled once, and then belong to the machine' })
+      .optional(),
+    template: fields({
+      metadata: templateMeta.meta({ description: "Labels and annotations of the machine's runs" }).nullish(),
+      spec: instanceSpec.meta({ description: 'What each run is made with' }),
+    }).meta({ description: 'What the machine is' }),
+    updateVolumesStrategy: z
+      .literal('Replacement', {
+        error: ({ input }) =>
+          input === 'Migration'
+            ? 'Migration is not supported: another disk is taken at the next restart (Replacement)'
+            : 'must be Replacement',
+      })
+      .meta({ description: 'How another disk takes the place of one: at the next restart' })
+      .optional(),
   },
-  notYet('instancetype', 'preference', 'updateVolumesStrategy'),
+  notYet('instancetype', 'preference'),
 ).superRefine((value, context) => {
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });
@@ -47,7 +73,7 @@ const spec = fields(
     refuse(path, `no entry of spec.dataVolumeTemplates has the name "${dataVolume.name}"`);
   }
 });
-export type VirtualMachineSpec = z.infer<typeof spec>;
+export type VirtualMachineSpec = z.infer<typeof virtualMachineSpec>;
 
 const status = fields({
   created: z.boolean().optional(),
@@ -114,5 +140,8 @@ export const virtualMachineKind = defineKind({
       priority: 1,
     },
   ],
-  shape: { spec, status: status.optional() },
+  shape: {
+    spec: virtualMachineSpec.meta({ description: 'What the machine is, and when it runs' }),
+    status: status.optional(),
+  },
 });

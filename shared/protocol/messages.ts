@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { deviceFacts, deviceMetrics } from '../model/device.ts';
-import { machineStatus, machineUid } from '../model/machine.ts';
+import { ORDERS, machineStatus, machineUid } from '../model/machine.ts';
 import { fields, timestamp } from '../model/schema.ts';
 import type { Validated } from '../model/validate.ts';
 import { validate } from '../model/validate.ts';
@@ -70,7 +70,7 @@ export const eventBody = fields({
     uid: z.string(),
     namespace: z.string(),
     name: z.string(),
-    kind: z.enum(['VirtualMachine', 'VirtualMachineInstance']),
+    kind: z.enum(['VirtualMachine', 'VirtualMachineInstance', 'DataVolume']),
   }).optional(),
 });
 export type EventBody = z.infer<typeof eventBody>;
@@ -177,7 +177,17 @@ export type DesiredMessage = z.infer<typeof desiredMessage>;
 export const requestBody = z.discriminatedUnion('verb', [
   /** To be answered, no more. */
   fields({ verb: z.literal('ping') }),
-  fields({ verb: z.literal('restart'), machine: z.string(), reason: z.string() }),
+  fields({
+    verb: z.enum(ORDERS),
+    machine: z.string(),
+    reason: z.string(),
+    /** What the guest may take to shut down, in place of what its description says. */
+    gracePeriodSeconds: z.int().min(0).optional(),
+    /** With `start`: the next run begins held. */
+    paused: z.boolean().optional(),
+  }),
+  /** What a guest says of itself: its agent is asked. The answer is in the response's `content`. */
+  fields({ verb: z.literal('read-guest'), machine: z.string() }),
 ]);
 export type RequestBody = z.infer<typeof requestBody>;
 
@@ -192,6 +202,8 @@ export const responseMessage = fields({
   /** A CamelCase word and a sentence. */
   reason: z.string(),
   message: z.string(),
+  /** What was asked for, where it was more than to be done. */
+  content: z.record(z.string(), z.unknown()).optional(),
 });
 export type ResponseMessage = z.infer<typeof responseMessage>;
 

@@ -21,7 +21,7 @@ const runState = z.object({ status: z.string() });
 /** Whom a process runs as, where that is somebody else than us. */
 export function accountOf(pid: number): Account | undefined {
   const { uid, gid } = statSync(`/proc/${pid}`);
-  return uid === process.getuid?.() ? undefined : { uid, gid };
+  return uid === process.getuid?.() ? undefined : { uid, gid, groups: [] };
 }
 
 /**

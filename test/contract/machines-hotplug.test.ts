@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readRunLimits } from '../../agent/machine/run-limits.ts';
@@ -76,11 +77,16 @@ function machineWith({ sockets = 1, guest = '1Gi', disk = false, card = false }:
 /** As the agent's loop does: makes what differs, one change after the other; the result is what needs a restart. */
 async function converge(machines: Machines, wanted: CompiledMachine): Promise<readonly string[]> {
   for (;;) {
-    const { record } = await observeOne(machines);
+    const { record, process } = await observeOne(machines);
     const running = readWanted(record?.desired);
     if (running?.kind !== 'machine' || record === undefined) throw new Error('what runs is not known');
     const plan = planChange(
-      { machine: running.compiled, limits: readRunLimits(record.command), places: record.places ?? {} },
+      {
+        machine: running.compiled,
+        limits: readRunLimits(record.command),
+        places: record.places ?? {},
+        addedBytes: process?.addedMemory?.requestedBytes ?? 0,
+      },
       wanted,
     );
     if (plan.next === undefined) return plan.restart;
@@ -94,26 +100,33 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
   const first = world.open();
   await first.start(requestOf(machineWith()));
   const heard = listen(await first.openConsole(UID));
-  await heard.says(/ready hostname=pos/);
+  await until('the guest is up', () => /ready hostname=pos/.test(heard.text()), 90_000);
   const { pid } = (await observeOne(first)).process ?? {};
   expect(await converge(first, machineWith({ card: true }))).toEqual([]);
   const port = (await observeOne(first)).record?.ports[0]?.hostPort;
   const ask = async () =>
     (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as Record<string, unknown>;
-  await heard.says(/address 10\.0\.2\.15/);
+  await heard.says(/address 10\.0\.2\./);
   const { memoryBytes, ...seen } = await ask();
   expect(seen).toMatchObject({ cpus: 1, disks: [{ name: 'vda' }] });
   const addedMebibytes = async () => (Number((await ask()).memoryBytes) - Number(memoryBytes)) / MIB;
 
+  const { record: before } = await observeOne(first);
   const grown = { card: true, sockets: 2, guest: '1536Mi', disk: true };
   expect(await converge(first, machineWith(grown))).toEqual([]);
   await until('the guest has the CPU', async () => (await ask()).cpus === 2);
   await until('the guest has the memory', async () => (await addedMebibytes()) > 480);
+  expect((await observeOne(first)).process?.addedMemory).toEqual({
+    bytes: 512 * MIB,
+    requestedBytes: 512 * MIB,
+  });
   expect(await ask()).toMatchObject({ disks: [{ name: 'vda' }, { name: 'vdb', bytes: 8 * MIB }] });
   const { places } = (await observeOne(first)).record ?? {};
 
-  // Another agent takes over, and an order that was cut off after it was carried out changes nothing.
+  // Another agent takes over from one that ended before it could note what it had done.
   await first.close();
+  const path = join(world.root, 'data/machines', UID, 'record.json');
+  writeFileSync(path, JSON.stringify({ ...before, places }));
   const second = world.open();
   expect(await converge(second, machineWith({ ...grown, guest: '1Gi', disk: false }))).toEqual([]);
   await until('the guest gave the memory back', async () => (await addedMebibytes()) < 32);
@@ -128,4 +141,47 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
     'interface-default': places?.['interface-default'],
   });
   await killMachine(second);
-}, 120_000);
+}, 180_000);
+
+/** A machine whose firmware idles, with a CD-ROM drive and what is added. */
+function idleMachine({ medium = '', disks = [] as string[], up = true, bus = 'scsi' as const } = {}) {
+  return blankMachine(UID, (spec): Spec => ({
+    ...spec,
+    domain: {
+      ...spec.domain,
+      devices: {
+        disks: [{ name: 'cd', cdrom: { bus: 'sata' } }, ...disks.map((name) => ({ name, disk: { bus } }))],
+        interfaces: [{ name: 'default', masquerade: {}, state: up ? 'up' : 'down' }],
+      },
+    },
+    volumes: [
+      ...(medium === '' ? [] : [{ name: 'cd', cloudInitNoCloud: { userData: medium } }]),
+      ...disks.map((name) => ({ name, dataVolume: { name: `pos-${name}`, hotpluggable: true } })),
+    ],
+  }));
+}
+
+test('media, cables and SCSI disks change, and what does not fit is refused and leaves the machine running', async () => {
+  const machines = world.open();
+  await machines.start(requestOf(idleMachine()));
+  const folder = join(world.root, 'data/machines', UID);
+  const { pid } = (await observeOne(machines)).process ?? {};
+
+  for (const medium of ['#!/bin/sh\n# one', '#!/bin/sh\n# two', '']) {
+    expect(await converge(machines, idleMachine({ medium }))).toEqual([]);
+    if (medium !== '') expect(readFileSync(join(folder, 'seed.iso')).includes(medium)).toBe(true);
+  }
+  expect(await converge(machines, idleMachine({ up: false }))).toEqual([]);
+  expect(await converge(machines, idleMachine({ disks: ['blank'] }))).toEqual([]);
+  const { places, desired } = (await observeOne(machines)).record ?? {};
+  expect(places).toMatchObject({ scsi0: 'port1', 'disk-blank': 'unit0' });
+  expect(desired).toEqual(idleMachine({ disks: ['blank'] }).desired);
+
+  expect((await observeOne(machines)).process).toMatchObject({ pid, runState: 'running' });
+  await killMachine(machines);
+  await machines.start(requestOf(idleMachine({ disks: ['blank'] }), 2));
+  expect((await observeOne(machines)).record?.places).toMatchObject({
+    scsi0: 'port1',
+    'disk-blank': 'unit0',
+  });
+});

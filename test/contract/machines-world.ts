@@ -20,6 +20,7 @@ import { readBootId } from '../../shared/host/files.ts';
 import { createLog } from '../../shared/host/log.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import { desiredMachine } from '../../shared/model/machine.ts';
+import { createNoNetworks } from '../tools/no-networks.ts';
 
 /** The guest's kernel and initrd: `test/guest/build` makes them. */
 export const GUEST_FOLDER = join(import.meta.dirname, '../../.holdfast/guest');
@@ -105,6 +106,7 @@ export function optionsFor(dataDir: string): MachinesOptions {
     dataDir,
     forwardAddress: '127.0.0.1',
     localImages: GUEST_FOLDER,
+    networks: createNoNetworks(),
     bootId: readBootId(),
     clock: createClock(),
     log: createLog('error', 'test'),

@@ -67,7 +67,7 @@ describe('a guest', () => {
 
     await until('the guest agent tells addresses', async () => {
       const { process } = await observeOne(machines);
-      return process?.guestAgent === true && process.addresses.some(({ ips }) => ips.includes('10.0.2.15'));
+      return process?.guestAgent === true && process.addresses.some(({ ips }) => ips.includes('10.0.2.2'));
     });
 
     await heard.says(/login: /);
@@ -268,7 +268,7 @@ describe('a start', () => {
     const { process: qemu } = await observeOne(machines);
     expect(qemu?.runState).toBe('running');
     const status = readFileSync(`/proc/${qemu?.pid}/status`, 'utf8');
-    expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+    expect(status).toMatch(/^Uid:\t(20000\d{5})\t\1\t\1\t\1\nGid:\t65534\t/m);
     expect(status).toMatch(/^NoNewPrivs:\t1$/m);
   });
 

@@ -22,6 +22,7 @@ import { createSkippingClock } from '../shared/skipping-clock.ts';
 import { createGate } from '../tools/gate.ts';
 import { qemusBelow } from '../tools/processes.ts';
 import { waitFor } from '../tools/wait-for.ts';
+import { createNoNetworks } from '../tools/no-networks.ts';
 
 const KEPT_MS = 7 * 24 * 3_600_000;
 
@@ -67,6 +68,7 @@ export async function createAgedWorld(device: string) {
         dataDir,
         forwardAddress: '127.0.0.1',
         localImages: kernels,
+        networks: createNoNetworks(),
         bootId,
         clock: unhurried,
         log,

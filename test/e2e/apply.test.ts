@@ -42,7 +42,7 @@ describe('a manifest given to the hub', () => {
   test("says the guest's address once its agent answers", async () => {
     await waitFor('the address', async () => {
       const [network] = (await world.instance('pos')).status?.interfaces ?? [];
-      return network?.ipAddress === '10.0.2.15' && network.infoSource === 'guest-agent';
+      return network?.ipAddress === '10.0.2.2' && network.infoSource === 'domain, guest-agent';
     });
     const { status } = await world.machine('pos');
     expect(status?.conditions?.find(({ type }) => type === 'AgentConnected')?.status).toBe('True');

@@ -133,6 +133,7 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     async readGuest(uid) {
       throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
     },
+    setLink: (uid) => command(uid, () => {}),
     quit: (uid) => command(uid, (process) => disk.endProcess(uid, process, 'quit')),
     kill: (uid) =>
       inTurn(uid, async () => {

@@ -21,15 +21,13 @@ export async function findDevice({ devices }: Tables, name: string): Promise<Dev
  */
 export async function askDevice(
   { askDevice: ask }: ApiContext,
-  { name, presence, presenceSinceMs }: DeviceRow,
+  device: DeviceRow,
   body: RequestBody,
   options: { readonly id?: string; readonly deadlineMs: number; readonly instead?: string },
 ): Promise<ResponseMessage> {
   const { instead = '', ...rest } = options;
-  if (presence !== 'connected') {
-    const how = presence === 'unknown' ? 'has not been heard' : 'is not connected';
-    throw unavailable(deviceKind, name, `it ${how} since ${formatTime(presenceSinceMs)}${instead}`);
-  }
+  const { name } = device;
+  requireConnected(device, instead);
   const response = await ask(name, body, rest).catch((error: unknown) => {
     throw refusalOf(name, error);
   });
@@ -37,6 +35,13 @@ export async function askDevice(
   // The device had it after its deadline: nothing was done.
   if (response.reason === 'DeadlineExceeded') throw timedOut(deviceKind, name, response.message);
   throw conflict(deviceKind, name, `${response.message} (${response.reason})`);
+}
+
+/** @throws ApiError 503 where a device can't be asked anything, with what is known and can be done `instead` */
+export function requireConnected({ name, presence, presenceSinceMs }: DeviceRow, instead: string): void {
+  if (presence === 'connected') return;
+  const how = presence === 'unknown' ? 'has not been heard' : 'is not connected';
+  throw unavailable(deviceKind, name, `it ${how} since ${formatTime(presenceSinceMs)}${instead}`);
 }
 
 function refusalOf(name: string, error: unknown): unknown {

@@ -8,6 +8,10 @@ export const devices = fields(
   {
     disks: z.array(disk).optional(),
     interfaces: z.array(networkInterface).optional(),
+    networkInterfaceMultiqueue: z
+      .boolean()
+      .meta({ description: 'Whether virtio cards on bridges have a queue for each virtual CPU.' })
+      .optional(),
     rng: fields({}).optional(),
     autoattachPodInterface: z.boolean().optional(),
     autoattachGraphicsDevice: z.boolean().optional(),
@@ -26,7 +30,6 @@ export const devices = fields(
     'hostDevices',
     'inputs',
     'logSerialConsole',
-    'networkInterfaceMultiqueue',
     'panicDevices',
     'sound',
     'tpm',

@@ -13,9 +13,16 @@ export const domain = fields(
     resources: resources.optional(),
     devices,
     firmware: firmware.optional(),
+    rebootPolicy: z
+      .enum(['Reboot', 'Terminate'])
+      .meta({
+        description:
+          'What a reboot by the guest does: Reboot (the default) goes on in the same run, Terminate ends the run.',
+      })
+      .optional(),
     machine: fields({ type: z.enum(['q35', '']).optional() }).optional(),
   },
-  notYet('chassis', 'clock', 'features', 'ioThreads', 'ioThreadsPolicy', 'launchSecurity', 'rebootPolicy'),
+  notYet('chassis', 'clock', 'features', 'ioThreads', 'ioThreadsPolicy', 'launchSecurity'),
 ).superRefine((value, context) => {
   const { memory: given, resources: wanted } = value;
   if ((given?.guest ?? wanted?.requests?.memory ?? wanted?.limits?.memory) !== undefined) return;

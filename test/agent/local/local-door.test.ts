@@ -22,6 +22,7 @@ import { HAPPENING, event } from '../../contract/agent-store.ts';
 import type { LogRecorder } from '../../shared/log-recorder.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { UID, desiredMachine } from '../plan/scenario.ts';
+import { createNoNetworks } from '../../tools/no-networks.ts';
 
 /** What a technician on the box asks, through the real socket, of a real store. */
 
@@ -44,7 +45,7 @@ async function open(folder: string): Promise<void> {
   woken = 0;
   const clock = createClock();
   store = createStore(join(dataDir, 'agent.db'), createRandom());
-  const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir };
+  const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir, networks: createNoNetworks() };
   const machines = createMachines({ ...places, bootId: HAPPENING.bootId, clock, log });
   closeMachines = () => machines.close();
   door = createLocalDoor({
@@ -196,7 +197,7 @@ describe('an order', () => {
 
   test('to restart that the hub gives says so, and gives way to a stop that was ordered here', async () => {
     put({}, { reported });
-    door.restart(UID, 'asked for through the API');
+    door.takeHubOrder('restart', UID, 'asked for through the API', {});
     expect(store.machines()[0]?.memory).toMatchObject({ restarting: true });
     expect(store.reportsAfter(0, 2 ** 20).map(({ body }) => body)).toMatchObject([
       {
@@ -206,7 +207,7 @@ describe('an order', () => {
     ]);
     put({ runStrategy: 'Always' }, { reported });
     await client.order('stop', 'pos', 'cleaning the till');
-    expect(() => door.restart(UID, 'again')).toThrow(
+    expect(() => door.takeHubOrder('restart', UID, 'again', {})).toThrow(
       /held by the stop ordered on the box at .*: release that/,
     );
     expect(store.machines()[0]?.memory).toMatchObject({ override: { verb: 'stop' } });

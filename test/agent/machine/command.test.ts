@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { compileCommand } from '../../../agent/machine/command.ts';
 import type { CompiledMachine } from '../../../agent/machine/compile.ts';
+import type { CompiledInterface } from '../../../agent/machine/interface.ts';
 import type { CompiledDisk } from '../../../agent/machine/disk.ts';
 import { memoryLimitBytes } from '../../../agent/machine/memory.ts';
 import type { DesiredMachine } from '../../../shared/model/machine.ts';
@@ -20,6 +21,26 @@ function disk(name: string, change: Partial<CompiledDisk> = {}): CompiledDisk {
   };
 }
 
+const CARD: CompiledInterface = {
+  name: 'default',
+  mac: '52:54:00:00:00:01',
+  macGiven: true,
+  model: 'virtio',
+  network: {
+    kind: 'user',
+    network: '10.0.2.0/24',
+    gateway: '10.0.2.1',
+    address: '10.0.2.2',
+    nameServer: '10.0.2.3',
+    network6: 'fd10:0:2::/64',
+    gateway6: 'fd10:0:2::1',
+    hostname: 'pos',
+  },
+  up: true,
+  ports: [],
+  queues: 1,
+};
+
 const MACHINE: CompiledMachine = {
   uid: UID,
   namespace: 'shop',
@@ -29,10 +50,13 @@ const MACHINE: CompiledMachine = {
   cpu: { sockets: 2, cores: 1, threads: 1, maxSockets: 8 },
   firmware: { uuid: '11111111-2222-4333-8444-555555555555', serial: 'a,b' },
   disks: [disk('root', { bootIndex: 1, serial: 'ROOT' })],
-  interfaces: [{ name: 'default', mac: '52:54:00:00:00:01', model: 'virtio', ports: [] }],
-  seed: [],
+  interfaces: [CARD],
+  bootCards: [],
   rng: true,
   graphics: true,
+  limits: { weight: 200 },
+  endsAtReboot: false,
+  startsPaused: false,
   gracePeriodMs: 30_000,
   desired: {} as DesiredMachine,
 };
@@ -40,7 +64,9 @@ const ENVIRONMENT = {
   accelerator: 'kvm',
   run: 3,
   ports: [],
+  taps: new Map<string, never>(),
   bufferedDisks: new Set<string>(),
+  foundDisks: new Map(),
   places: {},
 } as const;
 
@@ -85,53 +111,6 @@ test('a kernel is booted with its arguments as they are', () => {
   expect(valuesOf(command, '-kernel')).toEqual(['/srv/k']);
   expect(valuesOf(command, '-initrd')).toEqual(['/srv/i']);
   expect(valuesOf(command, '-append')).toEqual(['a=1,2 b']);
-});
-
-describe('disks', () => {
-  const devicesOf = (...disks: CompiledDisk[]) =>
-    valuesOf(compile({ disks, interfaces: [], rng: false, graphics: false }), '-device')
-      .filter((device) => !device.startsWith('pcie-root-port'))
-      .slice(2);
-  const nodesOf = (cached: CompiledDisk, buffered: string[] = []) =>
-    valuesOf(compile({ disks: [cached] }, { bufferedDisks: new Set(buffered) }), '-blockdev');
-
-  test('of SATA fill the chipset, then a controller more', () => {
-    const devices = devicesOf(...Array.from({ length: 8 }, (_, index) => disk(`d${index}`, { bus: 'sata' })));
-    expect(devices.map((device) => /bus=([^,]*)/.exec(device)?.[1] ?? device).join(' ')).toBe(
-      'ide.0 ide.1 ide.2 ide.3 ide.4 ide.5 ich9-ahci,id=sata1,addr=0x4 sata1.0 sata1.1',
-    );
-  });
-
-  test('hold the guest at an I/O error', () => {
-    for (const device of devicesOf(
-      disk('a'),
-      disk('b', { bus: 'sata' }),
-      disk('c', { bus: 'sata', cdrom: true, readonly: true }),
-    )) {
-      expect(device).toContain('werror=stop,rerror=stop');
-    }
-  });
-
-  test('bypass the page cache where they can and should', () => {
-    expect(nodesOf(disk('a'))).toEqual([expect.stringContaining('cache.direct=on,cache.no-flush=off')]);
-    expect(nodesOf(disk('a'), ['a'])).toEqual([
-      expect.stringContaining('cache.direct=off,cache.no-flush=off'),
-    ]);
-    expect(nodesOf(disk('a', { cache: 'writeback' }))).toEqual([expect.stringContaining('cache.direct=off')]);
-    expect(devicesOf(disk('a', { cache: 'writethrough' }))).toEqual([
-      expect.stringContaining('write-cache=off'),
-    ]);
-  });
-
-  test('have the seed as a raw image, never written to', () => {
-    const seed = disk('a-long-name-of-a-volume-more-than-31-characters', {
-      content: { from: 'seed' },
-      readonly: true,
-    });
-    expect(nodesOf(seed)).toEqual([
-      'driver=raw,node-name=disk0,read-only=on,cache.direct=on,cache.no-flush=off,file.driver=file,file.filename=seed.iso',
-    ]);
-  });
 });
 
 test('a machine without graphics has no display device', () => {

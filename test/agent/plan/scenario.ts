@@ -5,8 +5,8 @@ import { describeChange } from '../../../agent/machine/change.ts';
 import { settleFailedChange } from '../../../agent/plan/draft-change.ts';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
-import type { OrderVerb } from '../../../agent/plan/order.ts';
-import { applyOrder } from '../../../agent/plan/order.ts';
+import type { HubOrder, OrderVerb } from '../../../agent/plan/order.ts';
+import { applyHubOrder, applyOrder } from '../../../agent/plan/order.ts';
 import type { Action, Box, MachinePlan } from '../../../agent/plan/plan.ts';
 import { planMachine } from '../../../agent/plan/plan-machine.ts';
 import { readWanted } from '../../../agent/plan/read-wanted.ts';
@@ -94,7 +94,8 @@ export function createScenario(desired: unknown) {
           pid: 4711,
           startTicks: 1,
         };
-        const process = { pid: 4711, runState: 'running', guestAgent: false, addresses: [] };
+        const runState = action.paused === true ? 'prelaunch' : 'running';
+        const process = { pid: 4711, runState, guestAgent: false, addresses: [] };
         observed = { uid, record, process, disks: keptDisks(action.machine) };
         return;
       }
@@ -116,9 +117,24 @@ export function createScenario(desired: unknown) {
           observed = { ...observed, record: { ...observed.record, desired: action.running } };
         }
         return;
-      case 'power-button':
+      case 'pause':
+        setState('paused');
+        return;
+      case 'boot-again':
+        setState('running');
+        return;
       case 'resume':
+        if (observed?.process?.runState !== 'io-error') setState('running');
+        return;
+      case 'reset':
+      case 'reboot-guest':
+      case 'power-button':
     }
+  }
+
+  function setState(runState: string): void {
+    if (observed?.process === undefined) return;
+    observed = { ...observed, process: { ...observed.process, runState } };
   }
 
   function endProcess(): void {
@@ -183,6 +199,13 @@ export function createScenario(desired: unknown) {
     },
     order(verb: OrderVerb) {
       memory = applyOrder(memory, verb, { atMs: nowMs + wallOffsetMs, reason: 'a test' });
+    },
+    hubOrder(verb: OrderVerb, order: HubOrder = {}) {
+      memory = applyHubOrder(memory, verb, order);
+    },
+    connectAgent() {
+      if (observed?.process === undefined) throw new Error('there is no process');
+      observed = { ...observed, process: { ...observed.process, guestAgent: true } };
     },
     guest(runState: string | undefined) {
       if (observed?.process === undefined) throw new Error('there is no process');

@@ -22,7 +22,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const make = async () => makeDisks(folder, blankMachine(), new Map(), undefined, undefined);
+const context = () => ({
+  folder,
+  images: new Map(),
+  account: undefined,
+  outside: { claims: new Map(), hostDiskFolders: [] },
+  before: undefined,
+});
+const make = async () => makeDisks(blankMachine(), context());
 
 test('a disk is made once, under no other name', async () => {
   await make();

@@ -43,7 +43,7 @@ function blankDisk(dataVolume: string): CompiledDisk {
 test.skipIf(process.getuid?.() !== 0)(
   "a folder that QEMU's user does not get to is told, with the way out",
   async () => {
-    const nobody = { uid: 65534, gid: 65534 };
+    const nobody = { uid: 65534, gid: 65534, groups: [] };
     await expect(checkPassage(nobody, folder)).rejects.toMatchObject({
       code: 'NotReachable',
       message: expect.stringContaining('it needs "x"'),

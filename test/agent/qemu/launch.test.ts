@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { composeGate, composeLocked, formatWords } from '../../../agent/qemu/launch.ts';
 
-const SCOPE = { unit: 'holdfast-1', memoryMaxBytes: 1000 };
+const SCOPE = { unit: 'holdfast-1', memoryMaxBytes: 1000, cpu: { weight: 50, cores: 1.5 } };
 
 describe('a gate', () => {
   test('takes the lock without a fork, so that QEMU has it in the end', () => {
@@ -18,15 +18,15 @@ describe('a gate', () => {
 
   test('is in a scope of its own where there is systemd', () => {
     const { file, args } = composeGate(SCOPE);
-    expect([file, ...args.slice(0, 9)].join(' ')).toBe(
-      'systemd-run --scope --quiet --collect --unit=holdfast-1 --slice=holdfast.slice -p MemoryMax=1000 -- flock',
+    expect([file, ...args.slice(0, 13)].join(' ')).toBe(
+      'systemd-run --scope --quiet --collect --unit=holdfast-1 --slice=holdfast.slice -p MemoryMax=1000 -p CPUWeight=50 -p CPUQuota=150% -- flock',
     );
   });
 });
 
 test('QEMU gives up its rights after the lock and before its first instruction', () => {
-  expect(formatWords(['-m', 'a b'], { uid: 65534, gid: 65533 }).replaceAll('\0', '|')).toBe(
-    'setpriv|--reuid|65534|--regid|65533|--init-groups|--no-new-privs|qemu-system-x86_64|-m|a b|end-of-command|',
+  expect(formatWords(['-m', 'a b'], { uid: 65534, gid: 65533, groups: [44] }).replaceAll('\0', '|')).toBe(
+    'setpriv|--reuid|65534|--regid|65533|--groups|44|--bounding-set=-all|--inh-caps=-all|--no-new-privs|qemu-system-x86_64|-m|a b|end-of-command|',
   );
   expect(formatWords([], undefined).split('\0')[0]).toBe('qemu-system-x86_64');
 });

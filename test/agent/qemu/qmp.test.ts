@@ -67,7 +67,7 @@ test('a command that is not answered fails by its deadline, and its late reply h
   const { qmp: monitor } = await connect({
     slow: (id, send) => setTimeout(() => send({ return: 1, id }), 150),
   });
-  await expect(monitor.execute('slow', {}, 20)).rejects.toMatchObject({ code: 'QmpTimeout' });
+  await expect(monitor.execute('slow', 20)).rejects.toMatchObject({ code: 'QmpTimeout' });
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(await monitor.execute('next')).toEqual({});
 });
@@ -112,6 +112,6 @@ test('a line without an end does not fill the memory', async () => {
   const { qmp: monitor, losses } = await connect({
     flood: (_id, _send, client) => client.write('x'.repeat(17 * 2 ** 20)),
   });
-  await expect(monitor.execute('flood', {}, 5_000)).rejects.toMatchObject({ code: 'QmpClosed' });
+  await expect(monitor.execute('flood', 5_000)).rejects.toMatchObject({ code: 'QmpClosed' });
   expect(losses()).toBe(1);
 });

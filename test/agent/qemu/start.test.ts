@@ -7,6 +7,7 @@ import { createMonitor } from '../../../agent/qemu/monitor.ts';
 import { startBehindGate } from '../../../agent/qemu/start.ts';
 import { createManualClock } from '../../shared/manual-clock.ts';
 import { blankMachine, requestOf } from '../../contract/machines-world.ts';
+import { createNoNetworks } from '../../tools/no-networks.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -37,9 +38,11 @@ test('a start that fails is over after 5 s, though its process does not end when
     {
       folder,
       localImages: folder,
+      outside: { claims: new Map(), hostDiskFolders: [] },
       bootId: 'boot',
       account: undefined,
       ports: createHostPorts('127.0.0.1'),
+      networks: createNoNetworks(),
       clock,
     },
     requestOf(withKernel),

@@ -48,7 +48,13 @@ export function createDevice() {
       const happening = () => moment;
       const inbox = createInbox({ device: 'edge-1', store, log, happening, stored: () => {} });
       const link = createMqttLink(url, 'edge-1', 240, createClock());
-      const requests = createRequests({ store, clock, log, carryOut: ({ verb }) => `${verb} is done` });
+      const requests = createRequests({
+        store,
+        clock,
+        log,
+        carryOut: ({ verb }) => `${verb} is done`,
+        find: async () => ({}),
+      });
       session = createSession({
         agentVersion: '1.2.3',
         protocol: PROTOCOL,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../../../agent/ports.ts';
 import { createStoreIn } from '../../../agent/store/store.ts';
 import type { Requests } from '../../../agent/sync/requests.ts';
@@ -10,7 +10,7 @@ import { createRequests } from '../../../agent/sync/requests.ts';
 import { EffectError } from '../../../shared/base/errors.ts';
 import { formatTime } from '../../../shared/base/time.ts';
 import { createRandom } from '../../../shared/host/random.ts';
-import type { RequestBody } from '../../../shared/protocol/messages.ts';
+import type { RequestBody, ResponseMessage } from '../../../shared/protocol/messages.ts';
 import { encodeMessage } from '../../../shared/protocol/messages.ts';
 import { HAPPENING, event } from '../../contract/agent-store.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
@@ -30,6 +30,8 @@ let store: Store;
 let requests: Requests;
 let done: RequestBody['verb'][];
 let work: () => void;
+let find: () => object;
+let later: ResponseMessage[];
 
 function open(): void {
   database = new Sqlite(join(folder, 'agent.db'));
@@ -40,12 +42,13 @@ function open(): void {
     done.push(verb);
     return `${verb} is done`;
   };
-  requests = createRequests({ store, clock, log, carryOut });
+  requests = createRequests({ store, clock, log, carryOut, find: async () => find() });
 }
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-requests-'));
   done = [];
+  later = [];
   work = () => {};
   open();
   requests.setHubTime(formatTime(HUB_MS));
@@ -57,7 +60,9 @@ afterEach(() => {
 
 /** As from the hub, to be done within `seconds` of its time. */
 const ask = (id: string, seconds: number, body: object = PING) =>
-  requests.answer(encodeMessage({ id, expiresAt: formatTime(HUB_MS + seconds * 1_000), body }));
+  requests.answer(encodeMessage({ id, expiresAt: formatTime(HUB_MS + seconds * 1_000), body }), (response) =>
+    later.push(response),
+  );
 const answered = { id: ID, outcome: 'done', reason: 'Done', message: 'ping is done' };
 
 test('a request is carried out once, however often it comes, also to an agent that was started again', () => {
@@ -97,6 +102,7 @@ test.each([{ verb: 'dance' }, { verb: 'ping', loudly: true }, { verb: 'restart' 
   (body) => {
     const answer = requests.answer(
       encodeMessage({ id: ID, expiresAt: formatTime(HUB_MS + 60_000), body: body as object }),
+      () => {},
     );
     expect(answer).toMatchObject({ id: ID, outcome: 'failed', reason: 'NotSupported' });
     expect(answer?.message).toMatch(/^this agent can't do that: /);
@@ -107,7 +113,7 @@ test.each([{ verb: 'dance' }, { verb: 'ping', loudly: true }, { verb: 'restart' 
 test.each(['', '{', '[]', '{"id":"one","expiresAt":"2026-03-01T08:00:00Z","body":{}}', `{"id":"${ID}"}`])(
   'what is no request is not answered: %j',
   (payload) => {
-    expect(requests.answer(Buffer.from(payload))).toBeUndefined();
+    expect(requests.answer(Buffer.from(payload), () => {})).toBeUndefined();
     expect(log.lines.at(-1)).toMatch(/^warn: a request was refused/);
   },
 );
@@ -135,4 +141,34 @@ test('on a full disk nothing is answered and nothing done, and asked again it is
   work = () => database.pragma('max_page_count = 100000');
   expect(ask(ID, 60)).toEqual(answered);
   expect([done, store.pendingReports()]).toEqual([['ping'], 1]);
+});
+
+describe('a question', () => {
+  const question = { verb: 'read-guest', machine: 'pos' };
+  const heard = () => expect.poll(() => later);
+
+  test('is answered with what was found, later, and looked into again where it comes again', async () => {
+    let times = 0;
+    find = () => ({ times: (times += 1) });
+    expect(ask(ID, 60, question)).toBeUndefined();
+    await heard().toEqual([
+      { id: ID, outcome: 'done', reason: 'Done', message: 'found', content: { times: 1 } },
+    ]);
+    ask(ID, 60, question);
+    await heard().toMatchObject([{}, { content: { times: 2 } }]);
+    expect(store.response(ID)).toBeUndefined();
+  });
+
+  test('that finds nothing, or more than a message holds, says so', async () => {
+    find = () => {
+      throw new EffectError('NotRunning', 'pos', 'the machine has no process');
+    };
+    ask(ID, 60, question);
+    find = () => ({ text: 'x'.repeat(100_000) });
+    ask(OTHER_ID, 60, question);
+    await heard().toMatchObject([
+      { id: ID, outcome: 'failed', reason: 'NotRunning', message: 'the machine has no process' },
+      { id: OTHER_ID, outcome: 'failed', reason: 'TooLarge' },
+    ]);
+  });
 });

@@ -61,7 +61,13 @@ export function createFleetDevice(options: FleetDeviceOptions): FleetDevice {
     session.wake();
   };
   const inbox = createInbox({ device: name, store, log, happening, stored });
-  const requests = createRequests({ store, clock, log, carryOut: () => 'nothing is done here' });
+  const requests = createRequests({
+    store,
+    clock,
+    log,
+    carryOut: () => 'nothing is done here',
+    find: async () => ({}),
+  });
   const create = () =>
     createSession({
       agentVersion: '0.1.0',

@@ -14,6 +14,7 @@ import type { MqttAccess } from '../../../shared/host/mqtt-client.ts';
 import type { Clock } from '../../../shared/ports.ts';
 import { VERSION } from '../../../shared/version.ts';
 import { serveCalls } from './calls.ts';
+import { createNoNetworks } from '../../tools/no-networks.ts';
 
 /** A whole agent without machines on a clock that runs fast, for what it says in a day to be counted in minutes. */
 export type IdleAgentCalls = ReturnType<typeof createIdleAgentCalls>;
@@ -55,6 +56,7 @@ function createIdleAgentCalls() {
             dataDir,
             forwardAddress: '127.0.0.1',
             localImages: dataDir,
+            networks: createNoNetworks(),
             bootId,
             clock,
             log,

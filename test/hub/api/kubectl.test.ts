@@ -62,6 +62,40 @@ test('knows the resources and explains them', async () => {
   expect(await complaint('explain vm.spec.nothing')).toContain('field "nothing" does not exist');
 });
 
+test('explains what a field does here, of those too that do nothing or are refused', async () => {
+  const inSpec = 'vm.spec.template.spec';
+  const words = async (field: string) => (await output(`explain ${field}`)).replaceAll(/\s+/g, ' ');
+  expect(await words(`${inSpec}.hostname`)).toMatch(
+    /FIELD: hostname <string> DESCRIPTION: The guest's own name; the machine's up to its first dot, unless given$/,
+  );
+  expect(await words(`${inSpec}.tolerations`)).toContain(
+    'FIELD: tolerations <[]Object> DESCRIPTION: Taints of nodes that it puts up with. Accepted, without effect: devices have no taints.',
+  );
+  expect(await words(`${inSpec}.dnsConfig`)).toMatch(
+    /FIELD: dnsConfig <NotSupported> DESCRIPTION: Not supported: there is no pod around a machine: .*\.$/,
+  );
+  const domain = await output(`explain ${inSpec}.domain --recursive`);
+  expect(domain).toMatch(/^ cpu\s<Object>\n cores\s<integer>\n/m);
+  expect(domain).toMatch(/^ filesystems\s<NotSupported>$/m);
+  expect(domain).toMatch(/^ interfaces\s<\[\]Object>$/m);
+});
+
+test('shows warnings, and does what it was told all the same', async () => {
+  const spec = `template: { spec: { priorityClassName: high, domain: { memory: { guest: 128Mi }, devices: {} } } }`;
+  const object = `
+apiVersion: kubevirt.io/v1alpha3
+kind: VirtualMachine
+metadata: { name: warned }
+spec: { running: false, ${spec} }
+`;
+  const { code, stdout, stderr } = await run('apply -f -', object);
+  expect([code, stdout]).toEqual([0, 'virtualmachine.kubevirt.io/warned created\n']);
+  expect(stderr).toBe(
+    'Warning: spec.template.spec.priorityClassName: has no effect: no running machine gives way to another\n',
+  );
+  expect((await run('apply -f - --dry-run=server', object.replace('high', 'low'))).stderr).toBe(stderr);
+});
+
 test('applies, applies again, and applies what has changed', async () => {
   expect(await output('apply -f -', manifest('applied'))).toBe('virtualmachine.kubevirt.io/applied created');
   expect(await output('apply -f -', manifest('applied'))).toBe(

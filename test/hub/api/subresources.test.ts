@@ -208,7 +208,9 @@ describe('restart', () => {
   test.each([
     ['PUT', 'nowhere/restart', {}, {}, 404, 'virtualmachines.kubevirt.io "nowhere" not found'],
     ['PUT', 'waiting/restart', {}, {}, 409, 'has not been put on a device yet'],
-    ['PUT', 'waiting/restart', { gracePeriodSeconds: 0 }, {}, 400, 'gracePeriodSeconds: is not supported'],
+    ['PUT', 'waiting/restart', { gracePeriodSeconds: 5 }, {}, 400, 'gracePeriodSeconds: must be 0'],
+    ['PUT', 'nowhere/start', {}, {}, 404, 'virtualmachines.kubevirt.io "nowhere" not found'],
+    ['PUT', 'waiting/stop', { gracePeriod: -1 }, {}, 400, 'gracePeriod'],
     ['PUT', 'waiting/restart', {}, { 'idempotency-key': '7' }, 400, 'the header Idempotency-Key must be'],
     ['POST', 'waiting/restart', {}, {}, 405, 'does not allow this method'],
     ['PUT', 'waiting/explode', {}, {}, 404, 'could not find the requested resource'],

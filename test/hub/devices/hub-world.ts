@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { expect } from 'vitest';
 import { createApi } from '../../../hub/api/api.ts';
+import { compileKubeconfig } from '../../../hub/api/kubeconfig.ts';
 import { createEmbeddedBroker } from '../../../hub/broker/embedded-broker.ts';
 import type { DeviceTimeline } from '../../../hub/api/subresources/timeline.ts';
 import type { Hub } from '../../../hub/hub.ts';
@@ -76,6 +77,13 @@ export async function startHub() {
   await open();
   const world = {
     log,
+    call,
+    /** The path of a kubeconfig for the hub as it is now. */
+    kubeconfig() {
+      const file = join(folder, 'kubeconfig');
+      writeFileSync(file, compileKubeconfig(api));
+      return file;
+    },
     get store() {
       return store;
     },

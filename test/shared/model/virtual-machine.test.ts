@@ -177,12 +177,12 @@ describe('what goes against something else', () => {
     ['spec.running', 'must not be given together with runStrategy', { machine: { running: true } }],
     [
       `${IN_SPEC}.volumes[0]`,
-      'must have exactly one of dataVolume, emptyDisk, cloudInitNoCloud',
+      'must have exactly one source, such as dataVolume, emptyDisk or cloudInitNoCloud',
       { spec: { volumes: [{ name: 'a' }] } },
     ],
     [
       `${IN_SPEC}.volumes[0]`,
-      'must have exactly one of dataVolume, emptyDisk, cloudInitNoCloud',
+      'must have exactly one source, such as dataVolume, emptyDisk or cloudInitNoCloud',
       { spec: { volumes: [{ ...scratch('a'), cloudInitNoCloud: { userData: 'a' } }] } },
     ],
     [
