@@ -11,6 +11,7 @@ import {
   ipv4Address,
   ipv4Network,
   label,
+  optionalAddress,
   mapping,
   text,
 } from '../shared/config/settings.ts';
@@ -70,6 +71,10 @@ export const AGENT_SETTINGS = {
   reserveMebibytes: integer(0, 1_048_576, {
     prose: 'MiB of disk that downloads leave free',
     fallback: '512',
+  }),
+  metricsListen: optionalAddress({
+    prose: "where Prometheus finds the machines' figures, at /metrics; empty for nowhere",
+    fallback: '127.0.0.1:9477',
   }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };

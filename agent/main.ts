@@ -28,6 +28,7 @@ import { createShell } from './network/shell.ts';
 import { MACHINE_USERS } from './qemu/accounts.ts';
 import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
+import { serveMetrics } from './metrics/server.ts';
 import { createStore } from './store/store.ts';
 
 /** Runs the agent until SIGTERM or SIGINT, which it leaves its machines running at. */
@@ -52,21 +53,22 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     keepAlive: composeKeepAlive(),
     clock,
   });
+  const machines = createMachines({
+    dataDir,
+    forwardAddress,
+    localImages,
+    outside,
+    networks,
+    bootId,
+    clock,
+    log,
+    ...user,
+  });
   const agent = createAgent(
     { device, version: VERSION, bootId, identity: readIdentity() },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
-      machines: createMachines({
-        dataDir,
-        forwardAddress,
-        localImages,
-        outside,
-        networks,
-        bootId,
-        clock,
-        log,
-        ...user,
-      }),
+      machines,
       images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
@@ -76,6 +78,9 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       log,
     },
   );
+  const { metricsListen: listen } = config;
+  const metrics =
+    listen && (await serveMetrics({ listen, device, measure: async () => machines.measure(), log }));
   const server = await serveLocalDoor(join(dataDir, SOCKET_NAME), agent.door, log);
   agent.start();
   log.info({ dataDir, hub: config.hub, version: VERSION }, 'agent started');
@@ -84,6 +89,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  await metrics?.close();
   await server.close();
   await agent.stop();
   unlock();

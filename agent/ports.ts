@@ -1,10 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
-import type { DesiredMachine } from '../shared/model/machine.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
-import type { Change } from './machine/change.ts';
+import type { AddedMemory, ChangeRequest } from './machine/change.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
@@ -83,10 +82,58 @@ export interface GuestUsage {
   readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
-/** Memory that a guest was given since its start: what it has of it, and what it was asked to have. */
-export interface AddedMemory {
+/** What a machine's process has used and done since it was started. */
+export interface MachineFigures {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly runState: RunState;
+  readonly memory: {
+    /** What the guest has, what of it is left to it by its balloon, and what the process takes of the box. */
+    readonly guestBytes?: number;
+    readonly balloonBytes?: number;
+    readonly residentBytes: number;
+    /** As the guest says, where its balloon's driver does. */
+    readonly guest?: {
+      readonly totalBytes?: number;
+      readonly freeBytes?: number;
+      readonly availableBytes?: number;
+      readonly cachedBytes?: number;
+      readonly swapInBytes?: number;
+      readonly swapOutBytes?: number;
+      readonly majorFaults?: number;
+      readonly minorFaults?: number;
+    };
+  };
+  readonly cpu: { readonly userSeconds: number; readonly systemSeconds: number };
+  readonly vcpus: readonly { readonly id: number; readonly seconds: number; readonly waitSeconds: number }[];
+  /** By volume. */
+  readonly disks: readonly {
+    readonly name: string;
+    readonly readBytes: number;
+    readonly writtenBytes: number;
+    readonly reads: number;
+    readonly writes: number;
+    readonly flushes: number;
+    readonly readSeconds: number;
+    readonly writeSeconds: number;
+    readonly flushSeconds: number;
+  }[];
+  /** Of those on a bridge, seen from the guest: the box does not count user-mode networks. */
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly received: Traffic;
+    readonly transmitted: Traffic;
+  }[];
+  /** What the guest's agent says, where there is one. */
+  readonly guest?: GuestDetails & GuestUsage;
+}
+
+export interface Traffic {
   readonly bytes: number;
-  readonly requestedBytes: number;
+  readonly packets: number;
+  readonly errors: number;
+  readonly dropped: number;
 }
 
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
@@ -135,14 +182,6 @@ export interface StartRequest {
   readonly paused?: boolean;
 }
 
-export interface ChangeRequest {
-  readonly change: Change;
-  /** What the process runs by once it is made. */
-  readonly running: DesiredMachine;
-  /** Ready images by `sourceKey`. */
-  readonly images: ReadonlyMap<string, ReadyImage>;
-}
-
 /** The machines on this box: their folders, disks and QEMU processes. */
 export interface Machines {
   /** Every machine that has a folder here. */
@@ -181,6 +220,8 @@ export interface Machines {
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
+  /** Figures of every machine that runs; one that can't be asked is left out. */
+  measure(): Promise<MachineFigures[]>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */

@@ -118,6 +118,8 @@ const files = findFiles();
 const absence = files.length > 0 ? '' : ' (left out: there is no ../shared/conformance beside the checkout)';
 
 describe.skipIf(files.length === 0)(`manifests written for KubeVirt${absence}`, () => {
+  /** Rows as the hub would have them. */
+  const said: string[] = [];
   let api: TestApi;
   beforeAll(async () => {
     api = await startApi({ admit: admitWrite });
@@ -125,24 +127,28 @@ describe.skipIf(files.length === 0)(`manifests written for KubeVirt${absence}`, 
   afterAll(() => api.close());
 
   test.each(files.length === 0 ? ['none'] : files)(
-    '%s comes to what docs/conformance.md says',
+    '%s is taken, or refused for what is in it',
     async (path) => {
       const documents = parseAllDocuments(readFileSync(join(FOLDER, path), 'utf8'));
       const manifests = documents.map((document) => document.toJS() as Manifest | null);
-      const said: string[] = [];
       for (const manifest of manifests.filter((one) => one !== null)) {
         const verdict = await submit(api, manifest);
         const paths = new Set(pathsOf(manifest));
+        said.push(compileRow(basename(path), manifest.kind, verdict));
         expect(verdict.causes.filter((cause) => !paths.has(subjectOf(cause)))).toEqual([]);
         expect(verdict.words.filter((text) => text.trim() === '')).toEqual([]);
-        said.push(compileRow(basename(path), manifest.kind, verdict));
       }
-      expect(said.length).toBeGreaterThan(0);
-      // A file that the table does not have may be taken or refused.
-      const rows = TABLE.filter((row) => cellsOf(row)[0] === basename(path));
-      if (rows.length > 0) expect(rows.map(asTheHubSeesIt)).toEqual(said);
     },
   );
+
+  // A file that the table does not have may be taken or refused.
+  test('what comes of each is what docs/conformance.md says', () => {
+    const listed = new Set(TABLE.map((row) => cellsOf(row)[0]));
+    const there = new Set(files.map((path) => basename(path)));
+    const rows = TABLE.filter((row) => there.has(cellsOf(row)[0] ?? ''));
+    expect(rows.length).toBeGreaterThan(0);
+    expect(said.filter((row) => listed.has(cellsOf(row)[0]))).toEqual(rows.map(asTheHubSeesIt));
+  });
 });
 
 test('each row of the table has an outcome, and a reason where it does not run', () => {

@@ -1,3 +1,5 @@
+import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { ReadyImage } from '../ports.ts';
 import type { CompiledMachine } from './compile.ts';
 import type { CompiledDisk } from './disk.ts';
 import type { CompiledInterface } from './interface.ts';
@@ -22,6 +24,20 @@ export type Change =
   | { readonly kind: 'change-medium'; readonly disk: CompiledDisk; readonly machine: CompiledMachine }
   /** Nothing is to be done: what the process runs by is only written down. */
   | { readonly kind: 'note' };
+
+export interface ChangeRequest {
+  readonly change: Change;
+  /** What the process runs by once it is made. */
+  readonly running: DesiredMachine;
+  /** Ready images by `sourceKey`. */
+  readonly images: ReadonlyMap<string, ReadyImage>;
+}
+
+/** Memory that a guest was given since its start: what it has of it, and what it was asked to have. */
+export interface AddedMemory {
+  readonly bytes: number;
+  readonly requestedBytes: number;
+}
 
 /** What changes, for people. */
 export function describeChange(change: Change): string {

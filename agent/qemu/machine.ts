@@ -11,15 +11,16 @@ import { readRunLimits } from '../machine/run-limits.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
 import type {
-  ChangeRequest,
   GuestDetails,
   GuestUsage,
   KeptMachine,
+  MachineFigures,
   Networks,
   ObservedMachine,
   RunRecord,
   StartRequest,
 } from '../ports.ts';
+import type { ChangeRequest } from '../machine/change.ts';
 import { makeChange } from './change.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
@@ -36,6 +37,7 @@ import { composeGate, composeLocked } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
+import { measureProcess } from './measure.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -73,6 +75,8 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** Deletes the folder by way of `removing`, which lies beside it. */
   remove(removing: string): Promise<void>;
@@ -197,6 +201,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
     await limit(record, { ...machine, memoryBytes: Math.max(machine.memoryBytes, has) });
   };
 
+  const readGuestOf = async (run: number) =>
+    guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
+
   return {
     async observe() {
       const problems: string[] = [];
@@ -305,10 +312,22 @@ export function createMachine(options: MachineOptions): LocalMachine {
 
     async readGuest() {
       const { run } = await locateRunning();
-      return guestAgent.use(run, async (turn) => ({
-        ...(await readDetails(turn)),
-        ...(await readUsage(turn)),
-      }));
+      return readGuestOf(run);
+    },
+
+    async measure() {
+      const { record, process } = await locate();
+      const state =
+        record === undefined || process === undefined ? undefined : await monitor.read(record.run);
+      if (record === undefined || process === undefined || state === undefined) return undefined;
+      const { namespace, name, run } = record;
+      const isAsked = state.guestAgent && state.runState === 'running';
+      const [figures, guest] = await Promise.all([
+        measureProcess(record, process.pid, monitor).catch(() => undefined),
+        isAsked ? readGuestOf(run).catch(() => undefined) : undefined,
+      ]);
+      if (figures === undefined) return undefined;
+      return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
     },
 
     async kill() {

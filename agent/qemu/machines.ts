@@ -148,6 +148,17 @@ export function createMachines(options: MachinesOptions): Machines {
     setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     readGuest: async (uid) => machineOf(uid).readGuest(),
+    async measure() {
+      const uids = await listMachines(root);
+      const figures = await Promise.all(
+        uids.map((uid) =>
+          machineOf(uid)
+            .measure()
+            .catch(() => undefined),
+        ),
+      );
+      return figures.filter((one) => one !== undefined);
+    },
     quit: async (uid) => machineOf(uid).command('quit'),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {

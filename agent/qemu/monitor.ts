@@ -4,7 +4,8 @@ import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
 import { GUEST_AGENT_CHARDEV } from '../machine/channel.ts';
 import { socketFiles } from '../machine/files.ts';
-import type { AddedMemory, RunState } from '../ports.ts';
+import type { AddedMemory } from '../machine/change.ts';
+import type { RunState } from '../ports.ts';
 import type { Qmp } from './qmp.ts';
 import { connectQmp } from './qmp.ts';
 
@@ -31,6 +32,8 @@ export interface Monitor {
   connect(run: number): Promise<Qmp>;
   /** @throws as `connect`, and QmpRefused */
   execute(run: number, command: string, args?: object): Promise<void>;
+  /** The answer to a command; @throws as `execute` */
+  ask(run: number, command: string, args?: object): Promise<unknown>;
   /** What the monitor says; undefined where it does not answer. */
   read(run: number): Promise<MonitorState | undefined>;
   close(): void;
@@ -78,6 +81,10 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
     async execute(run, command, args) {
       const qmp = await connect(run);
       await qmp.execute(command, undefined, args);
+    },
+    async ask(run, command, args) {
+      const qmp = await connect(run);
+      return qmp.execute(command, impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS, args);
     },
     async read(run) {
       try {

@@ -11,6 +11,7 @@ export interface JsonSchema {
   maximum?: number;
   nullable?: boolean;
   description?: string;
+  enum?: unknown[];
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];
   allOf?: JsonSchema[];
@@ -61,6 +62,11 @@ function tidy(schema: JsonSchema): void {
   if (schema.format === 'date-time') delete schema.pattern;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  // Words of which some mean something else than others.
+  if (schema.anyOf?.every((option) => option.type === 'string' && option.enum !== undefined) === true) {
+    Object.assign(schema, { type: 'string', enum: schema.anyOf.flatMap((option) => option.enum ?? []) });
+    delete schema.anyOf;
+  }
   // A quantity: text, or a number that is short for it.
   if (
     schema.anyOf?.length === 2 &&

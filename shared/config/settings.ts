@@ -59,6 +59,12 @@ export const address = (options: Options): Setting<Address> => ({
   parse: parseAddress,
 });
 
+/** One that may be left out, by ''. */
+export const optionalAddress = (options: Options): Setting<Address | undefined> => ({
+  ...address(options),
+  parse: (given) => (given === '' ? undefined : parseAddress(given)),
+});
+
 /** One that only this host gets to. */
 export const loopbackAddress = (options: Options): Setting<Address> => ({
   ...address(options),

@@ -48,11 +48,11 @@ const memory = fields({
   context.addIssue({ code: 'custom', path: ['overcommitPercent'], message });
 });
 
-const devices = z.array(fields({ name: z.string() }).loose());
+const devices = z.array(fields({ name: z.string().meta({ description: 'Its name' }) }).loose());
 
 export const instancetypeSpec = fields({
-  cpu,
-  memory,
+  cpu: cpu.meta({ description: 'vCPUs of the machine' }),
+  memory: memory.meta({ description: 'Memory of the machine' }),
   annotations: annotations.meta({ description: "Put into the instance's annotations" }).optional(),
   gpus: devices.meta({ description: "Put into the machine's domain.devices.gpus" }).optional(),
   hostDevices: devices.meta({ description: "Put into the machine's domain.devices.hostDevices" }).optional(),
@@ -65,7 +65,10 @@ export const instancetypeSpec = fields({
   nodeSelector: labels
     .meta({ description: "Put into the machine's nodeSelector, by which it is placed" })
     .optional(),
-  schedulerName: meaningless(z.string(), 'machines are placed by their nodeSelector').optional(),
+  schedulerName: meaningless(
+    z.string().meta({ description: 'Which scheduler places the machine' }),
+    'the hub places every machine, by its nodeSelector',
+  ).optional(),
 });
 export type InstancetypeSpec = z.infer<typeof instancetypeSpec>;
 

@@ -9,7 +9,7 @@ const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 const requirement = fields({
   key: z.string().min(1).meta({ description: 'The label that this is about' }),
   operator: z.enum(OPERATORS).meta({ description: "How the label's value relates to the values" }),
-  values: z.array(z.string()).optional(),
+  values: z.array(z.string()).meta({ description: 'For In and NotIn: the values' }).optional(),
 }).superRefine(({ operator, values = [] }, context) => {
   const takesValues = operator === 'In' || operator === 'NotIn';
   if (takesValues === values.length > 0) return;

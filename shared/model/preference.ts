@@ -47,7 +47,12 @@ const cpu = fields({
     .meta({ description: 'How vCPUs are spread, where the topology is spread' })
     .optional(),
   preferredCPUFeatures: into(
-    z.array(fields({ name: z.string(), policy: z.string().optional() })),
+    z.array(
+      fields({
+        name: z.string().meta({ description: "The feature's name" }),
+        policy: z.string().meta({ description: 'Whether the guest is to have it' }).optional(),
+      }),
+    ),
     'domain.cpu.features',
   ),
 });
@@ -105,10 +110,14 @@ const firmware = fields({
 
 const requirements = fields({
   architecture: word.meta({ description: 'The architecture that a machine must ask for' }).optional(),
-  cpu: fields({ guest: z.int().min(1).meta({ description: 'The fewest vCPUs of a machine' }) }).optional(),
+  cpu: fields({ guest: z.int().min(1).meta({ description: 'The fewest vCPUs of a machine' }) })
+    .meta({ description: 'What vCPUs a machine must have' })
+    .optional(),
   memory: fields({
     guest: positiveQuantity.meta({ description: 'The least memory of a machine' }),
-  }).optional(),
+  })
+    .meta({ description: 'What memory a machine must have' })
+    .optional(),
 });
 
 export const preferenceSpec = fields({
@@ -116,12 +125,16 @@ export const preferenceSpec = fields({
   clock: fields({
     preferredClockOffset: into(asInDomain, 'domain.clock'),
     preferredTimer: into(asInDomain, 'domain.clock.timer'),
-  }).optional(),
-  cpu: cpu.optional(),
-  devices: devicePreferences.optional(),
-  features: features.optional(),
-  firmware: firmware.optional(),
-  machine: fields({ preferredMachineType: into(word, 'domain.machine.type') }).optional(),
+  })
+    .meta({ description: "The guest's clock" })
+    .optional(),
+  cpu: cpu.meta({ description: 'How the guest sees its vCPUs' }).optional(),
+  devices: devicePreferences.meta({ description: 'Devices, and how they are attached' }).optional(),
+  features: features.meta({ description: 'Features of the machine' }).optional(),
+  firmware: firmware.meta({ description: 'What the guest is booted with' }).optional(),
+  machine: fields({ preferredMachineType: into(word, 'domain.machine.type') })
+    .meta({ description: 'The kind of machine that QEMU is' })
+    .optional(),
   preferSpreadSocketToCoreRatio: ratio
     .meta({ description: 'The older place of cpu.spreadOptions.ratio' })
     .optional(),
@@ -133,8 +146,13 @@ export const preferenceSpec = fields({
     .meta({ description: 'What a machine must have at least; one that has less is refused' })
     .optional(),
   volumes: fields({
-    preferredStorageClassName: meaningless(word, 'a box has one place for disks').optional(),
-  }).optional(),
+    preferredStorageClassName: meaningless(
+      word.meta({ description: 'Which storage disks are on' }),
+      'a device has one place for disks',
+    ).optional(),
+  })
+    .meta({ description: "The machine's disks" })
+    .optional(),
 }).superRefine((spec, context) => {
   const { across, ratio: given } = spreadOf(spec);
   if (!isSpread(spec) || across !== 'CoresThreads' || given === 2) return;

@@ -16,7 +16,10 @@ import { fields } from './schema.ts';
 const spec = fields({
   replicas: replicas.optional(),
   selector: labelSelector.meta({ description: "Must select the template's labels; can't be changed" }),
-  template: fields({ metadata: templateMeta.nullish(), spec: instanceSpec }).meta({
+  template: fields({
+    metadata: templateMeta.meta({ description: 'Labels and annotations of each run' }).nullish(),
+    spec: instanceSpec.meta({ description: 'What each run is made with' }),
+  }).meta({
     description:
       'The VirtualMachineInstance that is made, as often as asked for; a change reaches new ones only',
   }),

@@ -24,7 +24,9 @@ const selectionPolicy = fields({
       nodeSelectorRequirementMatcher:
         'a pool has one nodeSelector for all its machines; choose by labels of the machines instead (labelSelector)',
     },
-  ).optional(),
+  )
+    .meta({ description: 'Which machines are chosen from' })
+    .optional(),
 });
 export type SelectionPolicy = z.infer<typeof selectionPolicy>;
 
@@ -38,7 +40,10 @@ const statePreservation = z
 
 const scaleInStrategy = oneOf(
   fields({
-    proactive: fields({ selectionPolicy: selectionPolicy.optional(), statePreservation })
+    proactive: fields({
+      selectionPolicy: selectionPolicy.meta({ description: 'Which machines come first' }).optional(),
+      statePreservation,
+    })
       .optional()
       .meta({ description: 'Machines over the number are shut down and removed (the default)' }),
     opportunistic: fields({ statePreservation }).optional().meta({
@@ -51,10 +56,14 @@ const scaleInStrategy = oneOf(
 
 const updateStrategy = oneOf(
   fields({
-    proactive: fields({ selectionPolicy: selectionPolicy.optional() }).optional().meta({
-      description:
-        'A changed template reaches the machines, which are restarted where they need it (the default)',
-    }),
+    proactive: fields({
+      selectionPolicy: selectionPolicy.meta({ description: 'Which machines come first' }).optional(),
+    })
+      .optional()
+      .meta({
+        description:
+          'A changed template reaches the machines, which are restarted where they need it (the default)',
+      }),
     opportunistic: fields({})
       .optional()
       .meta({ description: 'A changed template reaches the machines; what needs a restart waits for one' }),
@@ -92,7 +101,10 @@ const maxUnavailable = z
 const spec = fields({
   replicas: replicas.optional(),
   selector: labelSelector.meta({ description: "Must select the template's labels; can't be changed" }),
-  virtualMachineTemplate: fields({ metadata: templateMeta.nullish(), spec: virtualMachineSpec }).meta({
+  virtualMachineTemplate: fields({
+    metadata: templateMeta.meta({ description: 'Labels and annotations of each machine' }).nullish(),
+    spec: virtualMachineSpec.meta({ description: 'What each machine is, and when it runs' }),
+  }).meta({
     description: 'The VirtualMachine that is made, as often as asked for',
   }),
   paused: z
@@ -107,10 +119,14 @@ const spec = fields({
       .boolean()
       .optional()
       .meta({ description: "Whether a machine's number is appended to the names of secrets that it uses" }),
-  }).optional(),
+  })
+    .meta({ description: "How a machine's number gets into names" })
+    .optional(),
   maxUnavailable: maxUnavailable.optional(),
-  scaleInStrategy: scaleInStrategy.optional(),
-  updateStrategy: updateStrategy.optional(),
+  scaleInStrategy: scaleInStrategy.meta({ description: 'What happens where there are too many' }).optional(),
+  updateStrategy: updateStrategy
+    .meta({ description: 'How a changed template reaches the machines' })
+    .optional(),
   autohealing: autohealing.optional().meta({
     description: 'Replaces machines that fail to run, disks and all; they are left alone unless given',
   }),

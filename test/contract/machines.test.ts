@@ -70,6 +70,15 @@ describe('a guest', () => {
       return process?.guestAgent === true && process.addresses.some(({ ips }) => ips.includes('10.0.2.2'));
     });
 
+    const [figures, ...others] = await machines.measure();
+    expect(others).toEqual([]);
+    expect(figures).toMatchObject({ uid: UID, name: 'pos', runState: 'running' });
+    expect(figures?.memory.guestBytes).toBe(192 * 2 ** 20);
+    expect(figures?.memory.residentBytes).toBeGreaterThan(10 * 2 ** 20);
+    expect(figures?.cpu.userSeconds).toBeGreaterThan(0);
+    expect(figures?.vcpus.map(({ seconds }) => seconds > 0)).toEqual([true]);
+    expect(figures?.disks.find(({ name }) => name === 'seed')?.readBytes).toBeGreaterThan(0);
+
     await heard.says(/login: /);
     terminal.write('root\n');
     await heard.says(/login: .*root/s);
@@ -88,6 +97,7 @@ describe('a guest', () => {
 
     await machines.quit(UID);
     await until('QEMU ended', async () => (await observeOne(machines)).process === undefined);
+    expect(await machines.measure()).toEqual([]);
   }, 60_000);
 
   test('keeps its disk and gets a fresh scratch disk at the next start', async () => {

@@ -130,6 +130,7 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     reset: (uid) => command(uid, () => {}),
     // The guests of this world have no agent.
     rebootGuest: (uid) => command(uid, () => {}),
+    measure: async () => [],
     async readGuest(uid) {
       throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
     },

@@ -30,6 +30,8 @@ export interface Comparison {
   readonly wrong: readonly string[];
   /** Refused fields, by path, with the reason. */
   readonly refused: ReadonlyMap<string, string>;
+  /** Paths of fields that are taken without a word of what they do; not of those in what is meaningless as a whole. */
+  readonly undescribed: readonly string[];
   /** How many fields were looked at. */
   readonly count: number;
 }
@@ -56,31 +58,33 @@ export function compareSchema(
 ): Comparison {
   const missing: string[] = [];
   const wrong: string[] = [];
+  const undescribed: string[] = [];
   const refused = new Map<string, string>();
   let count = 0;
 
-  function visit(at: z.core.$ZodType, ofType: string, here: string): void {
+  function visit(at: z.core.$ZodType, ofType: string, here: string, isIdle = false): void {
     const form = formOf(at);
+    const isMeaningless = isIdle || notesOf(at).meaningless !== undefined;
     const element = /^(?:\[\]|map\[string\])(.+)$/.exec(ofType)?.[1];
     if ((form.form === 'list' || form.form === 'map') && element !== undefined) {
-      visit(form.element, element, form.form === 'list' ? `${here}[]` : `${here}.*`);
+      visit(form.element, element, form.form === 'list' ? `${here}[]` : `${here}.*`, isMeaningless);
       return;
     }
     const known = TYPES.get(ofType);
     if (form.form === 'choice' && known !== undefined) {
-      for (const option of form.options) visit(option, ofType, here);
+      for (const option of form.options) visit(option, ofType, here, isMeaningless);
       return;
     }
     if (form.form !== 'object') {
-      const isRead = !mayBeFree && notesOf(at).meaningless === undefined;
-      if (known !== undefined && isRead) missing.push(`${here}: all of it`);
+      if (known !== undefined && !mayBeFree && !isMeaningless) missing.push(`${here}: all of it`);
       return;
     }
     // Of a map, a few names may be all that is taken.
     if (ofType.startsWith('map[')) return;
     for (const [name, member] of Object.entries(form.members)) {
       const fieldType = known?.get(name);
-      if (fieldType !== undefined) visit(member, fieldType, `${here}.${name}`);
+      if (!isMeaningless && notesOf(member).description === undefined) undescribed.push(`${here}.${name}`);
+      if (fieldType !== undefined) visit(member, fieldType, `${here}.${name}`, isMeaningless);
       else if (!isBeyond(ofType, name)) wrong.push(`${here}.${name}`);
       if (Object.hasOwn(form.refused, name)) wrong.push(`${here}.${name}: works and is refused`);
     }
@@ -96,7 +100,7 @@ export function compareSchema(
   }
 
   visit(schema, type, path);
-  return { missing, wrong, refused, count };
+  return { missing, wrong, refused, undescribed, count };
 }
 
 function isBeyond(type: string, name: string): boolean {

@@ -65,7 +65,10 @@ describe('a field that is not known', () => {
 
   test('is refused with those that are', () => {
     const [[field, , message] = []] = refusals({ domain: { memory: { size: '1Gi' } } });
-    expect([field, message]).toEqual([`${IN_SPEC}.domain.memory.size`, 'unknown field; known here: guest']);
+    expect([field, message]).toEqual([
+      `${IN_SPEC}.domain.memory.size`,
+      'unknown field; known here: guest, maxGuest',
+    ]);
   });
 
   test('is refused as not supported where KubeVirt has it', () => {
