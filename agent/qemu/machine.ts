@@ -196,7 +196,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
   /** What the guest still has counts, also where it is to have less. */
   const raiseLimit = async (record: RunRecord, running: DesiredMachine, limit: ChangeContext['limit']) => {
     const state = await monitor.read(record.run);
-    const has = readRunLimits(record.command).memoryBytes + (state?.addedMemory.bytes ?? 0);
+    const has = readRunLimits(record.command).memoryBytes + (state?.addedMemory?.bytes ?? 0);
     const machine = compileMachine(running);
     await limit(record, { ...machine, memoryBytes: Math.max(machine.memoryBytes, has) });
   };

@@ -23,7 +23,7 @@ export interface MonitorState {
   readonly runState: RunState;
   /** Whether the guest has its agent's port open. */
   readonly guestAgent: boolean;
-  readonly addedMemory: AddedMemory;
+  readonly addedMemory?: AddedMemory;
 }
 
 /** The connection to a machine's monitor: made when needed, held while it lasts, for one run at a time. */
@@ -93,14 +93,15 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
         const [newest, ends, devices] = await Promise.all([
           qmp.execute('query-status', deadlineMs),
           qmp.execute('query-chardev', deadlineMs),
-          qmp.execute('query-memory-devices', deadlineMs),
+          // A QEMU that does not say is none the worse for it.
+          qmp.execute('query-memory-devices', deadlineMs).catch(() => undefined),
         ]);
         impatient = false;
         const guestAgent = chardevs.parse(ends).find(({ label }) => label === GUEST_AGENT_CHARDEV);
         return {
           runState: status.parse(newest).status,
           guestAgent: guestAgent?.['frontend-open'] ?? false,
-          addedMemory: sumMemory(memoryDevices.parse(devices)),
+          ...readAddedMemory(devices),
         };
       } catch (error) {
         impatient = error instanceof EffectError && error.code === 'QmpTimeout';
@@ -110,10 +111,15 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
   };
 }
 
-function sumMemory(devices: z.infer<typeof memoryDevices>): AddedMemory {
-  const sum = (values: readonly number[]) => values.reduce((one, other) => one + other, 0);
+function readAddedMemory(said: unknown): Pick<MonitorState, 'addedMemory'> {
+  const devices = memoryDevices.safeParse(said);
+  if (!devices.success) return {};
+  const sum = (values: readonly (number | undefined)[]) =>
+    values.reduce<number>((all, one = 0) => all + one, 0);
   return {
-    bytes: sum(devices.map(({ data }) => data.size ?? 0)),
-    requestedBytes: sum(devices.map(({ data }) => data['requested-size'] ?? 0)),
+    addedMemory: {
+      bytes: sum(devices.data.map(({ data }) => data.size)),
+      requestedBytes: sum(devices.data.map(({ data }) => data['requested-size'])),
+    },
   };
 }
