@@ -4,7 +4,16 @@ import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
-import type { AcceleratorProbe, Facts, Happening, Images, Link, Machines, Store } from './ports.ts';
+import type {
+  AcceleratorProbe,
+  Facts,
+  Happening,
+  ImageNotice,
+  Images,
+  Link,
+  Machines,
+  Store,
+} from './ports.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
@@ -82,7 +91,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
     },
   });
   const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
-  const door = createLocalDoor({ device, version, store, machines, clock, session, loop, happening });
+  const door = createLocalDoor({ device, version, store, machines, images, clock, session, loop, happening });
 
   function carryOut(body: Exclude<RequestBody, Question>): string {
     if (body.verb === 'ping') return `${device} is here`;
@@ -99,6 +108,15 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
   function reportClockSet(fromMs: number): void {
     const message = `the clock of the box was set from ${formatTime(fromMs)} to ${formatTime(clock.now())}`;
     store.appendEvent({ kind: 'event', type: 'Normal', reason: 'ClockSet', message }, happening());
+    session.wake();
+  }
+
+  function tellNotice(notice: ImageNotice): void {
+    try {
+      store.appendEvent({ kind: 'event', ...notice }, happening());
+    } catch (error) {
+      log.warn({ notice, error: messageOf(error) }, 'what became of an image could not be told');
+    }
     session.wake();
   }
 
@@ -175,6 +193,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       tellLoss();
       machines.onChange(() => loop.wake());
       images.onChange(() => loop.wake());
+      images.onNotice(tellNotice);
       clockWatch.start();
       session.start();
       loop.wake();

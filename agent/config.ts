@@ -1,3 +1,4 @@
+import { mirrors } from '../shared/config/mirrors.ts';
 import type { ConfigOf } from '../shared/config/settings.ts';
 import {
   LOG_LEVELS,
@@ -75,6 +76,23 @@ export const AGENT_SETTINGS = {
   metricsListen: optionalAddress({
     prose: "where Prometheus finds the machines' figures, at /metrics; empty for nowhere",
     fallback: '127.0.0.1:9477',
+  }),
+  imageBudgetMebibytes: integer(0, 1_073_741_824, {
+    prose: 'MiB that kept images may take before those that nothing uses are deleted',
+    fallback: '20480',
+  }),
+  imageLimitGibibytes: integer(1, 65_536, {
+    prose: 'GiB that one image may be, unpacked and as its guest sees it',
+    fallback: '2048',
+  }),
+  registries: mirrors({
+    prose: "where container images are had instead, by their names' beginning; the longest that fits counts",
+    fallback: '',
+  }),
+  registryCa: file({ prose: "who signs registries' and mirrors' certificates (PEM)", fallback: '' }),
+  registryLogins: file({
+    prose: "a Docker config.json with the box's own logins at registries",
+    fallback: '',
   }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };

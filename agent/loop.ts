@@ -7,6 +7,7 @@ import type { Change } from './machine/change.ts';
 import { describeChange } from './machine/change.ts';
 import { readRunLimits } from './machine/run-limits.ts';
 import { settleFailedChange } from './plan/draft-change.ts';
+import { imagesOf } from './machine/images.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
 import type { MachineMemory } from './plan/memory.ts';
 import type { Running } from './plan/plan-change.ts';
@@ -14,6 +15,7 @@ import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
 import type { Settled } from './plan/settle-run.ts';
+import { settleFailedDisk } from './plan/plan-volume.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
 import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
 
@@ -92,6 +94,7 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     // What is seen of a machine that is being acted on may be of before or after: it is not planned with that.
     const unsettled = new Set(busy.keys());
     const observed = new Map((await machines.observe()).map((machine) => [machine.uid, machine]));
+    retainImages();
     const plans = store.transaction(() => {
       recoverRows([...observed.values()].filter(({ uid }) => !unsettled.has(uid)));
       const rows = store.machines().filter(({ uid }) => !unsettled.has(uid));
@@ -153,6 +156,16 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
       places: record.places ?? {},
       ...(addedBytes === undefined ? {} : { addedBytes }),
     };
+  }
+
+  /** Whatever becomes of machines in this tick, what their descriptions name is needed. */
+  function retainImages(): void {
+    const needed = store.machines().flatMap(({ desired }) => {
+      const wanted = wantedOf(desired);
+      if (wanted?.kind === 'volume') return imagesOf(wanted.content);
+      return wanted?.kind === 'machine' ? imagesOf(wanted.compiled) : [];
+    });
+    images.retain(needed.map(({ source }) => source));
   }
 
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
@@ -224,15 +237,17 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
       log.warn({ action: action.kind, machine: uid, error: messageOf(error) }, 'an action failed');
       // Its backoff is planned.
       if (action.kind === 'change') return noteFailedChange(uid, action.change, error);
-      return action.kind === 'start' && noteFailedStart(uid, error);
+      const isPlanned = action.kind === 'start' || action.kind === 'make-disk';
+      return isPlanned && noteFailedStart(uid, error);
     }
   }
 
   function noteFailedStart(uid: string, error: unknown): boolean {
     const [code, why] = [codeOf(error) ?? 'StartFailed', messageOf(error)];
-    return noteFailure(uid, (memory) =>
-      settleFailedStart(memory, code, why, clock.monotonic(), random.fraction()),
-    );
+    return noteFailure(uid, (memory, wanted) => {
+      const settle = wanted.kind === 'volume' ? settleFailedDisk : settleFailedStart;
+      return settle(memory, code, why, clock.monotonic(), random.fraction());
+    });
   }
 
   function noteFailedChange(uid: string, change: Change, error: unknown): boolean {
@@ -241,13 +256,13 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
   }
 
   /** The result is whether that could be stored. */
-  function noteFailure(uid: string, settle: (memory: MachineMemory) => Settled): boolean {
+  function noteFailure(uid: string, settle: (memory: MachineMemory, wanted: Wanted) => Settled): boolean {
     try {
       store.transaction(() => {
         const row = store.machines().find((machine) => machine.uid === uid);
         const wanted = row === undefined ? undefined : readWanted(row.desired);
         if (row === undefined || wanted === undefined) return;
-        const settled = settle(row.memory);
+        const settled = settle(row.memory, wanted);
         store.putMachine({ ...row, memory: settled.memory });
         queueEvents(identityOf(wanted), settled.events);
       });

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
@@ -26,6 +26,7 @@ import { closeLoopback, openLoopback } from './network/loopback.ts';
 import { createNetworks } from './network/networks.ts';
 import { createShell } from './network/shell.ts';
 import { MACHINE_USERS } from './qemu/accounts.ts';
+import { accountCommand } from './qemu/launch.ts';
 import { createMachines } from './qemu/machines.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { serveMetrics } from './metrics/server.ts';
@@ -69,7 +70,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines,
-      images: createImages({ dataDir, clock, random, log, reserveBytes: config.reserveMebibytes * 2 ** 20 }),
+      images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
       accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),
@@ -94,6 +95,22 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   await agent.stop();
   unlock();
   log.info({}, 'agent stopped; its machines go on');
+}
+
+async function readImageSettings(config: AgentConfig, { user }: { user?: string }) {
+  const { registryCa, registryLogins, registries: mirrors } = config;
+  return {
+    reserveBytes: config.reserveMebibytes * 2 ** 20,
+    budgetBytes: config.imageBudgetMebibytes * 2 ** 20,
+    largestBytes: config.imageLimitGibibytes * 2 ** 30,
+    runAs: user === undefined ? [] : accountCommand(await findAccount(user)),
+    registries: {
+      mirrors,
+      certificates: registryCa === '' ? [] : [readFileSync(registryCa, 'utf8')],
+      readLogins: () => (registryLogins === '' ? undefined : readFileSync(registryLogins, 'utf8')),
+      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    },
+  };
 }
 
 function readAccess(config: AgentConfig): MqttAccess {

@@ -3,10 +3,12 @@ import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
+import type { MachineFigures } from './figures.ts';
 import type { AddedMemory, ChangeRequest } from './machine/change.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
+import type { KeptContent } from './machine/disk.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -82,60 +84,6 @@ export interface GuestUsage {
   readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
 }
 
-/** What a machine's process has used and done since it was started. */
-export interface MachineFigures {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly runState: RunState;
-  readonly memory: {
-    /** What the guest has, what of it is left to it by its balloon, and what the process takes of the box. */
-    readonly guestBytes?: number;
-    readonly balloonBytes?: number;
-    readonly residentBytes: number;
-    /** As the guest says, where its balloon's driver does. */
-    readonly guest?: {
-      readonly totalBytes?: number;
-      readonly freeBytes?: number;
-      readonly availableBytes?: number;
-      readonly cachedBytes?: number;
-      readonly swapInBytes?: number;
-      readonly swapOutBytes?: number;
-      readonly majorFaults?: number;
-      readonly minorFaults?: number;
-    };
-  };
-  readonly cpu: { readonly userSeconds: number; readonly systemSeconds: number };
-  readonly vcpus: readonly { readonly id: number; readonly seconds: number; readonly waitSeconds: number }[];
-  /** By volume. */
-  readonly disks: readonly {
-    readonly name: string;
-    readonly readBytes: number;
-    readonly writtenBytes: number;
-    readonly reads: number;
-    readonly writes: number;
-    readonly flushes: number;
-    readonly readSeconds: number;
-    readonly writeSeconds: number;
-    readonly flushSeconds: number;
-  }[];
-  /** Of those on a bridge, seen from the guest: the box does not count user-mode networks. */
-  readonly interfaces: readonly {
-    readonly name: string;
-    readonly received: Traffic;
-    readonly transmitted: Traffic;
-  }[];
-  /** What the guest's agent says, where there is one. */
-  readonly guest?: GuestDetails & GuestUsage;
-}
-
-export interface Traffic {
-  readonly bytes: number;
-  readonly packets: number;
-  readonly errors: number;
-  readonly dropped: number;
-}
-
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
 export type RunState = string;
 
@@ -192,6 +140,11 @@ export interface Machines {
    * @throws EffectError naming what failed, with QEMU's own last words
    */
   start(request: StartRequest): Promise<void>;
+  /**
+   * Makes the disk of a data volume of its own, unless it is there.
+   * @throws EffectError naming what failed
+   */
+  makeDisk(uid: string, content: KeptContent, images: ReadonlyMap<string, ReadyImage>): Promise<void>;
   /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
   keep(uid: string, kept: KeptMachine): Promise<void>;
   /**
@@ -263,6 +216,8 @@ export interface ReadyImage {
   readonly sha256: string;
   readonly format: 'qcow2' | 'raw';
   readonly virtualBytes: number;
+  /** The paths of `ImageSource.files`, in their order, where those were asked for; `path` is the first. */
+  readonly files?: readonly string[];
 }
 
 export type ImageStatus =
@@ -278,11 +233,29 @@ export type ImageStatus =
       readonly attempts: number;
     };
 
+/** Something that happened to the box's images, for people. */
+export interface ImageNotice {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Base images on this box, kept by content. */
 export interface Images {
   observe(source: ImageSource): ImageStatus;
   /** Starts or resumes fetching, unless it is under way or done; progress and outcome show in `observe`. */
   fetch(source: ImageSource): void;
+  /**
+   * Fills a source that waits for it with what comes; resolves once it is checked and kept.
+   * @throws EffectError
+   */
+  upload(source: ImageSource, content: AsyncIterable<Buffer>): Promise<void>;
+  /**
+   * Tells what all desired entries name. What is kept beside that, and no disk lies over, is deleted where there is
+   * more than the budget or no room; before the first call nothing is.
+   */
+  retain(sources: readonly ImageSource[]): void;
+  onNotice(listener: (notice: ImageNotice) => void): void;
   /** Calls `listener` when a fetch got further (every few per cent) or ended. */
   onChange(listener: (source: ImageSource) => void): void;
   /** Stops fetches under way; what they have is kept to be resumed. */

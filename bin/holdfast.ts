@@ -77,6 +77,18 @@ addDataDir(
   (await import('../agent/local/main.ts')).joinConsole(flags, name),
 );
 
+const image = program.command('image').description('images on this box, hub or no hub');
+
+addDataDir(
+  image
+    .command('upload <[namespace/]name> <FILE>')
+    .description(
+      'fill a data volume that waits for an upload: raw or qcow2, also packed with gzip, xz or zstd',
+    ),
+).action(async (name: string, path: string, flags: Flags) =>
+  (await import('../agent/local/main.ts')).uploadImage(flags, name, path),
+);
+
 program
   .command('timeline <DEVICE>')
   .description('what happened on a device: what was desired, what it told, its link, orders given on the box')

@@ -4,8 +4,16 @@ import { admitDevice } from './devices/admit-device.ts';
 import { admitObject } from './machines/admit-object.ts';
 import { admitMachine } from './machines/admit.ts';
 import type { Tables } from './ports.ts';
+import { admitProfile } from './resolve/admit-profile.ts';
+import { admitVolumes } from './resolve/admit-volumes.ts';
 
 /** All that the hub has against a write, beside what the kinds' schemas say. */
 export async function admitWrite(admission: Admission, tables: Tables): Promise<FieldCause[]> {
-  return [...admitMachine(admission), ...admitObject(admission), ...(await admitDevice(admission, tables))];
+  return [
+    ...admitMachine(admission),
+    ...admitObject(admission),
+    ...(await admitProfile(admission, tables)),
+    ...(await admitVolumes(admission, tables)),
+    ...(await admitDevice(admission, tables)),
+  ];
 }

@@ -214,6 +214,17 @@ export interface HeldTable {
   removeDevice(device: string): Promise<void>;
 }
 
+/** A machine, or a data volume, that names other objects. */
+export type ReferringMachine = Pick<MachineRow, 'uid' | 'kind' | 'namespace' | 'name'>;
+
+/** Which machines name which objects, so that a change of one of those finds them without looking at all. */
+export interface ReferenceTable {
+  /** Those that name an object, whether or not it is there. */
+  to(key: ObjectKey): Promise<ReferringMachine[]>;
+  /** All that a machine names from now on; the result is what it named before and does not any more. */
+  set(machine: ReferringMachine, keys: readonly ObjectKey[]): Promise<ObjectKey[]>;
+}
+
 /** One thing in a device's history. */
 export interface TimelineEntry {
   readonly device: string;
@@ -271,6 +282,7 @@ export interface Tables {
   readonly documents: DocumentTable;
   readonly streams: StreamTable;
   readonly held: HeldTable;
+  readonly references: ReferenceTable;
   readonly timeline: TimelineTable;
   readonly progress: ProgressTable;
 }

@@ -15,7 +15,8 @@ export type Inspection =
 
 /** `message` goes on after the image's address: "… is a gzip file: …". */
 export interface Refusal {
-  readonly code: 'UnsupportedImageFormat' | 'UnsafeImage' | 'BrokenImage' | 'ChecksumMismatch';
+  readonly code:
+    'UnsupportedImageFormat' | 'UnsafeImage' | 'BrokenImage' | 'ChecksumMismatch' | 'ImageTooLarge';
   readonly message: string;
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { getCACertificates } from 'node:tls';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
 
@@ -23,9 +24,13 @@ export interface HttpAnswer {
   discard(): void;
 }
 
-interface HttpOptions {
+export interface HttpOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Who may sign the server's certificate (PEM), beside those that the system trusts. */
+  readonly certificates?: readonly string[];
+  /** Sent to the server that is asked, and to none that it redirects to. */
+  readonly secretHeaders?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -37,9 +42,11 @@ export async function httpGet(
   headers: Readonly<Record<string, string>>,
   options: HttpOptions,
 ): Promise<HttpAnswer> {
-  let target = new URL(url);
+  const first = new URL(url);
+  let target = first;
   for (let redirects = 0; ; redirects += 1) {
-    const answer = await getOnce(target, headers, options);
+    const secret = target.origin === first.origin ? options.secretHeaders : {};
+    const answer = await getOnce(target, { ...headers, ...secret }, options);
     const { location } = answer.headers;
     if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer;
     answer.discard();
@@ -52,6 +59,24 @@ export async function httpGet(
 export function showUrl(url: string): string {
   const { origin, pathname, search } = new URL(url);
   return `${origin}${pathname}${search === '' ? '' : '?…'}`;
+}
+
+/** Reads a body that is to be small. `subject` is what is asked for, fit to be shown. */
+export async function readSmall(answer: HttpAnswer, subject: string, mostBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of answer.body) {
+      bytes += chunk.length;
+      if (bytes > mostBytes) {
+        throw new EffectError('BadAnswer', subject, `${subject}: the answer is larger than ${mostBytes} B`);
+      }
+      chunks.push(chunk);
+    }
+  } finally {
+    answer.discard();
+  }
+  return Buffer.concat(chunks);
 }
 
 function redirect(from: URL, location: string, asked: string): URL {
@@ -67,11 +92,12 @@ function badRedirect(url: string, what: string): EffectError {
 function getOnce(
   url: URL,
   headers: Readonly<Record<string, string>>,
-  { clock, signal }: HttpOptions,
+  { clock, signal, certificates = [] }: HttpOptions,
 ): Promise<HttpAnswer> {
   const shown = showUrl(url.href);
+  const ca = certificates.length === 0 ? {} : { ca: [...getCACertificates('default'), ...certificates] };
   return new Promise((resolve, reject) => {
-    const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { headers, signal });
+    const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { headers, signal, ...ca });
     const allow = (ms: number, code: string, what: string) =>
       clock.after(ms, () => {
         request.destroy(new EffectError(code, shown, `${shown}: ${what} within ${ms / 1000} s`));

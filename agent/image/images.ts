@@ -2,16 +2,19 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EffectError, messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
-import type { ImageSource } from '../machine/compile.ts';
-import { sourceKey } from '../machine/compile.ts';
-import type { Images, ReadyImage } from '../ports.ts';
+import type { ImageSource } from '../machine/image-source.ts';
+import { sourceKey } from '../machine/image-source.ts';
+import type { ImageNotice, Images, ReadyImage } from '../ports.ts';
 import { createBases } from './bases.ts';
-import { download } from './download.ts';
+import { createCollector } from './collector.ts';
+import type { DownloadOptions } from './download.ts';
+import { download, showSource } from './download.ts';
+import type { RegistrySettings } from './fetched.ts';
 import { openFolder } from './folder.ts';
-import { showUrl } from './http.ts';
 import { readRecord } from './partial.ts';
 import { createSlots } from './slots.ts';
 import { createSources } from './sources.ts';
+import { takeUpload } from './upload.ts';
 
 /** Uplinks are thin: more at once would only make each later. */
 const DOWNLOADS_AT_ONCE = 2;
@@ -25,6 +28,13 @@ export interface ImagesOptions {
   readonly dataDir: string;
   /** What downloads leave free of the disk, for the agent's own store above all. */
   readonly reserveBytes: number;
+  /** What kept images may take before unused ones are deleted. */
+  readonly budgetBytes: number;
+  /** What one image may be, in the file and as the guest sees it. */
+  readonly largestBytes: number;
+  /** The words before a command that make it run as the user QEMU runs as; none where there is no such user. */
+  readonly runAs: readonly string[];
+  readonly registries: RegistrySettings;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -43,7 +53,7 @@ interface Track {
 }
 
 /**
- * Base images from HTTP and HTTPS servers, under `images/` of the data directory.
+ * Base images from web servers, registries, disks of the box and uploads, under `images/` of the data directory.
  *
  * A source with a checksum is `ready` for ever once its content is here, whichever URL it came from. One without
  * is `ready` with the version last taken, without any network, through restarts too: machines that have their
@@ -52,11 +62,14 @@ interface Track {
  * already here where the server can't be reached or its newer version can't be taken. Within a minute of that
  * `fetch` does nothing.
  */
-export function createImages({ dataDir, reserveBytes, clock, random, log }: ImagesOptions): Images {
-  const folder = join(resolve(dataDir), 'images');
+export function createImages(options: ImagesOptions): Images {
+  const { clock, log, reserveBytes } = options;
+  const dataDir = resolve(options.dataDir);
+  const folder = join(dataDir, 'images');
   const partialFolder = join(folder, 'partial');
   openFolder(folder, 0o755);
-  openFolder(partialFolder, 0o700);
+  // What checks images runs as another user, and has to pass through.
+  openFolder(partialFolder, 0o711);
   removeLeftovers(folder, partialFolder);
   const bases = createBases(join(folder, 'sha256'));
   const sources = createSources(join(folder, 'sources.json'), log);
@@ -64,48 +77,71 @@ export function createImages({ dataDir, reserveBytes, clock, random, log }: Imag
   const tracks = new Map<string, Track>();
   const running = new Set<Promise<void>>();
   const listeners: ((source: ImageSource) => void)[] = [];
+  const noticeListeners: ((notice: ImageNotice) => void)[] = [];
   const stop = new AbortController();
 
+  const collector = createCollector({
+    ...options,
+    dataDir,
+    imagesFolder: folder,
+    partialFolder,
+    bases,
+    sources,
+    fetching: () => [...tracks].flatMap(([key, { fetching }]) => (fetching === undefined ? [] : [key])),
+    notice(notice) {
+      for (const listener of noticeListeners) listener(notice);
+    },
+  });
+
+  const fetchOptions = (track: Track, source: ImageSource): DownloadOptions => ({
+    ...options,
+    folder: partialFolder,
+    machinesFolder: join(dataDir, 'machines'),
+    bases,
+    sources,
+    reserveBytes,
+    signal: stop.signal,
+    makeRoom: async (neededBytes) => collector.makeRoom(neededBytes),
+    progress(bytes, totalBytes) {
+      if (bytes > track.furthestBytes) {
+        track.furthestBytes = bytes;
+        track.attempts = 0;
+      }
+      noteProgress(source, track, bytes, totalBytes);
+    },
+  });
+
   const findBase = (source: ImageSource): ReadyImage | undefined => {
-    const sha256 = source.sha256 ?? sources.get(sourceKey(source))?.sha256;
-    return sha256 === undefined ? undefined : bases.find(sha256);
+    const base = bases.serve(source, sources.get(sourceKey(source)));
+    if (base !== undefined) collector.giveOut(base);
+    return base;
   };
   const notify = (source: ImageSource) => {
     for (const listener of listeners) listener(source);
   };
 
-  const noteProgress = (source: ImageSource, track: Track, bytes: number, totalBytes: number | undefined) => {
+  function noteProgress(
+    source: ImageSource,
+    track: Track,
+    bytes: number,
+    totalBytes: number | undefined,
+  ): void {
     const noticedBytes = track.fetching?.noticedBytes ?? 0;
     const isNotable =
       Math.abs(bytes - noticedBytes) >= (totalBytes === undefined ? NOTICE_BYTES : totalBytes / 50);
     track.fetching = { bytes, totalBytes, noticedBytes: isNotable ? bytes : noticedBytes };
     if (isNotable) notify(source);
-  };
+  }
 
-  const run = async (source: ImageSource, track: Track): Promise<void> => {
-    const url = showUrl(source.url);
+  async function run(source: ImageSource, track: Track): Promise<void> {
+    const url = showSource(source);
     try {
       log.info({ url }, 'fetching an image');
-      await download(source, {
-        folder: partialFolder,
-        bases,
-        sources,
-        clock,
-        random,
-        log,
-        reserveBytes,
-        signal: stop.signal,
-        progress(bytes, totalBytes) {
-          if (bytes > track.furthestBytes) {
-            track.furthestBytes = bytes;
-            track.attempts = 0;
-          }
-          noteProgress(source, track, bytes, totalBytes);
-        },
-      });
+      await download(source, fetchOptions(track, source));
       track.attempts = 0;
       track.furthestBytes = 0;
       delete track.failure;
+      findBase(source);
       log.info({ url }, 'the image is ready');
     } catch (error) {
       if (stop.signal.aborted) return;
@@ -115,7 +151,23 @@ export function createImages({ dataDir, reserveBytes, clock, random, log }: Imag
       const outcome = findBase(source) === undefined ? '' : ': the version that is here serves';
       log.warn({ url, code, error: messageOf(error) }, `fetching the image failed${outcome}`);
     }
-  };
+  }
+
+  /** Does `work` as the fetch of a source. */
+  function begin(source: ImageSource, work: (track: Track) => Promise<void>): Promise<void> {
+    const key = sourceKey(source);
+    const track = tracks.get(key) ?? { attempts: 0, furthestBytes: 0 };
+    tracks.set(key, track);
+    track.fetching = { bytes: 0, noticedBytes: 0 };
+    const job = work(track).finally(() => {
+      delete track.fetching;
+      track.endedAtMs = clock.monotonic();
+      running.delete(job);
+      if (!stop.signal.aborted) notify(source);
+    });
+    running.add(job);
+    return job;
+  }
 
   return {
     observe(source) {
@@ -132,33 +184,39 @@ export function createImages({ dataDir, reserveBytes, clock, random, log }: Imag
     },
 
     fetch(source) {
-      const key = sourceKey(source);
-      const track = tracks.get(key) ?? { attempts: 0, furthestBytes: 0 };
-      if (stop.signal.aborted || track.fetching !== undefined) return;
+      const track = tracks.get(sourceKey(source));
+      if (stop.signal.aborted || track?.fetching !== undefined) return;
       if (findBase(source) !== undefined) {
-        const isFresh = track.endedAtMs !== undefined && clock.monotonic() - track.endedAtMs < FRESH_MS;
-        if (source.sha256 !== undefined || isFresh) return;
+        const isFresh = track?.endedAtMs !== undefined && clock.monotonic() - track.endedAtMs < FRESH_MS;
+        // What is on the box itself costs nothing to look at again.
+        if (source.sha256 !== undefined || (isFresh && !source.url.startsWith('clone:'))) return;
       }
-      tracks.set(key, track);
-      track.fetching = { bytes: 0, noticedBytes: 0 };
-      const job = slots
-        .run(() => run(source, track))
-        .finally(() => {
-          delete track.fetching;
-          track.endedAtMs = clock.monotonic();
-          running.delete(job);
-          if (!stop.signal.aborted) notify(source);
-        });
-      running.add(job);
+      void begin(source, (begun) => slots.run(() => run(source, begun)));
+    },
+
+    async upload(source, content) {
+      const isBusy = tracks.get(sourceKey(source))?.fetching !== undefined;
+      if (stop.signal.aborted || isBusy) {
+        throw new EffectError('UploadUnderWay', source.url, 'an upload of it is under way already');
+      }
+      await begin(source, (track) => takeUpload(source, content, fetchOptions(track, source)));
+    },
+
+    retain(wanted) {
+      collector.retain(wanted);
     },
 
     onChange(listener) {
       listeners.push(listener);
     },
 
+    onNotice(listener) {
+      noticeListeners.push(listener);
+    },
+
     async close() {
       stop.abort();
-      await Promise.all(running);
+      await Promise.allSettled([...running, collector.close()]);
     },
   };
 }

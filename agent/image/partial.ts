@@ -52,7 +52,8 @@ export interface Partial {
  * went down is dropped: after a power cut a file can have its length and not its content.
  */
 export async function openPartial(folder: string, signal: AbortSignal): Promise<Partial> {
-  openFolder(folder, 0o700);
+  // What checks an image runs as another user; the record, which may have secrets, is for the owner alone.
+  openFolder(folder, 0o711);
   const path = join(folder, DATA_FILE);
   const bootId = readBootId();
   let record = readRecord(folder);
@@ -60,7 +61,7 @@ export async function openPartial(folder: string, signal: AbortSignal): Promise<
   if (record !== undefined && size < record.syncedBytes) record = undefined;
   let bytes = record?.bootId === bootId ? size : (record?.syncedBytes ?? 0);
   let hash = await hashStart(path, bytes, signal);
-  const file = await open(path, 'a+', 0o600);
+  const file = await open(path, 'a+', 0o644);
   await file.truncate(bytes);
   let discarded = false;
 

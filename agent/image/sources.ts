@@ -14,6 +14,8 @@ const knownSource = validators.extend({
   url: z.string(),
   /** The base that serves for a source without a checksum. */
   sha256: z.string().optional(),
+  /** Those of all files that were asked for, where it is not a disk. */
+  files: z.array(z.string()).optional(),
   /** Why the newest version was not taken after it had been downloaded in full, and when that was. */
   refused: z.object({ code: z.string(), message: z.string(), atMs: z.number() }).optional(),
 });
@@ -22,6 +24,11 @@ export type KnownSource = z.infer<typeof knownSource>;
 export interface Sources {
   get(key: string): KnownSource | undefined;
   put(key: string, source: KnownSource): void;
+  forget(key: string): void;
+  /** What bases the sources with these keys are served by. */
+  contentsOf(keys: ReadonlySet<string>): string[];
+  /** Forgets the sources of a base that was deleted. */
+  forgetContent(sha256: string): void;
 }
 
 /**
@@ -30,11 +37,25 @@ export interface Sources {
  */
 export function createSources(path: string, log: Log): Sources {
   const sources = new Map(Object.entries(readSources(path, log)));
+  const save = () => writeFileDurably(path, JSON.stringify(Object.fromEntries(sources), undefined, 1));
+  const contentsOf = ({ sha256, files = [] }: KnownSource) => [
+    ...(sha256 === undefined ? [] : [sha256]),
+    ...files,
+  ];
   return {
     get: (key) => sources.get(key),
     put(key, source) {
       sources.set(key, source);
-      writeFileDurably(path, JSON.stringify(Object.fromEntries(sources), undefined, 1));
+      save();
+    },
+    forget(key) {
+      if (sources.delete(key)) save();
+    },
+    contentsOf: (keys) => [...sources].flatMap(([key, source]) => (keys.has(key) ? contentsOf(source) : [])),
+    forgetContent(sha256) {
+      const gone = [...sources].filter(([, source]) => contentsOf(source).includes(sha256));
+      for (const [key] of gone) sources.delete(key);
+      if (gone.length > 0) save();
     },
   };
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { codeOf } from '../../shared/base/errors.ts';
 import { withSocketPath } from '../../shared/host/unix-socket.ts';
@@ -12,11 +13,14 @@ import type { LocalStatus } from './door.ts';
 const DEADLINE_MS = 10_000;
 
 export const SOCKET_NAME = 'agent.sock';
+/** Before the name of a data volume. */
+export const UPLOAD_PATH = '/uploads/';
 
 /** Asks the agent of `dataDir`; every call throws an Error with a sentence that says what to do. */
 export interface LocalClient {
   status(): Promise<LocalStatus>;
   order(verb: OrderVerb, machine: string, reason: string, by?: string): Promise<void>;
+  upload(volume: string, content: Readable): Promise<void>;
   openConsole(machine: string): Promise<Duplex>;
 }
 
@@ -29,6 +33,10 @@ export function createLocalClient(dataDir: string): LocalClient {
     status: async () => JSON.parse(await call('GET', '/status')) as LocalStatus,
     async order(verb, machine, reason, by) {
       await call('POST', '/orders', { verb, machine, reason, by });
+    },
+    async upload(volume, content) {
+      const path = `${UPLOAD_PATH}${encodeURIComponent(volume)}`;
+      await readAnswer((await send(dataDir, 'PUT', path, {}, content)).response);
     },
     async openConsole(machine) {
       const path = `/console?machine=${encodeURIComponent(machine)}`;
@@ -48,7 +56,7 @@ async function send(
   method: string,
   path: string,
   headers: Record<string, string>,
-  body?: object,
+  body?: object | Readable,
 ): Promise<{ response: IncomingMessage; socket?: Duplex }> {
   const socketPath = join(dataDir, SOCKET_NAME);
   try {
@@ -56,7 +64,9 @@ async function send(
       socketPath,
       (short) =>
         new Promise((resolve, reject) => {
-          const call = request({ socketPath: short, method, path, headers, timeout: DEADLINE_MS });
+          // Taking in what is uploaded, and looking at it, may take long without a word.
+          const timeout = body instanceof Readable ? 0 : DEADLINE_MS;
+          const call = request({ socketPath: short, method, path, headers, timeout });
           call.on('response', (response) => resolve({ response }));
           call.on('upgrade', (response, socket, head) => {
             if (head.length > 0) socket.unshift(head);
@@ -66,7 +76,10 @@ async function send(
             call.destroy(new Error(`the agent did not answer within ${DEADLINE_MS / 1000} s`)),
           );
           call.on('error', reject);
-          call.end(body === undefined ? undefined : JSON.stringify(body));
+          if (body instanceof Readable) {
+            body.on('error', (error) => call.destroy(error));
+            body.pipe(call);
+          } else call.end(body === undefined ? undefined : JSON.stringify(body));
         }),
     );
   } catch (error) {

@@ -9,8 +9,9 @@ import type { MachineMemory } from '../plan/memory.ts';
 import type { HubOrder, OrderVerb } from '../plan/order.ts';
 import { applyHubOrder, applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
-import type { GuestDetails, GuestUsage, Happening, MachineRow, Machines, Store } from '../ports.ts';
+import type { GuestDetails, GuestUsage, Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
 import type { Session } from '../sync/session.ts';
+import { uploadVolume } from './upload-volume.ts';
 
 /** What can be asked of the agent on the box itself; none of it needs the link. */
 export interface LocalDoor {
@@ -26,6 +27,11 @@ export interface LocalDoor {
    * @throws EffectError as `order`, and `HeldOnBox`
    */
   takeHubOrder(verb: OrderVerb, machine: string, reason: string, order: HubOrder): void;
+  /**
+   * Fills the data volume `name` or `namespace/name` that waits for it.
+   * @throws EffectError as `uploadVolume`
+   */
+  upload(volume: string, content: AsyncIterable<Buffer>): Promise<void>;
   /** What a guest says of itself. @throws EffectError as `order`, and as `Machines.readGuest` */
   readGuest(machine: string): Promise<GuestDetails & GuestUsage>;
   /** @throws EffectError as `order`, and as `Machines.openConsole` */
@@ -61,6 +67,7 @@ interface DoorOptions {
   readonly version: string;
   readonly store: Store;
   readonly machines: Machines;
+  readonly images: Images;
   readonly clock: Clock;
   readonly session: Pick<Session, 'link'>;
   readonly happening: () => Happening;
@@ -141,6 +148,10 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         const memory = applyHubOrder(found.row.memory, verb, order);
         apply(found, memory, 'HubOrder', `${verb} was ordered at the hub: ${reason}`);
       });
+      loop.wake();
+    },
+    async upload(volume, content) {
+      await uploadVolume(volume, content, options);
       loop.wake();
     },
     readGuest: async (machine) => machines.readGuest(find(machine).row.uid),

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify as stringifyYaml } from 'yaml';
@@ -108,6 +109,12 @@ function isThere(verb: OrderVerb, now: LocalMachine | undefined, pid: number | u
     case 'reset':
       return true;
   }
+}
+
+/** Fills a data volume of this box from a file, and says what came of it. */
+export async function uploadImage(flags: Flags, volume: string, path: string): Promise<void> {
+  await connect(flags).upload(volume, createReadStream(path));
+  process.stdout.write(`${volume} has been filled from ${path}\n`);
 }
 
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */

@@ -10,6 +10,7 @@ import { ORDERS } from '../../shared/model/machine.ts';
 import { fields, printable } from '../../shared/model/schema.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
 import type { Log } from '../../shared/ports.ts';
+import { UPLOAD_PATH } from './client.ts';
 import type { LocalDoor } from './door.ts';
 
 /** The largest order taken, in bytes. */
@@ -31,7 +32,7 @@ export interface LocalServer {
 
 /**
  * Serves the local door as HTTP on a Unix socket that only the agent's user can open: `GET /status`,
- * `POST /orders` with an order, and `GET /console?machine=` upgraded to a plain stream of bytes.
+ * `POST /orders` with an order, `PUT /uploads/` and a data volume's name with a disk image, and `GET /console?machine=` upgraded to a plain stream of bytes.
  */
 export async function serveLocalDoor(path: string, door: LocalDoor, log: Log): Promise<LocalServer> {
   rmSync(path, { force: true });
@@ -86,6 +87,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
     const { verb, machine, reason, by } = parsed.value;
     door.order(verb, machine, reason, by);
     send(response, 202, {});
+  } else if (route.startsWith(`PUT ${UPLOAD_PATH}`)) {
+    const volume = decodeURIComponent(route.slice(`PUT ${UPLOAD_PATH}`.length));
+    await door.upload(volume, request as AsyncIterable<Buffer>);
+    send(response, 201, {});
   } else {
     send(response, 404, { error: `there is no ${route} here` });
   }

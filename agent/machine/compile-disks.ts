@@ -1,13 +1,16 @@
 import { assert } from '../../shared/base/assert.ts';
 import { quantityBytes } from '../../shared/base/quantity.ts';
+import type { DataVolumeTemplate } from '../../shared/model/data-volume.ts';
 import type { Disk } from '../../shared/model/domain/disk.ts';
 import { busOf } from '../../shared/model/domain/disk.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import type { Volume } from '../../shared/model/volume/volume.ts';
 import { cloudInitOf } from '../../shared/model/volume/volume.ts';
 import { dedicatedIoThread } from './disk-arguments.ts';
-import type { BlockSizes, CompiledDisk, DiskContent, ForeignDisk } from './disk.ts';
+import type { BlockSizes, CompiledDisk, DiskContent, ForeignDisk, KeptContent } from './disk.ts';
 import { SEED_FILE, seedFile } from './files.ts';
+import type { VolumeOwner } from './image-source.ts';
+import { compileContainerImage, compileVolumeSource } from './image-source.ts';
 import { compileFiles } from './seed-files.ts';
 import { compileSeed } from './seed.ts';
 
@@ -89,6 +92,11 @@ function compileContent(volume: Volume, desired: DesiredMachine): DiskContent {
   const { dataVolume, persistentVolumeClaim: claim, hostDisk } = volume;
   if (volume.emptyDisk !== undefined)
     return { from: 'empty', bytes: quantityBytes(volume.emptyDisk.capacity) };
+  if (volume.containerDisk !== undefined) {
+    const { path } = volume.containerDisk;
+    const source = compileContainerImage(volume.containerDisk, desired.references);
+    return { from: 'container', source: { ...source, ...(path === undefined ? {} : { path }) } };
+  }
   if (dataVolume !== undefined) {
     const content = compileOwn(dataVolume.name, desired) ?? findOther(dataVolume.name, desired);
     if (content !== undefined) return content;
@@ -114,17 +122,20 @@ function compileContent(volume: Volume, desired: DesiredMachine): DiskContent {
 }
 
 /** The machine's own disk of a data volume, where one of its templates has the name. */
-function compileOwn(name: string, { dataVolumes }: DesiredMachine): DiskContent | undefined {
-  const template = dataVolumes.find(({ metadata }) => metadata.name === name);
-  if (template === undefined) return undefined;
-  const { source, storage, pvc } = template.spec;
+function compileOwn(name: string, desired: DesiredMachine): DiskContent | undefined {
+  const template = desired.dataVolumes.find(({ metadata }) => metadata.name === name);
+  return template === undefined ? undefined : compileVolume(template, desired);
+}
+
+/** What the disk of a data volume is made with, once. @throws Error with a sentence on what is missing */
+export function compileVolume({ metadata, spec }: DataVolumeTemplate, owner: VolumeOwner): KeptContent {
+  const { source, storage, pvc } = spec;
   const size = (storage ?? pvc)?.resources?.requests?.storage;
   const bytes = size === undefined ? 0 : quantityBytes(size);
-  if (source.http === undefined) return { from: 'blank', dataVolume: name, bytes };
-  const { url, checksum } = source.http;
-  const sha256 = checksum?.slice('sha256:'.length).toLowerCase();
-  const image = { url, ...(sha256 === undefined ? {} : { sha256 }) };
-  return { from: 'image', dataVolume: name, source: image, minBytes: bytes };
+  const dataVolume = metadata.name;
+  const image = compileVolumeSource(source, dataVolume, owner);
+  if (image === undefined) return { from: 'blank', dataVolume, bytes };
+  return { from: 'image', dataVolume, source: image, minBytes: bytes };
 }
 
 /** A claim is a data volume of that name, as CDI makes one for each, or else something that the box has. */

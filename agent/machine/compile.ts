@@ -10,13 +10,15 @@ import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
 import { compileHostname } from './seed.ts';
+import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
 import { compileMaxMemory, compileMemory } from './memory.ts';
 import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
 
-export type { CompiledDisk, ImageSource } from './disk.ts';
-export { sourceKey } from './disk.ts';
+export type { CompiledDisk } from './disk.ts';
+export type { ImageSource } from './image-source.ts';
+export { sourceKey } from './image-source.ts';
 
 /** KubeVirt's default of `terminationGracePeriodSeconds`. */
 const DEFAULT_GRACE_SECONDS = 30;
@@ -61,7 +63,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     memoryBytes: compileMemory(domain),
     maxMemoryBytes: compileMaxMemory(domain),
     cpu,
-    firmware: compileFirmware(uid, domain),
+    firmware: compileFirmware(uid, domain, desired.references),
     disks: compileDisks(desired).map((disk) => orderDisk(disk, boot)),
     interfaces: compileInterfaces(desired, compileHostname(desired), cpuCount(cpu)),
     bootCards: [...(boot?.interfaces ?? [])],
@@ -83,6 +85,7 @@ export function shapeOf(machine: CompiledMachine): object {
   const { gracePeriodMs: _, startsPaused: __, desired: ___, ...shape } = machine;
   return {
     ...shape,
+    firmware: shapeOfFirmware(shape.firmware),
     disks: shape.disks.map(shapeOfDisk),
     interfaces: shape.interfaces.map(shapeOfInterface),
   };
@@ -90,7 +93,16 @@ export function shapeOf(machine: CompiledMachine): object {
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
 function shapeOfDisk(disk: CompiledDisk): object {
-  return isKept(disk) ? { ...disk, content: diskFile(disk) } : disk;
+  if (isKept(disk)) return { ...disk, content: diskFile(disk) };
+  const { content } = disk;
+  return content.from === 'container' ? { ...disk, content: sourceKey(content.source) } : disk;
+}
+
+/** How an image is to be had shapes nothing, and may be secret. */
+function shapeOfFirmware(firmware: CompiledFirmware): object {
+  const { kernelBoot } = firmware;
+  if (kernelBoot?.source === undefined) return firmware;
+  return { ...firmware, kernelBoot: { ...kernelBoot, source: sourceKey(kernelBoot.source) } };
 }
 
 /** An address that was derived is kept from run to run: a restart would change nothing of it. */

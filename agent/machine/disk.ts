@@ -1,18 +1,7 @@
 import type { DiskBus } from '../../shared/model/domain/disk.ts';
 import { keptDiskFile, machineFile, scratchDiskFile } from './files.ts';
+import type { ImageSource } from './image-source.ts';
 import type { SeedImage } from './seed.ts';
-
-/** Where a base image comes from. */
-export interface ImageSource {
-  readonly url: string;
-  /** 64 lower-case hexadecimal digits. */
-  readonly sha256?: string;
-}
-
-/** One text per source, for maps. */
-export function sourceKey({ url, sha256 }: ImageSource): string {
-  return sha256 === undefined ? url : `sha256:${sha256}`;
-}
 
 /** A disk that is not of the machine's own making. */
 export type ForeignDisk =
@@ -34,6 +23,8 @@ export type DiskContent =
   /** A blank disk, made once. */
   | { readonly from: 'blank'; readonly dataVolume: string; readonly bytes: number }
   | ForeignDisk
+  /** An overlay over an image, made anew at each start (`containerDisk`). */
+  | { readonly from: 'container'; readonly source: ImageSource }
   /** A blank disk, made anew at each start (`emptyDisk`). */
   | { readonly from: 'empty'; readonly bytes: number }
   /** A layer over a disk that is only read, made anew at each start (`ephemeral`). */
@@ -42,6 +33,9 @@ export type DiskContent =
   | { readonly from: 'seed'; readonly file: string; readonly image: SeedImage }
   /** A CD-ROM drive without a medium. */
   | { readonly from: 'nothing' };
+
+/** A disk of its owner's, made once. */
+export type KeptContent = Extract<DiskContent, { readonly from: 'image' | 'blank' }>;
 
 /** What happens at an I/O error, in KubeVirt's words. */
 export type ErrorPolicy = 'stop' | 'ignore' | 'report' | 'enospace';
@@ -89,6 +83,7 @@ export function diskFile({ name, content }: Pick<CompiledDisk, 'name' | 'content
       return keptDiskFile(content.dataVolume);
     case 'other':
       return machineFile(content.uid, keptDiskFile(content.dataVolume));
+    case 'container':
     case 'empty':
     case 'layer':
       return scratchDiskFile(name);
@@ -115,5 +110,5 @@ export function isKept({ content }: Pick<CompiledDisk, 'content'>): boolean {
 
 /** Whether a disk is made anew at each start, so that nothing the guest writes is kept. */
 export function isScratch({ content }: Pick<CompiledDisk, 'content'>): boolean {
-  return content.from === 'empty' || content.from === 'layer';
+  return content.from === 'container' || content.from === 'empty' || content.from === 'layer';
 }

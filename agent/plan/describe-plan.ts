@@ -63,7 +63,7 @@ function describeStatus(situation: Situation, draft: Draft): MachineStatus {
 
 function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {
   const generation =
-    wanted.kind === 'machine'
+    wanted.kind === 'machine' || wanted.kind === 'volume'
       ? wanted.desired.generation
       : wanted.kind === 'refused'
         ? wanted.generation

@@ -1,12 +1,13 @@
 import { restartDelayMs } from '../../shared/base/backoff.ts';
 import { isSameJson } from '../../shared/base/same-json.ts';
 import { describeChange } from '../machine/change.ts';
+import { imagesOf } from '../machine/images.ts';
 import type { MachineMemory } from './memory.ts';
 import { forget } from './memory.ts';
 import type { ChangePlan } from './plan-change.ts';
 import { planChange } from './plan-change.ts';
 import type { Draft, PlannedEvent, Situation } from './plan.ts';
-import { gatherImages } from './plan-start.ts';
+import { gatherImages } from './plan-images.ts';
 import type { Settled } from './settle-run.ts';
 
 /** How many fields a sentence names. */
@@ -26,7 +27,7 @@ export function draftChange(situation: Situation, draft: Draft): Draft {
   const { change, running } = next;
   const gathered =
     change.kind === 'plug-disk' || change.kind === 'change-medium'
-      ? gatherImages(situation, draft.memory, [change.disk])
+      ? gatherImages(situation, draft.memory, imagesOf(change.disk.content))
       : { images: new Map<string, never>() };
   // While its image is fetched, the guest runs on.
   if ('state' in gathered) return { ...gathered, state: 'Running' };

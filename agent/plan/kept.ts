@@ -32,7 +32,8 @@ export function compileKept(
   plan: MachinePlan,
   observed: ObservedMachine | undefined,
 ): KeptMachine | undefined {
-  const isPlaced = observed !== undefined || plan.actions.some(({ kind }) => kind === 'start');
+  const isPlaced =
+    observed !== undefined || plan.actions.some(({ kind }) => kind === 'start' || kind === 'make-disk');
   if (!isPlaced || isFound(desired)) return undefined;
   const memory = forget(plan.memory, ...PASSING);
   const kept = { desired, memory };

@@ -13,6 +13,7 @@ import { identityOf } from './read-wanted.ts';
 import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
+import { planVolume } from './plan-volume.ts';
 import type { Settled } from './settle-run.ts';
 import { enterBoot, settleRun } from './settle-run.ts';
 import type { Want } from './want.ts';
@@ -69,6 +70,8 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
           );
     case 'refused':
       return planRefused(situation, memory, wanted);
+    case 'volume':
+      return planVolume(situation, memory, wanted);
     case 'machine':
       return planWanted(situation, memory, wanted);
   }
@@ -100,11 +103,10 @@ function noteDisks(
   wanted: Wanted,
   observed: ObservedMachine | undefined,
 ): MachineMemory {
-  if (wanted.kind !== 'machine' || observed === undefined) return memory;
+  if (observed === undefined || (wanted.kind !== 'machine' && wanted.kind !== 'volume')) return memory;
   const known = memory.disks ?? [];
-  const kept = keptDisks(wanted.compiled).filter(
-    (name) => observed.disks.includes(name) && !known.includes(name),
-  );
+  const names = wanted.kind === 'volume' ? [wanted.content.dataVolume] : keptDisks(wanted.compiled);
+  const kept = names.filter((name) => observed.disks.includes(name) && !known.includes(name));
   return kept.length === 0 ? memory : { ...memory, disks: [...known, ...kept] };
 }
 

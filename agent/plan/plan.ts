@@ -1,5 +1,6 @@
 import type {
   DesiredMachine,
+  DesiredVolume,
   MachineIdentity,
   MachineState,
   MachineStatus,
@@ -7,6 +8,7 @@ import type {
 } from '../../shared/model/machine.ts';
 import type { Change } from '../machine/change.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
+import type { KeptContent } from '../machine/disk.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 import type { Running } from './plan-change.ts';
@@ -25,6 +27,8 @@ export interface Box {
 /** What is wanted of a machine, as far as this agent could read it. */
 export type Wanted =
   | { readonly kind: 'machine'; readonly desired: DesiredMachine; readonly compiled: CompiledMachine }
+  /** A data volume of its own. */
+  | { readonly kind: 'volume'; readonly desired: DesiredVolume; readonly content: KeptContent }
   | { readonly kind: 'removed'; readonly desired: RemovedMachine }
   /** Its description can't be carried out here, or there is none; `problem` says what and where. */
   | {
@@ -69,6 +73,12 @@ export type Action =
       readonly change: Change;
       /** What the process runs by once that is made. */
       readonly running: DesiredMachine;
+      readonly images: ReadonlyMap<string, ReadyImage>;
+    }
+  | {
+      readonly kind: 'make-disk';
+      readonly uid: string;
+      readonly content: KeptContent;
       readonly images: ReadonlyMap<string, ReadyImage>;
     }
   | { readonly kind: 'power-button'; readonly uid: string }

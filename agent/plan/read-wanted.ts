@@ -1,10 +1,16 @@
 import { messageOf } from '../../shared/base/errors.ts';
-import type { DesiredMachine, MachineIdentity } from '../../shared/model/machine.ts';
-import { desiredMachine, machineIdentity, removedMachine } from '../../shared/model/machine.ts';
+import type { DesiredMachine, DesiredVolume, MachineIdentity } from '../../shared/model/machine.ts';
+import {
+  desiredMachine,
+  desiredVolume,
+  machineIdentity,
+  removedMachine,
+} from '../../shared/model/machine.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
 import { isFound } from './kept.ts';
 import type { Wanted } from './plan.ts';
 import { compileMachine } from '../machine/compile.ts';
+import { compileVolume } from '../machine/compile-disks.ts';
 
 /**
  * What is wanted of a machine, from its entry in the desired document. An entry that this agent can't carry out
@@ -27,7 +33,8 @@ export function readWanted(entry: unknown): Wanted | undefined {
       problem: 'known from its folder only, and left as it is: what describes it comes from the hub',
     };
   }
-  const desired = validate(desiredMachine, entry);
+  const desired =
+    identity.value.kind === 'DataVolume' ? validate(desiredVolume, entry) : validate(desiredMachine, entry);
   if (desired.ok) return compile(identity.value, desired.value);
   const generation =
     'generation' in entry && Number.isInteger(entry.generation) ? Number(entry.generation) : 0;
@@ -36,8 +43,11 @@ export function readWanted(entry: unknown): Wanted | undefined {
 }
 
 /** A description that passed its schema and yet can't be compiled came from a hub that knows more than this agent. */
-function compile(identity: MachineIdentity, desired: DesiredMachine): Wanted {
+function compile(identity: MachineIdentity, desired: DesiredMachine | DesiredVolume): Wanted {
   try {
+    if (desired.kind === 'DataVolume') {
+      return { kind: 'volume', desired, content: compileVolume(desired.dataVolume, desired) };
+    }
     return { kind: 'machine', desired, compiled: compileMachine(desired) };
   } catch (error) {
     const { generation } = desired;

@@ -5,8 +5,9 @@ import { formatBytes } from '../../shared/base/quantity.ts';
 import { syncPath } from '../../shared/host/files.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import type { FoundDisk } from '../machine/disk-arguments.ts';
-import type { CompiledDisk, ForeignDisk } from '../machine/disk.ts';
-import { diskFile, isKept, isScratch, sourceKey } from '../machine/disk.ts';
+import type { CompiledDisk, ForeignDisk, KeptContent } from '../machine/disk.ts';
+import { diskFile, isKept, isScratch } from '../machine/disk.ts';
+import { sourceKey } from '../machine/image-source.ts';
 import type { ReadyImage, RunRecord } from '../ports.ts';
 import { opensDirectly } from './direct-io.ts';
 import { PASSING_FILE, checkReachable, diskPath, withStaging } from './folder.ts';
@@ -80,6 +81,21 @@ async function clearPassing({ disks }: CompiledMachine, folder: string): Promise
   }
 }
 
+/**
+ * Makes the disk of a data volume of its own, unless it is there; the machines that use it come later.
+ * @throws EffectError as `makeDisks`
+ */
+export async function makeVolume(
+  content: KeptContent,
+  context: Pick<DiskContext, 'folder' | 'images' | 'outside'>,
+): Promise<void> {
+  const disk = { ...VOLUME_DISK, name: content.dataVolume, content };
+  await placeDisk(disk, { ...context, account: undefined, before: undefined });
+}
+
+/** A disk without a machine has a content, and nothing else that matters. */
+const VOLUME_DISK = { bus: 'virtio', cdrom: false, readonly: false, cache: 'none' } as const;
+
 async function placeDisk(disk: CompiledDisk, context: DiskContext): Promise<Place> {
   const { content } = disk;
   const { folder, account } = context;
@@ -126,7 +142,11 @@ async function placeForeign(
 ): Promise<Place> {
   if (content.from === 'other') {
     const path = diskPath(folder, { name, content });
-    if (await exists(path)) return { path, isDevice: false, format: 'qcow2', under: await listImages(path) };
+    if (await exists(path)) {
+      // It goes from machine to machine, each of which runs as a user of its own; what has it open keeps it.
+      if (account !== undefined) await chown(path, account.uid, account.gid);
+      return { path, isDevice: false, format: 'qcow2', under: await listImages(path) };
+    }
     const message = `the disk of data volume ${content.dataVolume}, which volume ${name} shows, is not on this box`;
     throw new EffectError('DataVolumeMissing', path, message);
   }
@@ -216,14 +236,15 @@ async function composeContent(
   { folder, images }: DiskContext,
 ): Promise<(path: string) => readonly string[]> {
   if (content.from === 'blank' || content.from === 'empty') return (path) => [path, String(content.bytes)];
-  const image = content.from === 'image' ? images.get(sourceKey(content.source)) : undefined;
-  if (content.from !== 'image' || image === undefined) {
-    const from = content.from === 'image' ? content.source.url : content.from;
+  const source = content.from === 'image' || content.from === 'container' ? content.source : undefined;
+  const image = source && images.get(sourceKey(source));
+  if (image === undefined) {
+    const from = source?.url ?? content.from;
     throw new EffectError('ImageMissing', name, `the image ${from} of volume ${name} is not ready`);
   }
   // Relative to the overlay's last place, so that the data directory can be moved; hence not checked (-u) from here.
   const base = relative(folder, await realpath(image.path));
-  const size = Math.max(content.minBytes, image.virtualBytes);
+  const size = Math.max(content.from === 'image' ? content.minBytes : 0, image.virtualBytes);
   return (path) => ['-u', '-b', base, '-F', image.format, path, String(size)];
 }
 

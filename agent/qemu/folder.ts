@@ -80,13 +80,18 @@ export async function prepareFolder(folder: string, account: Account | undefined
     // `flock` makes the lock for everybody to read, and whoever can read it can hold it.
     await chmod(join(folder, file), 0o600);
   }
-  for (const name of await readdir(folder)) {
-    if (name.startsWith(STAGING)) await rm(join(folder, name), { recursive: true, force: true });
-  }
+  await clearStaging(folder);
   if (account === undefined) return;
   await chmod(folder, 0o711);
   await chown(sockets, account.uid, account.gid);
   await chown(join(folder, CONSOLE_LOG), account.uid, account.gid);
+}
+
+/** Deletes what a killed agent left of files in the making. */
+export async function clearStaging(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(STAGING)) await rm(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 /** Calls `use` with a folder inside `folder` for files in the making, and deletes it after. */

@@ -1,33 +1,29 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
-import { userInfo } from 'node:os';
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
-import type { DesiredMachine } from '../../shared/model/machine.ts';
-import type { CompiledMachine } from '../machine/compile.ts';
-import { compileMachine } from '../machine/compile.ts';
-import { readRunLimits } from '../machine/run-limits.ts';
+import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
+import type { MachineFigures } from '../figures.ts';
 import type {
   GuestDetails,
   GuestUsage,
   KeptMachine,
-  MachineFigures,
   Networks,
   ObservedMachine,
-  RunRecord,
   StartRequest,
 } from '../ports.ts';
 import type { ChangeRequest } from '../machine/change.ts';
-import { makeChange } from './change.ts';
+import type { ChangeContext } from './change-machine.ts';
+import { changeMachine } from './change-machine.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
-import { addDisks } from './disks.ts';
 import { asFailure } from './failure.ts';
-import { QEMU_LOG, listDisks } from './folder.ts';
+import { makeVolume } from './disks.ts';
+import { QEMU_LOG, clearStaging, listDisks } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
@@ -42,7 +38,7 @@ import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
 import { findMachineProcess, readRunNumber, readStartTicks } from './process.ts';
-import { createRecordReader, readRecord, writeRecord } from './record.ts';
+import { createRecordReader, readRecord } from './record.ts';
 import type { OpenGate } from './spawn.ts';
 import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
@@ -64,8 +60,15 @@ export interface LocalMachine {
     context: Omit<StartContext, 'folder'>,
     confinement: Confinement,
   ): Promise<void>;
+  makeDisk(
+    content: KeptContent,
+    context: Pick<StartRequest, 'images'> & Pick<StartContext, 'outside'>,
+  ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
-  change(request: ChangeRequest, context: ChangeContext): Promise<void>;
+  change(
+    request: ChangeRequest,
+    context: Pick<ChangeContext, 'account' | 'outside' | 'ports' | 'networks' | 'limit'>,
+  ): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
   /** Puts a card's cable in, or takes it out. */
@@ -82,11 +85,6 @@ export interface LocalMachine {
   remove(removing: string): Promise<void>;
   openConsole(): Promise<Duplex>;
   close(): void;
-}
-
-interface ChangeContext extends Pick<StartContext, 'account' | 'outside' | 'ports' | 'networks'> {
-  /** Gives the process of a run the limits of a machine like this. */
-  readonly limit: (record: RunRecord, machine: CompiledMachine) => Promise<void>;
 }
 
 type MonitorCommand = 'system_powerdown' | 'system_reset' | 'stop' | 'cont' | 'quit';
@@ -193,14 +191,6 @@ export function createMachine(options: MachineOptions): LocalMachine {
     gate.ended.then(tellChange, tellChange);
   };
 
-  /** What the guest still has counts, also where it is to have less. */
-  const raiseLimit = async (record: RunRecord, running: DesiredMachine, limit: ChangeContext['limit']) => {
-    const state = await monitor.read(record.run);
-    const has = readRunLimits(record.command).memoryBytes + (state?.addedMemory?.bytes ?? 0);
-    const machine = compileMachine(running);
-    await limit(record, { ...machine, memoryBytes: Math.max(machine.memoryBytes, has) });
-  };
-
   const readGuestOf = async (run: number) =>
     guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
 
@@ -249,29 +239,24 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async change({ change, running, images }, { account, outside, ports, networks, limit }) {
+    async change(request, context) {
       await inTurn(async () => {
         const { record, process } = await locate();
         if (record === undefined || process === undefined)
           throw new EffectError('NotRunning', uid, 'the machine has no process');
-        if (change.kind === 'set-memory' || change.kind === 'add-cpus')
-          note('confine it anew', await raiseLimit(record, running, limit).then(() => undefined, messageOf));
-        const noteRun = (known: Partial<RunRecord>) => writeRecord(folder, { ...record, ...known });
-        const after = await makeChange(change, {
-          qmp: await monitor.connect(record.run),
-          record,
-          clock,
-          notePlaces: (places) => noteRun({ places }),
-          makeDisk: async (disk) => addDisks([disk], { folder, images, account, outside, before: record }),
-          choosePorts: async (card) =>
-            ports.add(
-              uid,
-              card.ports.map((port) => ({ ...port, interface: card.name })),
-            ),
-          connect: async (card, machine) => networks.connect(machine, [card], account?.uid ?? userInfo().uid),
-          disconnect: async (card) => networks.disconnect(uid, [card]),
-        });
-        noteRun({ ...after, desired: running });
+        await changeMachine(request, { ...context, folder, record, monitor, clock, note });
+      });
+    },
+
+    async makeDisk(content, { images, outside }) {
+      await inTurn(async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        // The machines that use the disk run as other users, and have to get to it.
+        await chmod(folder, 0o711);
+        await clearStaging(folder);
+        await makeVolume(content, { folder, images, outside });
+      }).catch((error: unknown) => {
+        throw asFailure(error, content.dataVolume, 'DiskFailed');
       });
     },
 

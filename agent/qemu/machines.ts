@@ -140,6 +140,7 @@ export function createMachines(options: MachinesOptions): Machines {
         limit: limitRun,
       });
     },
+    makeDisk: async (uid, content, images) => machineOf(uid).makeDisk(content, { images, outside }),
     keep: async (uid, kept) => machineOf(uid).keep(kept),
     powerButton: async (uid) => machineOf(uid).command('system_powerdown'),
     pause: async (uid) => machineOf(uid).command('stop'),

@@ -71,7 +71,7 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const { images } = request;
   const disks = await makeDisks(machine, { folder, images, account, outside: context.outside, before });
   const { kernelBoot } = machine.firmware;
-  const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages));
+  const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages, request.images));
   if (account !== undefined) {
     await checkReachable(account, [
       join(folder, CONSOLE_LOG),

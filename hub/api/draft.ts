@@ -1,7 +1,7 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { apiVersionOf } from '../../shared/model/kind.ts';
 import { validate } from '../../shared/model/validate.ts';
-import { isRecord } from './record.ts';
+import { isRecord } from '../../shared/base/record.ts';
 import { badRequest, invalid } from './errors.ts';
 import type { ResourcePath } from './path.ts';
 

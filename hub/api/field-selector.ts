@@ -1,5 +1,5 @@
 import { badRequest } from './errors.ts';
-import { isRecord } from './record.ts';
+import { isRecord } from '../../shared/base/record.ts';
 import type { JsonSchema } from './kind-schemas.ts';
 
 /** Kubernetes' field selectors: `path=value`, `path==value` and `path!=value`, joined by commas. */

@@ -7,7 +7,7 @@ import { apiVersionOf } from '../../shared/model/kind.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
 import { parseJson } from './body.ts';
-import { isRecord } from './record.ts';
+import { isRecord } from '../../shared/base/record.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { parseDraft } from './draft.ts';
 import { ApiError, badRequest, notFound, unsupportedMediaType } from './errors.ts';

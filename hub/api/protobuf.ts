@@ -1,4 +1,4 @@
-import { isRecord } from './record.ts';
+import { isRecord } from '../../shared/base/record.ts';
 import type { Field, MessageType } from './protobuf-messages.ts';
 import { messageTypeOf, unknownType } from './protobuf-messages.ts';
 

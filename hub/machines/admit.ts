@@ -56,18 +56,10 @@ export function admitMachine({ verb, object, previous, orphan }: AdmissionReques
   if (object.kind !== 'VirtualMachineInstance') return release;
   const instance = object as unknown as VirtualMachineInstance;
   if (isOwned(instance)) return verb === 'delete' ? [refuseOwnedDelete(instance)] : release;
-  const refused = (instance.spec.volumes ?? []).flatMap(({ dataVolume }, index) =>
-    dataVolume === undefined || verb === 'delete' ? [] : [refuseDataVolume(index)],
-  );
-  return [...release, ...refused];
+  return release;
 }
 
 function refuseOwnedDelete({ metadata }: VirtualMachineInstance): FieldCause {
   const message = `it is the run of VirtualMachine ${metadata.name}: set that one's spec.runStrategy to Halted to stop it`;
   return { field: 'metadata.ownerReferences', reason: 'FieldValueForbidden', message };
-}
-
-function refuseDataVolume(index: number): FieldCause {
-  const message = 'only a VirtualMachine has data volumes (spec.dataVolumeTemplates)';
-  return { field: `spec.volumes[${index}].dataVolume`, reason: 'FieldValueNotSupported', message };
 }

@@ -1,13 +1,15 @@
-import { formatSeconds, formatTime } from '../../shared/base/time.ts';
+import { formatSeconds } from '../../shared/base/time.ts';
 import { phaseOf } from '../../shared/model/machine-phase.ts';
 import type { MachineState, MachineStatus } from '../../shared/model/machine.ts';
 import type { InstancePhase, InstanceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import type { RunStrategy, VirtualMachineStatus } from '../../shared/model/virtual-machine.ts';
 import type { DeviceRow, MachineRow } from '../ports.ts';
 import { isHeldBack } from './desired.ts';
+import type { Problem } from './carry-over.ts';
 import type { ConditionDraft } from './conditions.ts';
 import { settleConditions } from './conditions.ts';
 import { describeOverride } from './override.ts';
+import { describeSilence } from './silence.ts';
 
 /** What is known of a machine: where it was put, what its device last said, and whether the device can be heard. */
 export interface Knowledge {
@@ -22,6 +24,8 @@ export interface Knowledge {
   readonly elsewhere: string | undefined;
   /** The order given on the box that the hub has released. */
   readonly released: string | undefined;
+  /** What it names that is not there, or not as it has to be. */
+  readonly problems: readonly Problem[];
   readonly nowMs: number;
 }
 
@@ -58,7 +62,10 @@ export function describeVirtualMachine(
 ): VirtualMachineStatus {
   const { row, generation, runStrategy } = known;
   const ready = describeReady(known);
+  const { instancetypeRef, preferenceRef } = before ?? {};
   return {
+    ...(instancetypeRef && { instancetypeRef }),
+    ...(preferenceRef && { preferenceRef }),
     created: hasInstance(known),
     ready: ready.status === 'True',
     printableStatus: describePrintable(known),
@@ -139,25 +146,12 @@ function describeHeldBack({ device, heldBack }: MachineRow): string {
     : `what device ${device} holds of it can't be read by this hub: it goes on there as it is until its spec is changed`;
 }
 
-/** Why the device can't be heard, or undefined where it can. */
-function silence({ device, row }: Knowledge): string | undefined {
-  if (row === undefined || device?.presence === 'connected') return undefined;
-  const since = device === undefined ? '' : ` since ${formatTime(device.presenceSinceMs)}`;
-  const verb = device?.presence === 'unknown' ? 'has not been heard' : 'is not connected';
-  const last =
-    row.status === undefined
-      ? 'it has not said anything of this machine'
-      : `it last said ${row.status.state}`;
-  const at = row.reportedAtMs === undefined ? '' : ` at ${formatTime(row.reportedAtMs)}`;
-  return `device ${row.device} ${verb}${since}; ${last}${at}`;
-}
-
 function describePhase(known: Knowledge): InstancePhase {
   const { status } = known.row ?? {};
   if (status === undefined) return 'Pending';
   const phase = phaseOf(status.state) ?? 'Pending';
   const over = phase === 'Succeeded' || phase === 'Failed';
-  return silence(known) !== undefined && !over ? 'Unknown' : phase;
+  return describeSilence(known.row, known.device) !== undefined && !over ? 'Unknown' : phase;
 }
 
 function describePrintable(known: Knowledge): string {
@@ -167,22 +161,31 @@ function describePrintable(known: Knowledge): string {
     return runStrategy === 'Halted' || runStrategy === 'Manual' ? 'Stopped' : 'ErrorUnschedulable';
   // KubeVirt's word for disks that are not there.
   if (isGone(row, known)) return 'ErrorPvcNotFound';
-  if (silence(known) !== undefined) return 'Unknown';
+  if (describeSilence(known.row, known.device) !== undefined) return 'Unknown';
   const { status } = row;
-  if (status === undefined) return 'Provisioning';
+  if (status === undefined) return describeUnresolved(known.problems);
   const isImage = status.state === 'Provisioning' && status.reason !== 'FetchingImage';
   return isImage ? 'DataVolumeError' : PRINTABLE[status.state];
 }
 
+/** KubeVirt's words for what a machine that never ran waits for. */
+function describeUnresolved([first]: readonly Problem[]): string {
+  return first?.reason.startsWith('DataVolume') === true ? 'ErrorPvcNotFound' : 'Provisioning';
+}
+
 function describeReady(known: Knowledge): ConditionDraft {
-  const { row } = known;
+  const { row, problems } = known;
   const draft = { type: 'Ready' };
+  const [problem] = problems;
+  if (problem !== undefined && row?.status === undefined) {
+    return { ...draft, status: 'False', reason: problem.reason, message: formatProblems(problems) };
+  }
   if (row === undefined)
     return { ...draft, status: 'False', reason: 'Unschedulable', message: known.waiting };
   if (isGone(row, known)) {
     return { ...draft, status: 'False', reason: 'HeldBack', message: describeHeldBack(row) };
   }
-  const silent = silence(known);
+  const silent = describeSilence(known.row, known.device);
   if (silent !== undefined)
     return { ...draft, status: 'Unknown', reason: 'DeviceNotConnected', message: silent };
   const { status } = row;
@@ -204,10 +207,15 @@ function describeReady(known: Knowledge): ConditionDraft {
 }
 
 function describeOthers(known: Knowledge): ConditionDraft[] {
-  const { row, elsewhere, runStrategy, released } = known;
+  const { row, elsewhere, runStrategy, released, problems } = known;
   const drafts: ConditionDraft[] = [];
   const add = (type: string, reason: string, text: string, is: 'True' | 'False' = 'True') =>
     drafts.push({ type, status: is, reason, message: text });
+  const [problem] = problems;
+  if (problem !== undefined) {
+    const kept = row?.status === undefined ? '' : '; the device keeps what it was sent before';
+    add('Synchronized', problem.reason, `${formatProblems(problems)}${kept}`, 'False');
+  }
   if (elsewhere !== undefined) add('PlacedAsAsked', 'PlacedElsewhere', elsewhere, 'False');
   if (row !== undefined && isHeldBack(row, known.generation))
     add('HeldBack', row.heldBack?.reason ?? '', describeHeldBack(row));
@@ -218,6 +226,10 @@ function describeOthers(known: Knowledge): ConditionDraft[] {
   if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', describeAgent(row.status));
   if (restartRequired !== undefined) add('RestartRequired', 'RestartRequired', restartRequired);
   return [...drafts, ...describeOverride(row, runStrategy, released)];
+}
+
+function formatProblems(problems: readonly Problem[]): string {
+  return problems.map(({ message }) => message).join('; ');
 }
 
 function describeAgent({ guest }: MachineStatus): string {

@@ -3,9 +3,7 @@ import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import type { MachineRow } from '../ports.ts';
-
-/** KubeVirt's label for the node that runs an instance. */
-const NODE_LABEL = 'kubevirt.io/nodeName';
+import { NODE_LABEL } from './desired.ts';
 
 export interface Now {
   readonly nowMs: number;

@@ -1,4 +1,5 @@
-import type { Tables } from '../ports.ts';
+import { ownerOf } from '../machines/own-volume.ts';
+import type { ObjectKey, Tables } from '../ports.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import type { MachineKey } from './machine-key.ts';
 import type { SetKey } from './reconcile-set.ts';
@@ -22,7 +23,11 @@ export const EVERYTHING: Listing = {
     const devices = await tables.devices.list();
     const unplaced = await listUnplaced(tables);
     return {
-      machines: [...unplaced.machines, ...(await tables.machines.list())],
+      machines: [
+        ...unplaced.machines,
+        ...(await listUnplacedVolumes(tables)),
+        ...(await tables.machines.list()),
+      ],
       sets: await listSets(tables),
       devices: devices.map(({ name }) => name),
     };
@@ -34,6 +39,14 @@ export const UNPLACED: Listing = {
   name: 'unplaced machines',
   list: async (tables) => ({ ...(await listUnplaced(tables)), devices: [] }),
 };
+
+/** Whatever names an object. */
+export function usersOf(key: ObjectKey): Listing {
+  return {
+    name: `what names ${key.kind} ${key.namespace}/${key.name}`,
+    list: async ({ references }) => ({ machines: await references.to(key), sets: [], devices: [] }),
+  };
+}
 
 export function machinesOn(device: string): Listing {
   return {
@@ -72,4 +85,15 @@ async function listSets({ objects }: Tables): Promise<SetKey[]> {
     }),
   );
   return lists.flat();
+}
+
+/** Data volumes of their own that no machine uses; those of machines are looked at with their machines. */
+async function listUnplacedVolumes({ objects, machines }: Tables): Promise<MachineKey[]> {
+  const keys: MachineKey[] = [];
+  for (const { metadata } of await objects.list('cdi.kubevirt.io/DataVolume')) {
+    const { uid = '', namespace = '', name } = metadata;
+    if (ownerOf({ metadata }) !== undefined || (await machines.get(uid)) !== undefined) continue;
+    keys.push({ kind: 'DataVolume', namespace, name, uid });
+  }
+  return keys;
 }

@@ -6,13 +6,10 @@ import { describeDevice, ONE_BOX_ANNOTATION } from '../devices/describe-device.t
 import { deviceKey, ensureDevice } from '../devices/ensure-device.ts';
 import { heldMachines } from '../devices/held-machines.ts';
 import { isToTell } from '../devices/is-to-tell.ts';
-import type { MachineObject } from '../machines/desired.ts';
-import { compileEntry } from '../machines/desired.ts';
 import type { Now } from '../machines/instance.ts';
-import { findRelease } from '../machines/override.ts';
 import type { DeviceRow, DocumentRow, MachineRow, Tables, TimelineEntry } from '../ports.ts';
 import { recoverDevice } from '../recover/recover-device.ts';
-import { objectKey } from './machine-key.ts';
+import { makeEntry, readSent } from './make-entry.ts';
 
 /** How many documents' hashes are remembered. */
 const MADE_KEPT = 8;
@@ -50,7 +47,8 @@ export async function reconcileDevice(tables: Tables, name: string, { nowMs, uui
   if (object !== undefined) {
     const streams = await tables.streams.getMany([name]);
     const heardAtMs = streams.find(({ epoch }) => epoch === row.epoch)?.heardAtMs;
-    const status = describeDevice(after, leftAlone, machines, heardAtMs, object.status, nowMs);
+    const run = machines.filter(({ kind }) => kind !== 'DataVolume');
+    const status = describeDevice(after, leftAlone, run, heardAtMs, object.status, nowMs);
     await tables.objects.put(deviceKey(name), { ...object, status } as unknown as ResourceObject);
   }
   if (made !== undefined) return 'made';
@@ -80,20 +78,17 @@ async function settleDuplicate({ devices, objects }: Tables, row: DeviceRow): Pr
 
 /** The device's next document; undefined where it would say what the newest says. */
 async function makeDocument(
-  { objects }: Tables,
+  tables: Tables,
   { name, generation, desiredHash }: DeviceRow,
   machines: readonly MachineRow[],
   device: Device | undefined,
 ): Promise<DocumentRow | undefined> {
-  const entries = await Promise.all(
-    machines.map(async (machine) => {
-      const found = (await objects.get(objectKey(machine))) as MachineObject | undefined;
-      const object = found?.metadata.uid === machine.uid ? found : undefined;
-      const released = object === undefined ? undefined : findRelease(machine, object, device);
-      return compileEntry(machine, object, released);
-    }),
-  );
-  const document = { device: name, machines: entries.filter((entry) => entry !== undefined) };
+  const sent = readSent(tables, name);
+  const entries = await Promise.all(machines.map((machine) => makeEntry(tables, machine, device, sent)));
+  const document: Omit<DesiredDocument, 'generation'> = {
+    device: name,
+    machines: entries.filter((entry) => entry !== undefined) as Record<string, unknown>[],
+  };
   if (encodeDesired({ ...document, generation }).hash === desiredHash) return undefined;
   const next = generation + 1;
   return { device: name, generation: next, ...encodeDesired({ ...document, generation: next }) };
@@ -112,7 +107,8 @@ async function noteDesired(
   const { machines } = JSON.parse(text) as DesiredDocument;
   const names = machines.map((entry) => {
     const name = `${String(entry.namespace)}/${String(entry.name)}`;
-    return 'removed' in entry ? `${name} (to be removed)` : `${name} (${String(entry.runStrategy)})`;
+    if ('removed' in entry) return `${name} (to be removed)`;
+    return `${name} (${entry.kind === 'DataVolume' ? 'data volume' : String(entry.runStrategy)})`;
   });
   const entry: TimelineEntry = {
     device,

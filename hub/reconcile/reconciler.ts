@@ -1,16 +1,17 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
-import type { ObjectChange, Store } from '../ports.ts';
+import type { ObjectChange, ObjectKey, Store } from '../ports.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import { createFleet } from './fleet.ts';
 import type { Listing } from './listings.ts';
-import { EVERYTHING, machinesOn, UNPLACED } from './listings.ts';
+import { EVERYTHING, machinesOn, UNPLACED, usersOf } from './listings.ts';
 import type { MachineKey } from './machine-key.ts';
 import type { Work } from './marks.ts';
 import { createMarks } from './marks.ts';
 import { reconcileDevice } from './reconcile-device.ts';
 import { reconcileMachine } from './reconcile-machine.ts';
+import { reconcileVolume } from './reconcile-volume.ts';
 import type { SetKey } from './reconcile-set.ts';
 import { reconcileSet } from './reconcile-set.ts';
 
@@ -72,7 +73,10 @@ export function createReconciler({
     ...common,
     keyOf: ({ uid }) => uid,
     async take(key, tables) {
-      const device = await reconcileMachine(tables, key, fleet, now());
+      const device =
+        key.kind === 'DataVolume'
+          ? await reconcileVolume(tables, key, now())
+          : await reconcileMachine(tables, key, fleet, now());
       return () => {
         if (device !== undefined) devices.add(device);
       };
@@ -177,7 +181,18 @@ export function createReconciler({
       devices.add(key.name);
       return;
     }
+    if (isNamed(key)) {
+      // How far a data volume is says nothing to whoever uses it.
+      if (type !== 'MODIFIED' || previous === undefined || saidBy(object) !== saidBy(previous)) {
+        listings.add(usersOf(key));
+      }
+    }
     const { kind, metadata } = object;
+    if (kind === 'DataVolume') {
+      const { name, namespace } = key;
+      machines.add({ kind, namespace, name, uid: metadata.uid ?? '' });
+      return;
+    }
     const setKind = SET_KINDS.find((known) => known === kind);
     if (setKind !== undefined) {
       sets.add({ kind: setKind, namespace: key.namespace, name: key.name, uid: metadata.uid ?? '' });
@@ -225,6 +240,29 @@ export function createReconciler({
       for (const sort of sorts) sort.clear();
     },
   };
+}
+
+const NAMED_KINDS: readonly string[] = [
+  '/ConfigMap',
+  '/Secret',
+  'k8s.cni.cncf.io/NetworkAttachmentDefinition',
+  'instancetype.kubevirt.io/VirtualMachineInstancetype',
+  'instancetype.kubevirt.io/VirtualMachineClusterInstancetype',
+  'instancetype.kubevirt.io/VirtualMachinePreference',
+  'instancetype.kubevirt.io/VirtualMachineClusterPreference',
+  'apps/ControllerRevision',
+  'cdi.kubevirt.io/DataVolume',
+];
+
+/** Whether machines name objects of this kind. */
+function isNamed({ kind }: ObjectKey): boolean {
+  return NAMED_KINDS.includes(kind);
+}
+
+/** All of an object that those who name it go by: its content, and where it is. */
+function saidBy({ metadata, status, ...content }: ResourceObject): string {
+  const { uid, labels, deletionTimestamp } = metadata;
+  return canonicalJson([content, uid, labels, deletionTimestamp]);
 }
 
 /** What operators say with a device's object. */

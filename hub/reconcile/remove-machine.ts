@@ -1,8 +1,10 @@
+import type { DataVolume } from '../../shared/model/data-volume-object.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { isOwned, isOwnedBy } from '../machines/instance.ts';
-import type { MachineRow, Tables } from '../ports.ts';
+import type { MachineRow, ReferringMachine, Tables } from '../ports.ts';
+import { keepReferences } from './keep-references.ts';
 import type { MachineKey } from './machine-key.ts';
 import { instanceKey, objectKey } from './machine-key.ts';
 import { FINALIZER, putMachine } from './put-machine.ts';
@@ -14,7 +16,7 @@ import { FINALIZER, putMachine } from './put-machine.ts';
 export async function removeMachine(
   tables: Tables,
   row: MachineRow | undefined,
-  object: MachineObject | undefined,
+  object: MachineObject | DataVolume | undefined,
 ): Promise<string | undefined> {
   const isGone = row?.status?.state === 'Removed';
   if (row !== undefined && !isGone) {
@@ -26,11 +28,19 @@ export async function removeMachine(
     return row.device;
   }
   if (row !== undefined) await tables.machines.remove(row.uid);
+  const gone = row ?? identify(object);
+  if (gone !== undefined) await keepReferences(tables, gone, undefined);
   if (object !== undefined) await release(tables, object);
   return row?.device;
 }
 
-async function release(tables: Tables, object: MachineObject): Promise<void> {
+function identify(object: MachineObject | DataVolume | undefined): ReferringMachine | undefined {
+  if (object === undefined) return undefined;
+  const { uid = '', namespace = '', name } = object.metadata;
+  return { uid, kind: object.kind, namespace, name };
+}
+
+async function release(tables: Tables, object: MachineObject | DataVolume): Promise<void> {
   const { objects } = tables;
   const { namespace = '', name } = object.metadata;
   if (object.kind === 'VirtualMachine') {

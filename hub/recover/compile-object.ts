@@ -20,12 +20,16 @@ export interface Origin {
 export function rebuildObject(entry: DesiredMachine, origin: Origin): MachineObject {
   const { uid, namespace, name, generation } = entry;
   const created = { uid, namespace, name, generation, creationTimestamp: formatSeconds(origin.nowMs) };
-  return describeAs(entry, mark(created, origin), undefined);
+  return describeAs(entry, markRecovered(created, origin), undefined);
 }
 
 /** An object that is older than what the device holds, brought up to that. */
 export function advanceObject(object: MachineObject, entry: DesiredMachine, origin: Origin): MachineObject {
-  return describeAs(entry, { ...mark(object.metadata, origin), generation: entry.generation }, object);
+  return describeAs(
+    entry,
+    { ...markRecovered(object.metadata, origin), generation: entry.generation },
+    object,
+  );
 }
 
 /** An object that was described anew meanwhile, as a newer description than the one that the device holds. */
@@ -39,14 +43,15 @@ export function takeOverObject(
   entry: DesiredMachine | FoundMachine,
   origin: Origin,
 ): MachineObject {
-  const own = { ...other, metadata: { ...mark(other.metadata, origin), uid: entry.uid } };
+  const own = { ...other, metadata: { ...markRecovered(other.metadata, origin), uid: entry.uid } };
   if ('found' in entry) return own;
   const newest = Math.max(other.metadata.generation ?? 1, entry.generation);
   const generation = isSameContent(entry, own) ? newest : newest + 1;
   return { ...own, metadata: { ...own.metadata, generation } };
 }
 
-function mark(metadata: ObjectMeta, { device, nowMs }: Origin): ObjectMeta {
+/** Metadata of an object that is as a device had it. */
+export function markRecovered(metadata: ObjectMeta, { device, nowMs }: Origin): ObjectMeta {
   const recovered = { [RECOVERED_FROM]: device, [RECOVERED_AT]: formatTime(nowMs) };
   return { ...metadata, annotations: { ...metadata.annotations, ...recovered } };
 }
@@ -75,7 +80,10 @@ function specOf(
   before: VirtualMachineSpec | undefined,
 ): VirtualMachineSpec {
   // The other way of saying when it runs; both at once are refused.
-  const { running, dataVolumeTemplates, ...kept } = before ?? { template: { spec } };
+  // What an instancetype and a preference give is in what the device holds.
+  const { running, dataVolumeTemplates, instancetype, preference, ...kept } = before ?? {
+    template: { spec },
+  };
   return {
     ...kept,
     runStrategy,

@@ -10,10 +10,12 @@ import type { ReadEntry } from './read-entry.ts';
 
 export interface Found {
   readonly device: Pick<DeviceRow, 'name' | 'duplicateSinceMs'>;
-  readonly held: ReadEntry;
+  readonly held: Exclude<ReadEntry, { kind: 'volume' }>;
   readonly row: MachineRow | undefined;
   /** The object of this machine. */
   readonly object: MachineObject | undefined;
+  /** The same with what its instancetype and its preference give it, where it has any. */
+  readonly described?: MachineObject | undefined;
   /** Another one's, which has its name. */
   readonly other: MachineObject | undefined;
   readonly otherRow: MachineRow | undefined;
@@ -42,7 +44,7 @@ export type Verdict =
   | { readonly kind: 'leave'; readonly why: string };
 
 export function judgeEntry(found: Found): Verdict {
-  const { device, held, row, object } = found;
+  const { device, held, row, object, described = object } = found;
   if (row !== undefined && row.device !== device.name) {
     return leave(
       `this hub has it on device ${row.device}, and two boxes run it where its disk was copied: delete it on one of them`,
@@ -54,7 +56,9 @@ export function judgeEntry(found: Found): Verdict {
     return { kind: row?.removing === true && isDeleted ? 'agree' : 'remove' };
   }
   if (row?.removing === true) return { kind: 'agree' };
-  if (object !== undefined) return held.kind === 'found' ? keep(row) : judgeKnown(held.entry, row, object);
+  if (object !== undefined && described !== undefined) {
+    return held.kind === 'found' ? keep(row) : judgeKnown(held.entry, row, described);
+  }
   // Its object was taken away by force: the hub's loop removes what is left.
   if (row !== undefined) return { kind: 'agree' };
   return judgeUnknown(found);
@@ -124,7 +128,9 @@ export function isSameContent(
   const { uid, kind, namespace, name, generation } = entry;
   const row = { uid, kind, namespace, name, device: '', removing: false };
   const own = compileEntry(row, object, entry.releasedOverride);
-  return isSameJson({ ...own, generation }, entry);
+  // What it names, and what it is labelled with, has objects of its own, or is the hub's.
+  const beside = { references: undefined, labels: undefined, annotations: undefined };
+  return isSameJson({ ...own, generation, ...beside }, { ...entry, ...beside });
 }
 
 function leave(why: string): Verdict {

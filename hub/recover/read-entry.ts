@@ -1,16 +1,24 @@
 import type {
   DesiredMachine,
+  DesiredVolume,
   FoundMachine,
   MachineIdentity,
   RemovedMachine,
 } from '../../shared/model/machine.ts';
-import { desiredMachine, foundMachine, machineIdentity, removedMachine } from '../../shared/model/machine.ts';
+import {
+  desiredMachine,
+  desiredVolume,
+  foundMachine,
+  machineIdentity,
+  removedMachine,
+} from '../../shared/model/machine.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
 
 /** An entry of a desired document that a device holds, as far as this hub can read it. */
 export type ReadEntry =
   | { readonly kind: 'machine'; readonly entry: DesiredMachine }
+  | { readonly kind: 'volume'; readonly entry: DesiredVolume }
   | { readonly kind: 'removed'; readonly entry: RemovedMachine }
   | { readonly kind: 'found'; readonly entry: FoundMachine }
   | { readonly kind: 'unreadable'; readonly identity: MachineIdentity | undefined; readonly problem: string };
@@ -30,6 +38,10 @@ export function readEntry(given: Readonly<Record<string, unknown>>): ReadEntry {
   if ('found' in given) {
     const found = validate(foundMachine, given);
     return found.ok ? { kind: 'found', entry: found.value } : unreadable(found.causes);
+  }
+  if (identity.value.kind === 'DataVolume') {
+    const volume = validate(desiredVolume, given);
+    return volume.ok ? { kind: 'volume', entry: volume.value } : unreadable(volume.causes);
   }
   const machine = validate(desiredMachine, given);
   return machine.ok ? { kind: 'machine', entry: machine.value } : unreadable(machine.causes);

@@ -8,11 +8,15 @@ import type { Now } from '../machines/instance.ts';
 import type { DeviceRow, HeldEntry, MachineRow, Tables } from '../ports.ts';
 import { objectKey } from '../reconcile/machine-key.ts';
 import { claim, putMachine } from '../reconcile/put-machine.ts';
+import { resolveProfile } from '../resolve/resolve-machine.ts';
 import { advanceObject, outdoObject, rebuildObject, takeOverObject } from './compile-object.ts';
 import { placeRow } from './place-row.ts';
 import type { Found, Verdict } from './judge-entry.ts';
 import { judgeEntry } from './judge-entry.ts';
+import type { ReadEntry } from './read-entry.ts';
 import { identityOf, readEntry } from './read-entry.ts';
+import { rebuildReferences } from './rebuild-references.ts';
+import { recoverVolume } from './recover-volume.ts';
 
 /** What the history says of each verdict that changed something. */
 const TOLD: Readonly<Record<Exclude<Verdict['kind'], 'agree' | 'leave'>, string>> = {
@@ -34,7 +38,14 @@ export async function recoverDevice(tables: Tables, device: DeviceRow, now: Now)
   const held = await tables.held.list(device.name);
   const left: string[] = [];
   for (const one of held) {
-    const found = await find(tables, device, one, held);
+    const read = readEntry(one.entry);
+    const row = await tables.machines.get(one.uid);
+    if (read.kind === 'volume' || (row ?? identityOf(read))?.kind === 'DataVolume') {
+      const why = await takeVolume(tables, device, one, read, now);
+      if (why !== undefined) left.push(why);
+      continue;
+    }
+    const found = await find(tables, device, one, read, held);
     const verdict = judgeEntry(found);
     const subject = nameOf(identityOf(found.held), one.uid);
     if (verdict.kind === 'leave') {
@@ -56,13 +67,35 @@ export async function recoverDevice(tables: Tables, device: DeviceRow, now: Now)
   return left;
 }
 
-async function find(
-  { objects, machines }: Tables,
+/** The result says why a data volume was left alone, where it was. */
+async function takeVolume(
+  tables: Tables,
   device: DeviceRow,
-  { uid, entry }: HeldEntry,
+  told: HeldEntry,
+  read: ReadEntry,
+  now: Now,
+): Promise<string | undefined> {
+  const { changed, left } = await recoverVolume(tables, device, told, read, now);
+  const identity = identityOf(read);
+  const subject = `data volume ${identity === undefined ? told.uid : `${identity.namespace}/${identity.name}`}`;
+  if (left !== undefined) {
+    const message = `${subject} was left alone: ${left}`;
+    await putUnknownMachine(tables.objects, device, told.uid, message, now.nowMs);
+    return `${subject}: ${left}`;
+  }
+  await tables.held.remove(device.name, told.uid);
+  if (changed !== undefined) await note(tables, device.name, `${subject} ${changed}`, now.nowMs);
+  return undefined;
+}
+
+async function find(
+  tables: Tables,
+  device: DeviceRow,
+  { uid }: HeldEntry,
+  held: Found['held'],
   all: readonly HeldEntry[],
 ): Promise<Found> {
-  const held = readEntry(entry);
+  const { objects, machines } = tables;
   const row = await machines.get(uid);
   const identity = row ?? identityOf(held);
   const object =
@@ -76,10 +109,16 @@ async function find(
     held,
     row,
     object: other === undefined ? object : undefined,
+    described: other === undefined && object !== undefined ? await describe(tables, object) : undefined,
     other,
     otherRow: await machines.get(otherUid),
     holdsOther: all.some((one) => one.uid === otherUid),
   };
+}
+
+/** An object as its device is told of it, as far as that is possible. */
+async function describe(tables: Tables, object: MachineObject): Promise<MachineObject> {
+  return (await resolveProfile(tables, object)).object ?? object;
 }
 
 async function settle(
@@ -102,6 +141,10 @@ async function settle(
     if (kind === 'outdo' && object !== undefined) await put(outdoObject(object, held.entry));
     if (kind === 'rebuild') {
       await ensureNamespace(tables.objects, identity.namespace, { uid: uuid(), nowMs });
+      const { references } = held.entry;
+      if (references !== undefined) {
+        await rebuildReferences(tables, identity.namespace, references, origin, { nowMs, uuid });
+      }
       await put(rebuildObject(held.entry, origin));
     }
   }

@@ -6,6 +6,7 @@ import * as initial from './migrations/0001-initial.ts';
 import * as link from './migrations/0002-link.ts';
 import * as history from './migrations/0003-history.ts';
 import * as recover from './migrations/0004-recover.ts';
+import * as references from './migrations/0005-references.ts';
 import type { Database } from './schema.ts';
 
 /** Every migration, by the name under which a store remembers it. Names sort in the order of running. */
@@ -14,6 +15,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-link': link,
   '0003-history': history,
   '0004-recover': recover,
+  '0005-references': references,
 };
 
 /**

@@ -66,6 +66,15 @@ export interface StoredHeld {
   entry: string;
 }
 
+/** A machine, and one of the objects that it names. */
+export interface StoredReference {
+  uid: string;
+  kind: 'VirtualMachine' | 'VirtualMachineInstance' | 'DataVolume';
+  namespace: string;
+  name: string;
+  target: string;
+}
+
 export interface StoredTimeline {
   id: number;
   device: string;
@@ -92,6 +101,7 @@ export interface Schema {
   documents: StoredDocument;
   streams: StoredStream;
   held: StoredHeld;
+  object_references: StoredReference;
   timeline: StoredTimeline;
 }
 

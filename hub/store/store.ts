@@ -10,6 +10,7 @@ import { keepStatements } from './kept-statements.ts';
 import { createMachineTable } from './machine-table.ts';
 import { migrate } from './migrate.ts';
 import { createObjectTable } from './object-table.ts';
+import { createReferenceTable } from './reference-table.ts';
 import type { Database, Schema } from './schema.ts';
 import { createStreamTable } from './stream-table.ts';
 import { createTimelineTable } from './timeline-table.ts';
@@ -83,6 +84,7 @@ function createTables(database: Database, record: (change: ObjectChange) => void
     documents: createDocumentTable(database),
     streams: createStreamTable(database),
     held: createHeldTable(database),
+    references: createReferenceTable(database),
     timeline: createTimelineTable(database),
     progress: {
       get: (name) => readCounter(database, name),

@@ -1,32 +1,13 @@
 import { z } from 'zod';
+import { dataVolumeSource } from './data-volume-source.ts';
 import { dataVolumeStorage } from './data-volume-storage.ts';
 import { templateMeta } from './metadata.ts';
-import { dnsSubdomain, fields, meaningless, notYet } from './schema.ts';
+import { dnsSubdomain, fields, meaningless } from './schema.ts';
 
 /**
  * `dataVolumeTemplates` of a VirtualMachine, after CDI's `DataVolume` (cdi.kubevirt.io/v1beta1): a disk that
  * is filled once from a source and then belongs to the machine.
  */
-
-const http = fields(
-  {
-    url: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }),
-    /** CDI's `checksum` (1.65 and later), of which SHA-256 is taken. */
-    checksum: z
-      .string()
-      .regex(/^sha256:[0-9a-fA-F]{64}$/, 'must be "sha256:" and 64 hexadecimal digits')
-      .optional(),
-  },
-  notYet('certConfigMap', 'extraHeaders', 'secretExtraHeaders', 'secretRef'),
-);
-
-const source = fields(
-  { http: http.optional(), blank: fields({}).optional() },
-  notYet('gcs', 'imageio', 'pvc', 'registry', 's3', 'snapshot', 'upload', 'vddk'),
-).superRefine((value, context) => {
-  if (Object.keys(value).length === 1) return;
-  context.addIssue({ code: 'custom', message: 'must name exactly one source: http or blank' });
-});
 
 const ONE_STAGE = 'a disk is filled in one go, from one source';
 
@@ -39,7 +20,7 @@ export const dataVolumeTemplate = fields({
     .meta({ ...templateMeta.meta(), description: 'Its name, labels and annotations' }),
   spec: fields(
     {
-      source,
+      source: dataVolumeSource,
       pvc: dataVolumeStorage.meta({ description: 'The same as storage, in an older form' }).optional(),
       storage: dataVolumeStorage.meta({ description: 'How large the disk is' }).optional(),
       contentType: z
@@ -70,9 +51,14 @@ export const dataVolumeTemplate = fields({
         });
       }
       const size = (spec.storage ?? spec.pvc)?.resources?.requests?.storage;
-      if (spec.source.blank !== undefined && size === undefined) {
+      const unsized = (['blank', 'upload'] as const).find((name) => spec.source[name] !== undefined);
+      if (unsized !== undefined && size === undefined) {
         const path = [spec.pvc === undefined ? 'storage' : 'pvc', 'resources', 'requests', 'storage'];
-        context.addIssue({ code: 'custom', path, message: 'is required for a blank disk' });
+        context.addIssue({
+          code: 'custom',
+          path,
+          message: `is required for ${unsized === 'blank' ? 'a blank disk' : 'an upload'}`,
+        });
       }
     })
     .meta({ description: 'What the disk is filled from, and how large it is' }),

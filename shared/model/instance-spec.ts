@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { accessCredential } from './access-credential.ts';
 import { checkDisks } from './disk-rules.ts';
-import { domain } from './domain/domain.ts';
+import { domain, hasMemory } from './domain/domain.ts';
 import { labels } from './metadata.ts';
 import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
@@ -134,6 +134,13 @@ export const instanceSpec = shape.superRefine((spec, context) => {
   checkNetworks(networks, interfaces, disks, refuse);
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
+
+/** One that nothing is missing from: a template may leave its sizes to an instancetype. */
+export const runnableSpec = instanceSpec.superRefine((spec, context) => {
+  if (hasMemory(spec.domain)) return;
+  const params = { reason: 'FieldValueRequired' };
+  context.addIssue({ code: 'custom', path: ['domain', 'memory', 'guest'], params, message: 'is required' });
+});
 
 function namesOf(items: readonly { readonly name: string }[]): string[] {
   return items.map(({ name }) => name);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
-import { instanceSpec } from './instance-spec.ts';
+import { VOLUME_PHASES } from './data-volume-object.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { annotations, labels } from './metadata.ts';
 import { base64, dnsLabel, dnsSubdomain, fields, interfaceName, timestamp } from './schema.ts';
 import { guestOs, interfaceStatus } from './virtual-machine-instance.ts';
@@ -68,7 +69,7 @@ export const desiredMachine = fields({
   references: references.optional(),
   /** Restart the machine as soon as a change of its description needs that, rather than wait for someone to. */
   restartWhenRequired: z.boolean().optional(),
-  spec: instanceSpec,
+  spec: runnableSpec,
 });
 export type DesiredMachine = z.infer<typeof desiredMachine>;
 
@@ -154,6 +155,10 @@ export const machineStatus = fields({
   }).optional(),
   /** What differs between the running machine and its description, where it needs a restart. */
   restartRequired: z.string().optional(),
+  /** How far its data volumes have been filled, by their names; or the one that the status is of. */
+  dataVolumes: z
+    .array(fields({ name: z.string(), phase: z.enum(VOLUME_PHASES), progress: z.string().optional() }))
+    .optional(),
   /** An order given on the box that holds against the run strategy. */
   override: fields({
     verb: z.enum(['start', 'stop']),

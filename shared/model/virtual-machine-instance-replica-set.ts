@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instanceSpec } from './instance-spec.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
 import type { MachineSetStatus } from './machine-set.ts';
@@ -18,7 +18,7 @@ const spec = fields({
   selector: labelSelector.meta({ description: "Must select the template's labels; can't be changed" }),
   template: fields({
     metadata: templateMeta.meta({ description: 'Labels and annotations of each run' }).nullish(),
-    spec: instanceSpec.meta({ description: 'What each run is made with' }),
+    spec: runnableSpec.meta({ description: 'What each run is made with' }),
   }).meta({
     description:
       'The VirtualMachineInstance that is made, as often as asked for; a change reaches new ones only',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { refuseAnnotations } from './annotations.ts';
-import { instanceSpec } from './instance-spec.ts';
+import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { annotations, condition, objectMeta } from './metadata.ts';
@@ -82,7 +82,7 @@ export interface VirtualMachineInstance {
   apiVersion: string;
   kind: 'VirtualMachineInstance';
   metadata: ObjectMeta;
-  spec: z.infer<typeof instanceSpec>;
+  spec: z.infer<typeof runnableSpec>;
   status?: InstanceStatus;
 }
 
@@ -132,5 +132,5 @@ export const virtualMachineInstanceKind = defineKind({
     },
   ],
   metadata: objectMeta.extend({ annotations: annotations.superRefine(refuseAnnotations).nullish() }),
-  shape: { spec: instanceSpec.meta({ description: 'What the run is made with' }), status: status.optional() },
+  shape: { spec: runnableSpec.meta({ description: 'What the run is made with' }), status: status.optional() },
 });

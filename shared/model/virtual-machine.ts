@@ -1,50 +1,55 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
+import { hasMemory } from './domain/domain.ts';
 import { instanceSpec } from './instance-spec.ts';
+import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
-import { fields, notYet } from './schema.ts';
+import { fields } from './schema.ts';
 
 /** When a machine runs, in KubeVirt's words; `running: true|false` stands for Always and Halted. */
 export const RUN_STRATEGIES = ['Always', 'Halted', 'Manual', 'Once', 'RerunOnFailure'] as const;
 export type RunStrategy = (typeof RUN_STRATEGIES)[number];
 
-export const virtualMachineSpec = fields(
-  {
-    running: z
-      .boolean()
-      .meta({ description: 'The older form of runStrategy: true is Always, false is Halted' })
-      .optional(),
-    runStrategy: z
-      .enum(RUN_STRATEGIES, {
-        error: ({ input }) =>
-          input === 'WaitAsReceiver'
-            ? 'WaitAsReceiver is not supported: machines are not migrated'
-            : `must be one of ${RUN_STRATEGIES.join(', ')}`,
-      })
-      .meta({ description: 'When it runs' })
-      .optional(),
-    dataVolumeTemplates: z
-      .array(dataVolumeTemplate)
-      .meta({ description: 'Disks that are filled once, and then belong to the machine' })
-      .optional(),
-    template: fields({
-      metadata: templateMeta.meta({ description: "Labels and annotations of the machine's runs" }).nullish(),
-      spec: instanceSpec.meta({ description: 'What each run is made with' }),
-    }).meta({ description: 'What the machine is' }),
-    updateVolumesStrategy: z
-      .literal('Replacement', {
-        error: ({ input }) =>
-          input === 'Migration'
-            ? 'Migration is not supported: another disk is taken at the next restart (Replacement)'
-            : 'must be Replacement',
-      })
-      .meta({ description: 'How another disk takes the place of one: at the next restart' })
-      .optional(),
-  },
-  notYet('instancetype', 'preference'),
-).superRefine((value, context) => {
+export const virtualMachineSpec = fields({
+  running: z
+    .boolean()
+    .meta({ description: 'The older form of runStrategy: true is Always, false is Halted' })
+    .optional(),
+  runStrategy: z
+    .enum(RUN_STRATEGIES, {
+      error: ({ input }) =>
+        input === 'WaitAsReceiver'
+          ? 'WaitAsReceiver is not supported: machines are not migrated'
+          : `must be one of ${RUN_STRATEGIES.join(', ')}`,
+    })
+    .meta({ description: 'When it runs' })
+    .optional(),
+  dataVolumeTemplates: z
+    .array(dataVolumeTemplate)
+    .meta({ description: 'Disks that are filled once, and then belong to the machine' })
+    .optional(),
+  template: fields({
+    metadata: templateMeta.meta({ description: "Labels and annotations of the machine's runs" }).nullish(),
+    spec: instanceSpec.meta({ description: 'What each run is made with' }),
+  }).meta({ description: 'What the machine is' }),
+  updateVolumesStrategy: z
+    .literal('Replacement', {
+      error: ({ input }) =>
+        input === 'Migration'
+          ? 'Migration is not supported: another disk is taken at the next restart (Replacement)'
+          : 'must be Replacement',
+    })
+    .meta({ description: 'How another disk takes the place of one: at the next restart' })
+    .optional(),
+  instancetype: instancetypeMatcher
+    .meta({ description: "The instancetype that gives the machine's sizes" })
+    .optional(),
+  preference: preferenceMatcher
+    .meta({ description: 'The preference that fills in what the template leaves open' })
+    .optional(),
+}).superRefine((value, context) => {
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });
   if (value.running !== undefined && value.runStrategy !== undefined) {
@@ -52,6 +57,10 @@ export const virtualMachineSpec = fields(
   }
   if (value.running === undefined && value.runStrategy === undefined) {
     refuse(['runStrategy'], `is required: one of ${RUN_STRATEGIES.join(', ')}`, 'FieldValueRequired');
+  }
+  if (value.instancetype === undefined && !hasMemory(value.template.spec.domain)) {
+    const path = ['template', 'spec', 'domain', 'memory', 'guest'];
+    refuse(path, 'is required, or an instancetype', 'FieldValueRequired');
   }
   const templates = (value.dataVolumeTemplates ?? []).map(({ metadata }) => metadata.name);
   for (const [index, name] of templates.entries()) {
@@ -69,8 +78,6 @@ export const virtualMachineSpec = fields(
     const path = ['template', 'spec', 'volumes', index, 'dataVolume', 'name'];
     if (used.has(dataVolume.name)) refuse(path, `"${dataVolume.name}" is used twice`, 'FieldValueDuplicate');
     used.add(dataVolume.name);
-    if (templates.includes(dataVolume.name)) continue;
-    refuse(path, `no entry of spec.dataVolumeTemplates has the name "${dataVolume.name}"`);
   }
 });
 export type VirtualMachineSpec = z.infer<typeof virtualMachineSpec>;
@@ -83,6 +90,8 @@ const status = fields({
   conditions: z.array(condition).optional(),
   observedGeneration: z.int().optional(),
   desiredGeneration: z.int().optional(),
+  instancetypeRef: profileStatus.optional(),
+  preferenceRef: profileStatus.optional(),
 });
 export type VirtualMachineStatus = z.infer<typeof status>;
 

@@ -22,6 +22,7 @@ import { createSkippingClock } from '../shared/skipping-clock.ts';
 import { createGate } from '../tools/gate.ts';
 import { qemusBelow } from '../tools/processes.ts';
 import { waitFor } from '../tools/wait-for.ts';
+import { PLAIN_LIMITS } from '../agent/image/plain-limits.ts';
 import { createNoNetworks } from '../tools/no-networks.ts';
 
 const KEPT_MS = 7 * 24 * 3_600_000;
@@ -73,7 +74,7 @@ export async function createAgedWorld(device: string) {
         clock: unhurried,
         log,
       }),
-      images: createImages({ dataDir, clock: unhurried, random, log, reserveBytes: 0 }),
+      images: createImages({ ...PLAIN_LIMITS, dataDir, clock: unhurried, random, log, reserveBytes: 0 }),
       link: createMqttLink(`mqtt://${gate.address}`, device, 20, unhurried),
       facts: createFacts({
         dataDir,

@@ -41,7 +41,10 @@ export interface BoxDisk {
   find(uid: string): SimMachine | undefined;
   machine(uid: string): SimMachine;
   hasRoom(): boolean;
-  makeDisks(machine: CompiledMachine, images: ReadonlyMap<string, ReadyImage>): void;
+  makeDisks(
+    machine: Pick<CompiledMachine, 'uid' | 'namespace' | 'name' | 'disks'>,
+    images: ReadonlyMap<string, ReadyImage>,
+  ): void;
   spawn(uid: string): SimProcess;
   pressPower(uid: string): void;
   pause(uid: string, process: SimProcess): void;

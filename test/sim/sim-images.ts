@@ -83,6 +83,11 @@ export function createSimImages(options: SimImagesOptions): Images {
         for (const listener of listeners) listener(source);
       });
     },
+    upload: async () => {
+      throw new Error('nothing is uploaded in the simulated world');
+    },
+    retain() {},
+    onNotice() {},
     onChange(listener) {
       listeners.push(listener);
     },

@@ -110,6 +110,16 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
       return disk.uids().map(observeMachine);
     },
     start: (request) => inTurn(request.machine.uid, () => start(request)),
+    makeDisk: (uid, content, images) =>
+      inTurn(uid, async () => {
+        life.step();
+        const { dataVolume: name } = content;
+        if (!disk.hasRoom()) throw new EffectError('DiskFull', name, 'the disk is full');
+        const made = { name, content, bus: 'virtio', cdrom: false, readonly: false, cache: 'none' } as const;
+        disk.makeDisks({ uid, namespace: 'default', name, disks: [made] }, images);
+        life.step();
+        await life.pause(50, 'making a disk');
+      }),
     keep: (uid, kept) =>
       inTurn(uid, async () => {
         life.step();

@@ -23,10 +23,10 @@ export const domain = fields(
     machine: fields({ type: z.enum(['q35', '']).optional() }).optional(),
   },
   notYet('chassis', 'clock', 'features', 'ioThreads', 'ioThreadsPolicy', 'launchSecurity'),
-).superRefine((value, context) => {
-  const { memory: given, resources: wanted } = value;
-  if ((given?.guest ?? wanted?.requests?.memory ?? wanted?.limits?.memory) !== undefined) return;
-  const params = { reason: 'FieldValueRequired' };
-  context.addIssue({ code: 'custom', path: ['memory', 'guest'], params, message: 'is required' });
-});
+);
 export type Domain = z.infer<typeof domain>;
+
+/** Whether the domain says how much memory it has, which an instancetype may say in its place. */
+export function hasMemory({ memory: given, resources: wanted }: Domain): boolean {
+  return (given?.guest ?? wanted?.requests?.memory ?? wanted?.limits?.memory) !== undefined;
+}

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import { dnsLabel, fields, notYet, positiveQuantity } from '../schema.ts';
+import { dnsLabel, fields, positiveQuantity } from '../schema.ts';
 import { dataVolumeSource, ephemeral, persistentVolumeClaim } from './claim.ts';
 import { cloudInitConfigDrive, cloudInitNoCloud } from './cloud-init.ts';
+import { containerDisk } from './container-disk.ts';
 import { configMapVolume, downwardApi, secretVolume, sysprep } from './files.ts';
 import { hostDisk } from './host-disk.ts';
 
@@ -11,6 +12,7 @@ const SOURCES = [
   'cloudInitConfigDrive',
   'cloudInitNoCloud',
   'configMap',
+  'containerDisk',
   'dataVolume',
   'downwardAPI',
   'emptyDisk',
@@ -33,6 +35,9 @@ export const volume = fields(
     configMap: configMapVolume
       .meta({ description: 'The keys of a ConfigMap as files, as they were when the machine started' })
       .optional(),
+    containerDisk: containerDisk
+      .meta({ description: 'A disk in a container image; what the guest writes is gone at the next start' })
+      .optional(),
     dataVolume: dataVolumeSource.meta({ description: 'A disk filled once, then kept' }).optional(),
     downwardAPI: downwardApi.meta({ description: "Fields of the machine's metadata as files" }).optional(),
     emptyDisk: fields({ capacity: positiveQuantity.meta({ description: 'How large it is' }) })
@@ -51,7 +56,6 @@ export const volume = fields(
     sysprep: sysprep.meta({ description: 'Answer files for the set-up of Windows' }).optional(),
   },
   {
-    ...notYet('containerDisk'),
     containerPath: 'a machine has no container whose folders it could see; use a configMap or secret volume',
     downwardMetrics: "the box's figures are not shown to guests; they are at the agent's metrics endpoint",
     memoryDump: 'memory is not dumped to a volume; leave it out',

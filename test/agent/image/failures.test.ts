@@ -84,11 +84,11 @@ test('an empty file is no image', async () => {
 
 test('what is no disk image is refused after its first bytes, with a way out', async () => {
   const { server, images } = await setUp();
-  const content = Buffer.concat([Buffer.from('\x1f\x8b\x08', 'latin1'), CONTENT]);
-  server.files.set('/a.gz', { content, stallAfter: 100_000 });
-  const status = await fetched(images, { url: server.url('/a.gz') });
+  const content = Buffer.concat([Buffer.from('BZh9'), CONTENT]);
+  server.files.set('/a.bz2', { content, stallAfter: 100_000 });
+  const status = await fetched(images, { url: server.url('/a.bz2') });
   expect(status).toMatchObject({ state: 'failed', code: 'UnsupportedImageFormat' });
-  expect((status as { message: string }).message).toMatch(/a\.gz is a gzip file: unpack it/);
+  expect((status as { message: string }).message).toMatch(/a\.bz2 is a bzip2 file: unpack it/);
 });
 
 test('leftovers that can not be resumed are removed at start, downloads under way are not', async () => {

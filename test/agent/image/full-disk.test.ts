@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -79,5 +79,22 @@ describe.skipIf(trial === undefined)('a small disk', () => {
     await until(images, source, ({ state }) => state === 'ready');
     expect(server.requests.map(({ status }) => status)).toEqual([200, 206, 206]);
     expect(server.requests[2]?.range).toBe(server.requests[1]?.range);
+  });
+
+  test('what nothing uses makes room, where it is known what is used', async () => {
+    const { server, images, dataDir, open } = await setUpOnDisk(MIB);
+    server.files.set('/a', { content: randomBytes(4 * MIB) });
+    server.files.set('/b', { content: randomBytes(4 * MIB) });
+    expect(await fetched(images, { url: server.url('/a') })).toMatchObject({ state: 'ready' });
+    await images.close();
+    const next = open();
+    const wanted = { url: server.url('/b') };
+    expect(await fetched(next, wanted)).toMatchObject({ state: 'failed', code: 'DiskFull' });
+    const notices: string[] = [];
+    next.onNotice(({ message }) => notices.push(message));
+    next.retain([wanted]);
+    expect(await fetched(next, wanted)).toMatchObject({ state: 'ready' });
+    expect(notices).toMatchObject([expect.stringContaining('(4 MiB) was deleted: nothing uses it')]);
+    expect(readdirSync(join(dataDir, 'images/sha256'))).toHaveLength(1);
   });
 });

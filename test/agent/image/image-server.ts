@@ -33,6 +33,7 @@ export interface SeenRequest {
   readonly range: string | undefined;
   readonly ifRange: string | undefined;
   readonly ifNoneMatch: string | undefined;
+  readonly authorization: string | undefined;
 }
 
 export async function startImageServer() {
@@ -42,8 +43,8 @@ export async function startImageServer() {
     const path = request.url ?? '';
     const file = files.get(path);
     const status = file === undefined ? 404 : statusOf(file, request);
-    const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = request.headers;
-    requests.push({ path, status, range, ifRange: ifRange?.toString(), ifNoneMatch });
+    const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch, authorization } = request.headers;
+    requests.push({ path, status, range, ifRange: ifRange?.toString(), ifNoneMatch, authorization });
     if (file === undefined) response.writeHead(404).end('not here');
     else void answer(file, status, range, response);
   });

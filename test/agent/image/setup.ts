@@ -10,6 +10,7 @@ import { createClock } from '../../../shared/host/clock.ts';
 import { createRandom } from '../../../shared/host/random.ts';
 import type { Clock, Log } from '../../../shared/ports.ts';
 import { startImageServer } from './image-server.ts';
+import { PLAIN_LIMITS } from './plain-limits.ts';
 
 /** Time that passes so many times as fast in waits; what the clock says stays true. */
 export function hasteClock(factor: number): Clock {
@@ -40,6 +41,7 @@ export async function setUp(options: Partial<ImagesOptions> = {}) {
     const images = createImages({
       dataDir,
       reserveBytes: 0,
+      ...PLAIN_LIMITS,
       clock: hasteClock(30),
       random: createRandom(),
       log,

@@ -1,9 +1,13 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createImages } from '../../../agent/image/images.ts';
 import type { LocalClient } from '../../../agent/local/client.ts';
 import { SOCKET_NAME, createLocalClient } from '../../../agent/local/client.ts';
 import type { LocalDoor } from '../../../agent/local/door.ts';
@@ -12,7 +16,7 @@ import type { LocalServer } from '../../../agent/local/server.ts';
 import { serveLocalDoor } from '../../../agent/local/server.ts';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
-import type { Store } from '../../../agent/ports.ts';
+import type { Images, Store } from '../../../agent/ports.ts';
 import { createMachines } from '../../../agent/qemu/machines.ts';
 import { createStore } from '../../../agent/store/store.ts';
 import { createClock } from '../../../shared/host/clock.ts';
@@ -21,6 +25,7 @@ import type { MachineStatus } from '../../../shared/model/machine.ts';
 import { HAPPENING, event } from '../../contract/agent-store.ts';
 import type { LogRecorder } from '../../shared/log-recorder.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
+import { PLAIN_LIMITS } from '../image/plain-limits.ts';
 import { UID, desiredMachine } from '../plan/scenario.ts';
 import { createNoNetworks } from '../../tools/no-networks.ts';
 
@@ -36,6 +41,7 @@ let door: LocalDoor;
 let client: LocalClient;
 let log: LogRecorder;
 let woken: number;
+let images: Images;
 let closeMachines: () => Promise<void>;
 
 async function open(folder: string): Promise<void> {
@@ -48,11 +54,13 @@ async function open(folder: string): Promise<void> {
   const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir, networks: createNoNetworks() };
   const machines = createMachines({ ...places, bootId: HAPPENING.bootId, clock, log });
   closeMachines = () => machines.close();
+  images = createImages({ ...PLAIN_LIMITS, dataDir, reserveBytes: 0, clock, random: createRandom(), log });
   door = createLocalDoor({
     device: 'edge-1',
     version: '1.2.3',
     store,
     machines,
+    images,
     clock,
     session: { link: () => ({ up: false, sinceMs: HAPPENING.atMs, problem: 'nobody answers' }) },
     happening: () => HAPPENING,
@@ -68,6 +76,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await server.close();
+  await images.close();
   await closeMachines();
   store.close();
   rmSync(root, { recursive: true });
@@ -281,4 +290,33 @@ describe('the socket', () => {
     await open(dataDir);
     expect((await client.status()).device).toBe('edge-1');
   });
+});
+
+test('a data volume that waits for an upload is filled once, and by name', async () => {
+  const uid = '0b9e6c1c-53a5-4d30-9d3e-1f6f0b1c2d3e';
+  const entry = {
+    uid,
+    namespace: 'shop',
+    name: 'media',
+    kind: 'DataVolume',
+    generation: 1,
+    dataVolume: {
+      metadata: { name: 'media' },
+      spec: { source: { upload: {} }, storage: { resources: { requests: { storage: '1Gi' } } } },
+    },
+  };
+  store.putMachine({ uid, desired: entry, memory: EMPTY_MEMORY });
+  const disk = randomBytes(100_000);
+  await expect(client.upload('other', Readable.from([disk]))).rejects.toThrow('no data volume "other"');
+  await expect(
+    client.upload('shop/media', Readable.from([Buffer.from('QFI\xfb', 'latin1')])),
+  ).rejects.toThrow('what was uploaded');
+  expect(images.observe({ url: `upload:${uid}/media` })).toEqual({ state: 'absent' });
+  await client.upload('shop/media', Readable.from([gzipSync(disk)]));
+  const sha256 = createHash('sha256').update(disk).digest('hex');
+  expect(images.observe({ url: `upload:${uid}/media` })).toMatchObject({ state: 'ready', sha256 });
+  expect(woken).toBe(1);
+  mkdirSync(join(dataDir, 'machines', uid));
+  writeFileSync(join(dataDir, 'machines', uid, 'disk-media.qcow2'), '');
+  await expect(client.upload('media', Readable.from([disk]))).rejects.toThrow('has been filled');
 });

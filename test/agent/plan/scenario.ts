@@ -126,6 +126,7 @@ export function createScenario(desired: unknown) {
       case 'resume':
         if (observed?.process?.runState !== 'io-error') setState('running');
         return;
+      case 'make-disk':
       case 'reset':
       case 'reboot-guest':
       case 'power-button':

@@ -64,7 +64,11 @@ test('what is no machine or disk is not listed', async () => {
 
 describe('a kernel', () => {
   const find = async (imageFolder: string, kernelPath: string) =>
-    findKernelFiles({ folder: imageFolder, kernelPath, initrdPath: kernelPath }, join(folder, 'images'));
+    findKernelFiles(
+      { folder: imageFolder, kernelPath, initrdPath: kernelPath },
+      join(folder, 'images'),
+      new Map(),
+    );
 
   test('is found in the folder of local images, and nowhere else', async () => {
     const images = join(folder, 'images');

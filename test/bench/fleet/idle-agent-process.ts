@@ -14,6 +14,7 @@ import type { MqttAccess } from '../../../shared/host/mqtt-client.ts';
 import type { Clock } from '../../../shared/ports.ts';
 import { VERSION } from '../../../shared/version.ts';
 import { serveCalls } from './calls.ts';
+import { PLAIN_LIMITS } from '../../agent/image/plain-limits.ts';
 import { createNoNetworks } from '../../tools/no-networks.ts';
 
 /** A whole agent without machines on a clock that runs fast, for what it says in a day to be counted in minutes. */
@@ -61,7 +62,7 @@ function createIdleAgentCalls() {
             clock,
             log,
           }),
-          images: createImages({ dataDir, clock, random, log, reserveBytes: 0 }),
+          images: createImages({ ...PLAIN_LIMITS, dataDir, clock, random, log, reserveBytes: 0 }),
           clock,
           random,
           log,

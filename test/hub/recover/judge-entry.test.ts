@@ -43,7 +43,7 @@ const judge = (found: Partial<Omit<Found, 'held'>> & { held?: object } = {}) =>
     otherRow: undefined,
     holdsOther: false,
     ...found,
-    held: readEntry((found.held ?? entry) as Record<string, unknown>),
+    held: readEntry((found.held ?? entry) as Record<string, unknown>) as Found['held'],
   });
 
 describe('what a device holds of a machine', () => {
