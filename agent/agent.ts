@@ -13,7 +13,11 @@ import type {
   Link,
   Machines,
   Store,
+  Trash,
+  TrashEntry,
 } from './ports.ts';
+import type { Equipment } from './machine/equipment.ts';
+import type { TrashLimits } from './plan/plan-trash.ts';
 import type { Box } from './plan/plan.ts';
 import { createClockWatch } from './clock-watch.ts';
 import { createLoop } from './loop.ts';
@@ -24,6 +28,8 @@ import type { Question } from './sync/requests.ts';
 import { createRequests } from './sync/requests.ts';
 import { createSession } from './sync/session.ts';
 import { tellAll } from './sync/tell-all.ts';
+import type { TrashKeeper } from './trash-keeper.ts';
+import { createTrashKeeper } from './trash-keeper.ts';
 
 /** How often the box's own figures are reported, and what it is, where that has changed. */
 const FACTS_EVERY_MS = 6 * 60 * 60_000;
@@ -34,6 +40,7 @@ export interface AgentPorts {
   readonly store: Store;
   readonly machines: Machines;
   readonly images: Images;
+  readonly trash?: Trash;
   readonly link: Link;
   readonly facts: Facts;
   readonly accelerator: AcceleratorProbe;
@@ -46,8 +53,12 @@ export interface AgentOptions {
   readonly device: string;
   readonly version: string;
   readonly bootId: string;
+  /** What the box lends to single machines. */
+  readonly equipment: Equipment;
   /** What tells this box from another that has its name. */
   readonly identity: BoxIdentity;
+  /** How long removed machines are kept; without it they are not. */
+  readonly trash?: TrashLimits;
 }
 
 export interface Agent {
@@ -59,9 +70,15 @@ export interface Agent {
 }
 
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
-export function createAgent({ device, version, bootId, identity }: AgentOptions, ports: AgentPorts): Agent {
+export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
+  const { device, version, bootId, equipment, identity } = options;
   const { store, machines, images, clock, random, log } = ports;
-  let box: Box = { bootId, probing: true, acceleratorReason: 'which accelerator works is being found out' };
+  let box: Box = {
+    bootId,
+    equipment,
+    probing: true,
+    acceleratorReason: 'which accelerator works is being found out',
+  };
   let cancelFacts = () => {};
   let cancelProbe = () => {};
   /** The facts last queued for the hub. */
@@ -69,7 +86,13 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
   let stopped = false;
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
-  const loop = createLoop({ ports, box: () => box, happening, reported: () => session.wake() });
+  const keeper = keepTrash();
+  const loop = createLoop({
+    ports,
+    box: () => ({ ...box, ...describeTrash() }),
+    happening,
+    reported: () => session.wake(),
+  });
   const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
   const requests = createRequests({ store, clock, log, carryOut, find });
   const session = createSession({
@@ -91,7 +114,18 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
     },
   });
   const clockWatch = createClockWatch({ clock, log, wasSet: reportClockSet });
-  const door = createLocalDoor({ device, version, store, machines, images, clock, session, loop, happening });
+  const door = createLocalDoor({
+    device,
+    version,
+    store,
+    machines,
+    images,
+    clock,
+    session,
+    loop,
+    happening,
+    ...(ports.trash === undefined ? {} : { trash: ports.trash }),
+  });
 
   function carryOut(body: Exclude<RequestBody, Question>): string {
     if (body.verb === 'ping') return `${device} is here`;
@@ -103,6 +137,23 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
 
   async function find({ machine }: Question): Promise<object> {
     return door.readGuest(machine);
+  }
+
+  /** What the planner says of the disks of a machine that is removed. */
+  function describeTrash(): Pick<Box, 'trash'> {
+    if (ports.trash === undefined || options.trash === undefined || options.trash.keepMs === 0) return {};
+    return { trash: { folder: ports.trash.folder, keepMs: options.trash.keepMs } };
+  }
+
+  function keepTrash(): TrashKeeper | undefined {
+    if (ports.trash === undefined || options.trash === undefined) return undefined;
+    const deleted = ({ namespace, name, id }: TrashEntry, why: string) => {
+      const message = `the disks of ${namespace}/${name} were deleted from the trash (${id}): ${why}`;
+      log.info({ entry: id, why }, 'deleted from the trash');
+      store.appendEvent({ kind: 'event', type: 'Normal', reason: 'TrashDeleted', message }, happening());
+      session.wake();
+    };
+    return createTrashKeeper({ trash: ports.trash, ...options.trash, clock, log, deleted });
   }
 
   function reportClockSet(fromMs: number): void {
@@ -122,7 +173,13 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
 
   async function findAccelerator(): Promise<void> {
     const { accelerator, reason } = await ports.accelerator.detect();
-    box = { bootId, probing: false, acceleratorReason: reason, ...(accelerator && { accelerator }) };
+    box = {
+      bootId,
+      equipment,
+      probing: false,
+      acceleratorReason: reason,
+      ...(accelerator && { accelerator }),
+    };
     log.info({ accelerator, reason }, 'accelerator');
   }
 
@@ -132,7 +189,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       await findAccelerator();
     } catch (error) {
       const acceleratorReason = `no accelerator was found: ${messageOf(error)}`;
-      box = { bootId, probing: false, acceleratorReason };
+      box = { bootId, equipment, probing: false, acceleratorReason };
       log.error({ error: messageOf(error) }, 'finding the accelerator failed');
     }
     if (stopped) return;
@@ -195,6 +252,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       images.onChange(() => loop.wake());
       images.onNotice(tellNotice);
       clockWatch.start();
+      keeper?.start();
       session.start();
       loop.wake();
       void keepFindingAccelerator().then(keepReportingFacts);
@@ -205,6 +263,7 @@ export function createAgent({ device, version, bootId, identity }: AgentOptions,
       cancelFacts();
       cancelProbe();
       clockWatch.stop();
+      await keeper?.stop();
       await loop.stop();
       await session.stop();
       await images.close();

@@ -1,5 +1,5 @@
 import { mirrors } from '../shared/config/mirrors.ts';
-import type { ConfigOf } from '../shared/config/settings.ts';
+import type { ConfigOf, Setting } from '../shared/config/settings.ts';
 import {
   LOG_LEVELS,
   brokerUrl,
@@ -16,6 +16,22 @@ import {
   mapping,
   text,
 } from '../shared/config/settings.ts';
+import type { Equipment } from './machine/equipment.ts';
+import { parseCpuList, parseHostDevices } from './machine/equipment.ts';
+
+type Options = Pick<Setting<unknown>, 'prose' | 'fallback'>;
+
+const hostDevices = (options: Options): Setting<Equipment['hostDevices']> => ({
+  placeholder: 'LIST',
+  ...options,
+  parse: parseHostDevices,
+});
+
+const cpuList = (options: Options): Setting<number[]> => ({
+  placeholder: 'CPUS',
+  ...options,
+  parse: parseCpuList,
+});
 
 /** Every setting of the agent: flags, `HOLDFAST_*` variables, keys of the config file and `--help` come from here. */
 export const AGENT_SETTINGS = {
@@ -65,6 +81,15 @@ export const AGENT_SETTINGS = {
       'where the agent is root, whose groups QEMU has; each machine runs as a number of its own; empty for root itself',
     fallback: 'holdfast-qemu',
   }),
+  hostDevices: hostDevices({
+    prose:
+      'devices that machines may have, by resource: NAME=pci:VENDOR:PRODUCT, NAME=pci:0000:01:00.0 or NAME=usb:VENDOR:PRODUCT',
+    fallback: '',
+  }),
+  dedicatedCpus: cpuList({
+    prose: 'CPUs set aside for machines with dedicatedCpuPlacement, e.g. 2-5,8',
+    fallback: '',
+  }),
   keepalive: integer(5, 1200, {
     prose: 'seconds of silence after which the link is tested',
     fallback: '240',
@@ -93,6 +118,10 @@ export const AGENT_SETTINGS = {
   registryLogins: file({
     prose: "a Docker config.json with the box's own logins at registries",
     fallback: '',
+  }),
+  trashHours: integer(0, 87_600, {
+    prose: 'how many hours removed machines are kept in dataDir/trash; 0 deletes their disks at once',
+    fallback: '168',
   }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };

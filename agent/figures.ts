@@ -1,4 +1,5 @@
-import type { GuestDetails, GuestUsage, RunState } from './ports.ts';
+import type { GuestDetails, GuestUsage } from './guest.ts';
+import type { RunState } from './ports.ts';
 
 /** What a machine's process has used and done since it was started. */
 export interface MachineFigures {

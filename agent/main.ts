@@ -28,6 +28,7 @@ import { createShell } from './network/shell.ts';
 import { MACHINE_USERS } from './qemu/accounts.ts';
 import { accountCommand } from './qemu/launch.ts';
 import { createMachines } from './qemu/machines.ts';
+import { createTrash } from './qemu/trash.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
 import { serveMetrics } from './metrics/server.ts';
 import { createStore } from './store/store.ts';
@@ -43,8 +44,14 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages, claims, hostDiskFolders, podBridge, podSubnet } = config;
+  const { forwardAddress, localImages, hostDevices, dedicatedCpus } = config;
+  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const equipment = { architecture, hostDevices, dedicatedCpus } as const;
+  const { claims, hostDiskFolders, podBridge, podSubnet } = config;
   const outside = { claims, hostDiskFolders };
+  const trash = createTrash(dataDir);
+  const reserveBytes = config.reserveMebibytes * 2 ** 20;
+  const keepsTrash = config.trashHours > 0;
   if (user.user !== undefined) await guardLoopback(config, log);
   const networks = createNetworks({
     dataDir: realpathSync(dataDir),
@@ -58,18 +65,28 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     dataDir,
     forwardAddress,
     localImages,
+    equipment,
     outside,
     networks,
     bootId,
     clock,
     log,
+    ...(keepsTrash ? { trash: trash.folder } : {}),
     ...user,
   });
   const agent = createAgent(
-    { device, version: VERSION, bootId, identity: readIdentity() },
+    {
+      device,
+      version: VERSION,
+      bootId,
+      equipment,
+      identity: readIdentity(),
+      trash: { keepMs: config.trashHours * 3_600_000, reserveBytes },
+    },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines,
+      trash,
       images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),

@@ -1,11 +1,14 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
-import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
+import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { MachineFigures } from './figures.ts';
+import type { GuestDetails, GuestUsage } from './guest.ts';
 import type { AddedMemory, ChangeRequest } from './machine/change.ts';
+import type { GuestCredentials } from './machine/credentials.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
+import type { HostDeviceAddress } from './machine/host-device.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
 import type { KeptContent } from './machine/disk.ts';
@@ -41,6 +44,9 @@ export interface RunRecord {
    * records of agents that did not write it down.
    */
   readonly desired?: unknown;
+  /** What the run has of the box's own, and no other meanwhile. */
+  readonly hostDevices?: readonly HostDeviceAddress[];
+  readonly cpus?: readonly number[];
   readonly startedAtMs: number;
   /** QEMU's arguments, with those of the disks and cards that have come and gone since. */
   readonly command: readonly string[];
@@ -51,37 +57,14 @@ export interface RunRecord {
   readonly startTicks?: number;
 }
 
-/** What a guest says of itself through its agent, of what changes rarely. */
-export interface GuestDetails {
-  readonly agentVersion: string;
-  readonly commands: readonly { readonly name: string; readonly enabled: boolean }[];
-  readonly os: GuestOs;
-  readonly hostname?: string;
-  readonly timezone?: string;
-}
-
-export interface GuestUser {
-  readonly userName: string;
-  readonly domain?: string;
-  /** Seconds since the epoch. */
-  readonly loginTime?: number;
-}
-
-export interface GuestFileSystem {
-  readonly diskName: string;
-  readonly mountPoint: string;
-  readonly fileSystemType: string;
-  readonly usedBytes: number;
-  readonly totalBytes: number;
-  readonly disk: readonly { readonly busType: string; readonly serial?: string }[];
-}
-
-/** What a guest says of itself through its agent, of what changes all the time. */
-export interface GuestUsage {
-  readonly users: readonly GuestUser[];
-  readonly fileSystems: readonly GuestFileSystem[];
-  readonly frozen: boolean;
-  readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
+/** What came of giving a guest its credentials, in this run and by this agent. */
+export interface GivenCredentials {
+  /** `GuestCredentials.digest`. */
+  readonly digest: string;
+  /** By the monotonic clock. */
+  readonly atMs: number;
+  /** What failed of it. */
+  readonly problem?: string;
 }
 
 /** QEMU's `RunState` names, or one that a newer QEMU knows. */
@@ -106,11 +89,14 @@ export interface ObservedMachine {
     readonly addedMemory?: AddedMemory;
     /** What the guest is, once its agent has said so. */
     readonly guest?: GuestDetails;
+    readonly credentials?: GivenCredentials;
   };
   /** The guest's addresses that the box itself knows, by MAC. */
   readonly leases?: readonly { readonly mac: string; readonly ip: string }[];
   /** The disks that are kept and exist, by data volume. */
   readonly disks: readonly string[];
+  /** How large the guest finds these, in bytes, as far as that can be read. */
+  readonly diskBytes?: Readonly<Record<string, number>>;
   /** What `keep` last wrote. */
   readonly kept?: KeptMachine;
   /** What could not be observed, where something could not: then nothing is done with the machine. */
@@ -165,11 +151,18 @@ export interface Machines {
   rebootGuest(uid: string): Promise<void>;
   /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
   setLink(uid: string, card: string, up: boolean): Promise<void>;
+  /** Makes a disk that a running guest has larger, which it is told of; never smaller. */
+  growDisk(uid: string, dataVolume: string, bytes: number): Promise<void>;
+  /** Has the guest's agent give users their keys and passwords; what came of it shows in `observe`. */
+  giveCredentials(uid: string, credentials: GuestCredentials): Promise<void>;
   /** Ends QEMU through its monitor. */
   quit(uid: string): Promise<void>;
   /** Ends QEMU with SIGKILL. */
   kill(uid: string): Promise<void>;
-  /** Deletes the machine's folder with all its disks; refused while its process lives. */
+  /**
+   * Takes the machine's folder with all its disks away, to the trash where there is one, or else for good; refused
+   * while its process lives.
+   */
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
@@ -181,6 +174,43 @@ export interface Machines {
   onChange(listener: (uid: string) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
+}
+
+/** A removed machine, as its folder was. */
+export interface TrashEntry {
+  /** The name of its folder in the trash. */
+  readonly id: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** By the box's clock of then. */
+  readonly removedAt: string;
+  /** How long it has been kept, as far as the agent ran meanwhile. */
+  readonly heldMs: number;
+  /** What it takes of the disk. */
+  readonly bytes: number;
+  readonly disks: readonly { readonly dataVolume: string; readonly bytes: number }[];
+}
+
+/** Where removed machines are kept for a while. */
+export interface Trash {
+  readonly folder: string;
+  /** Oldest first. */
+  list(): Promise<TrashEntry[]>;
+  /** Adds to how long each entry has been kept, and lists them. */
+  age(elapsedMs: number): Promise<TrashEntry[]>;
+  /** What is left of the file system that it is on. */
+  availableBytes(): Promise<number>;
+  /**
+   * Deletes an entry for good.
+   * @throws EffectError NotFound
+   */
+  delete(id: string): Promise<void>;
+  /**
+   * Gives the disks of an entry to the machine `uid`, and says which; none of that machine's own is overwritten.
+   * @throws EffectError NotFound, DiskInTheWay
+   */
+  restore(id: string, uid: string): Promise<string[]>;
 }
 
 /** Whose cards are connected. */

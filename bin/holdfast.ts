@@ -89,6 +89,27 @@ addDataDir(
   (await import('../agent/local/main.ts')).uploadImage(flags, name, path),
 );
 
+const trash = vm.command('trash').description('what is kept of removed machines');
+
+addDataDir(trash.command('list').description('the entries, and for how long they have been kept'))
+  .addOption(output())
+  .action(async ({ output: form, ...flags }: Flags) => {
+    await (await import('../agent/local/main.ts')).printTrash(flags, form as Output);
+  });
+
+addDataDir(
+  trash
+    .command('restore <entry> <[namespace/]name>')
+    .description("give an entry's disks to a machine that does not run; none of its own is overwritten"),
+).action(async (entry: string, name: string, flags: Flags) =>
+  (await import('../agent/local/main.ts')).restoreTrash(flags, entry, name),
+);
+
+addDataDir(trash.command('empty [entry]').description('delete an entry for good, or all of them')).action(
+  async (entry: string | undefined, flags: Flags) =>
+    (await import('../agent/local/main.ts')).emptyTrash(flags, entry),
+);
+
 program
   .command('timeline <DEVICE>')
   .description('what happened on a device: what was desired, what it told, its link, orders given on the box')

@@ -29,6 +29,10 @@ export async function carryOut(action: Action, machines: Machines, images: Image
       return machines.resume(action.uid);
     case 'resume':
       return machines.resume(action.uid);
+    case 'grow-disk':
+      return machines.growDisk(action.uid, action.dataVolume, action.bytes);
+    case 'give-credentials':
+      return machines.giveCredentials(action.uid, action.credentials);
     case 'quit':
       return machines.quit(action.uid);
     case 'kill':

@@ -9,7 +9,8 @@ import type { MachineMemory } from '../plan/memory.ts';
 import type { HubOrder, OrderVerb } from '../plan/order.ts';
 import { applyHubOrder, applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
-import type { GuestDetails, GuestUsage, Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
+import type { GuestDetails, GuestUsage } from '../guest.ts';
+import type { Happening, Images, MachineRow, Machines, Store, Trash, TrashEntry } from '../ports.ts';
 import type { Session } from '../sync/session.ts';
 import { uploadVolume } from './upload-volume.ts';
 
@@ -34,6 +35,18 @@ export interface LocalDoor {
   upload(volume: string, content: AsyncIterable<Buffer>): Promise<void>;
   /** What a guest says of itself. @throws EffectError as `order`, and as `Machines.readGuest` */
   readGuest(machine: string): Promise<GuestDetails & GuestUsage>;
+  /** What is kept of removed machines. */
+  listTrash(): Promise<TrashEntry[]>;
+  /**
+   * Gives the disks of an entry of the trash to a machine that does not run, and says which data volumes they are.
+   * @throws EffectError as `order`, `Running`, and as `Trash.restore`
+   */
+  restoreTrash(entry: string, machine: string): Promise<string[]>;
+  /**
+   * Deletes an entry of the trash for good, or all of them, and says which.
+   * @throws EffectError NotFound
+   */
+  emptyTrash(entry?: string): Promise<string[]>;
   /** @throws EffectError as `order`, and as `Machines.openConsole` */
   openConsole(machine: string): Promise<Duplex>;
 }
@@ -68,6 +81,7 @@ interface DoorOptions {
   readonly store: Store;
   readonly machines: Machines;
   readonly images: Images;
+  readonly trash?: Trash;
   readonly clock: Clock;
   readonly session: Pick<Session, 'link'>;
   readonly happening: () => Happening;
@@ -75,7 +89,7 @@ interface DoorOptions {
 }
 
 export function createLocalDoor(options: DoorOptions): LocalDoor {
-  const { device, version, store, machines, clock, session, happening, loop } = options;
+  const { device, version, store, machines, trash, clock, session, happening, loop } = options;
 
   function find(machine: string): Found {
     const matches = store.machines().flatMap((row) => {
@@ -153,6 +167,33 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
     async upload(volume, content) {
       await uploadVolume(volume, content, options);
       loop.wake();
+    },
+    listTrash: async () => (await trash?.list()) ?? [],
+    async restoreTrash(entry, machine) {
+      const { row, identity } = find(machine);
+      if (row.memory.reported?.process !== undefined) {
+        const message = `"${machine}" runs, and takes disks only while it does not: stop it first`;
+        throw new EffectError('Running', machine, message);
+      }
+      const disks = (await trash?.restore(entry, row.uid)) ?? [];
+      const message = `the disks ${disks.join(', ')} were restored from the trash (${entry})`;
+      const { uid, namespace, name, kind } = identity;
+      store.appendEvent(
+        {
+          kind: 'event',
+          type: 'Normal',
+          reason: 'DisksRestored',
+          message,
+          machine: { uid, namespace, name, kind },
+        },
+        happening(),
+      );
+      return disks;
+    },
+    async emptyTrash(entry) {
+      const ids = entry === undefined ? ((await trash?.list()) ?? []).map(({ id }) => id) : [entry];
+      for (const id of ids) await trash?.delete(id);
+      return ids;
     },
     readGuest: async (machine) => machines.readGuest(find(machine).row.uid),
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),

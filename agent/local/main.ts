@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify as stringifyYaml } from 'yaml';
 import { loadConfig } from '../../shared/config/load.ts';
+import { formatBytes } from '../../shared/base/quantity.ts';
 import { formatTable } from '../../shared/base/table.ts';
 import { AGENT_SETTINGS } from '../config.ts';
 import type { OrderVerb } from '../plan/order.ts';
@@ -115,6 +116,31 @@ function isThere(verb: OrderVerb, now: LocalMachine | undefined, pid: number | u
 export async function uploadImage(flags: Flags, volume: string, path: string): Promise<void> {
   await connect(flags).upload(volume, createReadStream(path));
   process.stdout.write(`${volume} has been filled from ${path}\n`);
+}
+
+export async function printTrash(flags: Flags, output: Output): Promise<void> {
+  const entries = await connect(flags).listTrash();
+  print(entries, output, () => {
+    if (entries.length === 0) return 'the trash is empty';
+    const rows = entries.map(({ id, namespace, name, heldMs, bytes, disks }) => [
+      id,
+      `${namespace}/${name}`,
+      `${Math.floor(heldMs / 3_600_000)} h`,
+      formatBytes(bytes),
+      disks.map(({ dataVolume }) => dataVolume).join(' ') || '-',
+    ]);
+    return formatTable([['ENTRY', 'MACHINE', 'KEPT', 'SIZE', 'DATA VOLUMES'], ...rows]);
+  });
+}
+
+export async function restoreTrash(flags: Flags, entry: string, machine: string): Promise<void> {
+  const disks = await connect(flags).restoreTrash(entry, machine);
+  process.stdout.write(`${machine} has got ${disks.join(', ') || 'nothing: the entry has no disks'}\n`);
+}
+
+export async function emptyTrash(flags: Flags, entry: string | undefined): Promise<void> {
+  const deleted = await connect(flags).emptyTrash(entry);
+  process.stdout.write(deleted.map((id) => `deleted ${id}\n`).join('') || 'the trash is empty\n');
 }
 
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */

@@ -26,13 +26,19 @@ const order = fields({
   message: 'a stop holds against the hub, so it has to say why',
 });
 
+const trashOrder = z.discriminatedUnion('verb', [
+  fields({ verb: z.literal('restore'), entry: z.string().min(1), machine: z.string().min(1) }),
+  fields({ verb: z.literal('empty'), entry: z.string().min(1).optional() }),
+]);
+
 export interface LocalServer {
   close(): Promise<void>;
 }
 
 /**
  * Serves the local door as HTTP on a Unix socket that only the agent's user can open: `GET /status`,
- * `POST /orders` with an order, `PUT /uploads/` and a data volume's name with a disk image, and `GET /console?machine=` upgraded to a plain stream of bytes.
+ * `POST /orders` with an order, `PUT /uploads/` and a data volume's name with a disk image, `GET /trash`, `POST /trash`
+ * with what to do of it, and `GET /console?machine=` upgraded to a plain stream of bytes.
  */
 export async function serveLocalDoor(path: string, door: LocalDoor, log: Log): Promise<LocalServer> {
   rmSync(path, { force: true });
@@ -91,6 +97,17 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
     const volume = decodeURIComponent(route.slice(`PUT ${UPLOAD_PATH}`.length));
     await door.upload(volume, request as AsyncIterable<Buffer>);
     send(response, 201, {});
+  } else if (route === 'GET /trash') {
+    send(response, 200, await door.listTrash());
+  } else if (route === 'POST /trash') {
+    const parsed = validate(trashOrder, parseJson(await readBody(request)));
+    if (!parsed.ok) return send(response, 400, { error: formatCauses(parsed.causes) });
+    const given = parsed.value;
+    const done =
+      given.verb === 'restore'
+        ? await door.restoreTrash(given.entry, given.machine)
+        : await door.emptyTrash(given.entry);
+    send(response, 200, done);
   } else {
     send(response, 404, { error: `there is no ${route} here` });
   }

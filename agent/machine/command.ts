@@ -1,20 +1,29 @@
 import type { Accelerator, HostPort, Tap } from '../ports.ts';
 import { channelArguments } from './channel.ts';
+import { clockArguments } from './clock.ts';
 import type { CompiledMachine } from './compile.ts';
 import { cpuArguments } from './cpu.ts';
+import { deviceArguments } from './devices.ts';
 import type { FoundDisk } from './disk-arguments.ts';
 import { diskArguments } from './disk-arguments.ts';
-import { firmwareArguments } from './firmware.ts';
+import type { FirmwareFiles } from './firmware.ts';
+import { firmwareArguments, kernelArguments } from './firmware.ts';
+import type { HostDeviceAddress } from './host-device.ts';
 import { interfaceArguments } from './interface-arguments.ts';
+import { ioThreadArguments } from './io-threads.ts';
+import { machineArguments } from './machine-type.ts';
 import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
 import { formatOptions } from './options.ts';
 import type { PciLayout, PciPlaces } from './pci.ts';
 import { createPciLayout } from './pci.ts';
+import { smbiosArguments } from './smbios.ts';
 
 /** What only the box knows of a run. */
 export interface CommandEnvironment {
   readonly accelerator: Accelerator;
   readonly run: number;
+  /** When QEMU is started, in milliseconds since 1970. */
+  readonly nowMs: number;
   /** The guest is held before its first instruction. */
   readonly paused?: boolean;
   readonly ports: readonly HostPort[];
@@ -28,6 +37,12 @@ export interface CommandEnvironment {
   readonly places: PciPlaces;
   /** Real paths, where the machine boots a kernel directly. */
   readonly kernel?: { readonly kernel: string; readonly initrd?: string };
+  /** Where the machine boots by UEFI. */
+  readonly firmware?: FirmwareFiles;
+  /** What the run was given of the box's own. */
+  readonly hostDevices: readonly HostDeviceAddress[];
+  /** The NUMA node of the box that all of the memory is to be of. */
+  readonly memoryNode?: number;
 }
 
 /** How QEMU is called for one run. */
@@ -40,7 +55,11 @@ export interface Command {
 
 export function compileCommand(machine: CompiledMachine, environment: CommandEnvironment): Command {
   const pci = createPciLayout(environment.places);
-  const devices = deviceArguments(machine, environment, pci);
+  // Guests of before virtio 1.0 need I/O space, which root ports have none of.
+  const layout = machine.devices.transitional
+    ? { ...pci, placeOnPort: (id: string) => pci.placeOnRoot(id) }
+    : pci;
+  const devices = attachedArguments(machine, environment, layout);
   const words = [
     ...platformArguments(machine, environment),
     ...pci.portArguments(machine.memoryBytes),
@@ -51,6 +70,7 @@ export function compileCommand(machine: CompiledMachine, environment: CommandEnv
 
 function platformArguments(machine: CompiledMachine, environment: CommandEnvironment): string[] {
   const { accelerator } = environment;
+  const { architecture, firmware } = machine;
   return [
     '-name',
     formatOptions(undefined, { guest: processName(machine), 'debug-threads': true }),
@@ -61,42 +81,46 @@ function platformArguments(machine: CompiledMachine, environment: CommandEnviron
     'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
     '-msg',
     'timestamp=on',
-    '-machine',
-    'q35,vmport=off,dump-guest-core=off',
+    ...machineArguments(machine),
     '-accel',
     accelerator === 'kvm' ? 'kvm' : formatOptions('tcg', { thread: 'multi', 'tb-size': TCG_BUFFER_MIB }),
-    ...cpuArguments(machine.cpu, accelerator),
-    ...memoryArguments(machine.memoryBytes, machine.maxMemoryBytes),
-    '-rtc',
-    'base=utc',
-    // A guest that ends stays as a process until the agent has seen how it ended, however long that takes.
-    '-action',
-    `shutdown=pause,reboot=${machine.endsAtReboot ? 'shutdown' : 'reset'},panic=pause`,
-    ...firmwareArguments(machine.firmware, environment.kernel),
+    ...cpuArguments(machine.cpu, accelerator, architecture, machine.features.kvmFlags),
+    ...memoryArguments(machine, environment.memoryNode),
+    ...clockArguments(machine.clock, environment.nowMs, accelerator),
+    ...actionArguments(machine),
+    ...smbiosArguments(firmware, machine.chassis),
+    ...firmwareArguments(firmware, environment.firmware),
+    ...kernelArguments(firmware, environment.kernel),
   ];
 }
 
-function deviceArguments(
+function attachedArguments(
   machine: CompiledMachine,
   environment: CommandEnvironment,
   pci: PciLayout,
 ): string[] {
+  const { disks, devices, interfaces, bootCards } = machine;
   return [
-    ...channelArguments(environment.run, pci),
-    ...diskArguments(machine.disks, environment.bufferedDisks, environment.foundDisks, pci),
-    ...interfaceArguments(
-      machine.interfaces,
-      { ...environment, bootIndexes: new Map(machine.bootCards) },
-      pci,
-    ),
-    ...(machine.rng ? rngArguments(pci) : []),
+    ...channelArguments(environment.run, devices.console, pci),
+    ...ioThreadArguments(machine.ioThreads),
+    ...diskArguments(disks, environment.bufferedDisks, environment.foundDisks, pci),
+    ...interfaceArguments(interfaces, { ...environment, bootIndexes: new Map(bootCards) }, pci),
     '-display',
     'none',
-    ...(machine.graphics
-      ? ['-device', formatOptions('VGA', { id: 'graphics', ...pci.placeOnRoot('graphics') })]
-      : []),
+    ...deviceArguments(machine, environment, pci),
     ...(environment.paused === true ? ['-S'] : []),
   ];
+}
+
+/** A guest that ends stays as a process until the agent has seen how it ended, however long that takes. */
+function actionArguments({ devices, endsAtReboot }: CompiledMachine): string[] {
+  const actions = {
+    shutdown: 'pause',
+    reboot: endsAtReboot ? 'shutdown' : 'reset',
+    panic: 'pause',
+    watchdog: devices.watchdog,
+  };
+  return ['-action', formatOptions(undefined, actions)];
 }
 
 /** The name in a command line by which a machine's process is known again: it ends in the uid. */
@@ -106,13 +130,4 @@ export function processName({
   uid,
 }: Pick<CompiledMachine, 'namespace' | 'name' | 'uid'>): string {
   return `${namespace}/${name}/${uid}`;
-}
-
-function rngArguments(pci: PciLayout): string[] {
-  return [
-    '-object',
-    'rng-random,id=entropy,filename=/dev/urandom',
-    '-device',
-    formatOptions('virtio-rng-pci', { id: 'rng', rng: 'entropy', ...pci.placeOnRoot('rng') }),
-  ];
 }

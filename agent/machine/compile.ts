@@ -1,20 +1,34 @@
+import type { Architecture } from '../../shared/model/domain/architecture.ts';
+import { DEFAULT_ARCHITECTURE } from '../../shared/model/domain/architecture.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import type { BootOrder } from './boot-order.ts';
 import { rankBoot } from './boot-order.ts';
+import type { CompiledClock } from './clock.ts';
+import { compileClock } from './clock.ts';
 import { compileDisks } from './compile-disks.ts';
 import type { CompiledCpu } from './cpu.ts';
+import type { GuestCredentials } from './credentials.ts';
+import { compileCredentials } from './credentials.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
+import type { CompiledDevices } from './devices.ts';
+import { compileDevices } from './devices.ts';
 import type { CompiledDisk } from './disk.ts';
 import { diskFile, isKept } from './disk.ts';
+import type { CompiledFeatures } from './features.ts';
+import { compileFeatures } from './features.ts';
 import type { CompiledFirmware } from './firmware.ts';
 import { compileFirmware } from './firmware.ts';
 import type { CompiledInterface } from './interface.ts';
 import { compileHostname } from './seed.ts';
 import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
-import { compileMaxMemory, compileMemory } from './memory.ts';
+import { assignIoThreads } from './io-threads.ts';
 import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
+import { compileMachineType } from './machine-type.ts';
+import type { CompiledMemory } from './memory.ts';
+import { compileMaxMemory, compileMemory, compileMemoryBacking } from './memory.ts';
+import type { Chassis } from './smbios.ts';
 
 export type { CompiledDisk } from './disk.ts';
 export type { ImageSource } from './image-source.ts';
@@ -28,24 +42,34 @@ export interface CompiledMachine {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  readonly architecture: Architecture;
+  /** As QEMU calls it. */
+  readonly machineType: string;
   readonly memoryBytes: number;
   /** What the guest can be given at most while it runs. */
   readonly maxMemoryBytes: number;
+  readonly memory: CompiledMemory;
   readonly cpu: CompiledCpu;
+  readonly features: CompiledFeatures;
+  readonly clock: CompiledClock;
   readonly firmware: CompiledFirmware;
+  readonly chassis?: Chassis;
   readonly disks: readonly CompiledDisk[];
   readonly interfaces: readonly CompiledInterface[];
   /** The cards that it may be booted from, with QEMU's boot index. */
   readonly bootCards: readonly (readonly [name: string, bootIndex: number])[];
-  readonly rng: boolean;
+  readonly devices: CompiledDevices;
+  /** How many threads serve disks that have none of their own; disks name theirs. */
+  readonly ioThreads: number;
   /** A guest that boots anew ends its run, so that the next has what has changed since (`rebootPolicy: Terminate`). */
   readonly endsAtReboot: boolean;
   /** Each run begins held (`startStrategy: Paused`). */
   readonly startsPaused: boolean;
-  readonly graphics: boolean;
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
+  /** What users of the guest get through its agent while it runs. */
+  readonly credentials?: GuestCredentials;
   /** What it was compiled from. */
   readonly desired: DesiredMachine;
 }
@@ -54,23 +78,35 @@ export interface CompiledMachine {
 export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const { uid, namespace, name, spec } = desired;
   const { domain } = spec;
-  const cpu = compileCpu(domain);
+  const architecture = spec.architecture ?? DEFAULT_ARCHITECTURE;
+  const firmware = compileFirmware(uid, domain, architecture, desired.references);
+  const cpu = compileCpu(domain, architecture);
   const boot = rankBoot(domain);
+  const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
+  const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
+  const credentials = compileCredentials(desired);
   return {
     uid,
     namespace,
     name,
+    architecture,
+    machineType: compileMachineType(domain.machine?.type, architecture),
     memoryBytes: compileMemory(domain),
-    maxMemoryBytes: compileMaxMemory(domain),
+    maxMemoryBytes: compileMaxMemory(domain, architecture),
+    memory: compileMemoryBacking(domain),
     cpu,
-    firmware: compileFirmware(uid, domain, desired.references),
-    disks: compileDisks(desired).map((disk) => orderDisk(disk, boot)),
+    features: compileFeatures(domain),
+    clock: compileClock(domain),
+    firmware,
+    ...(domain.chassis === undefined ? {} : { chassis: domain.chassis }),
+    disks,
+    ioThreads,
     interfaces: compileInterfaces(desired, compileHostname(desired), cpuCount(cpu)),
     bootCards: [...(boot?.interfaces ?? [])],
-    rng: domain.devices.rng !== undefined,
+    devices: compileDevices(domain.devices, architecture, firmware.loader.kind),
     endsAtReboot: domain.rebootPolicy === 'Terminate',
-    graphics: domain.devices.autoattachGraphicsDevice ?? true,
     limits: compileCpuLimits(domain, cpu),
+    ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
     startsPaused: spec.startStrategy === 'Paused',
     desired,
@@ -78,11 +114,18 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
 }
 
 /**
- * All of it that shapes the process: two machines that are the same in it run the same. A grace period, and
- * how a run begins, are not of the process.
+ * All of it that shapes the process: two machines that are the same in it run the same. A grace period, how a run
+ * begins, its share of the box and what goes through the guest's agent are not of the process.
  */
 export function shapeOf(machine: CompiledMachine): object {
-  const { gracePeriodMs: _, startsPaused: __, desired: ___, ...shape } = machine;
+  const {
+    gracePeriodMs: _,
+    startsPaused: __,
+    limits: ___,
+    credentials: ____,
+    desired: _____,
+    ...shape
+  } = machine;
   return {
     ...shape,
     firmware: shapeOfFirmware(shape.firmware),

@@ -1,4 +1,6 @@
 import { parseQuantity } from '../../shared/base/quantity.ts';
+import type { Architecture } from '../../shared/model/domain/architecture.ts';
+import { MOST_CPUS } from '../../shared/model/domain/cpu.ts';
 import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
 import { formatOptions } from './options.ts';
@@ -12,12 +14,17 @@ export interface CpuTopology {
 export interface CompiledCpu extends CpuTopology {
   /** Up to how many sockets can be added while the machine runs; at least `sockets`. */
   readonly maxSockets: number;
+  /** A model of QEMU's; the box's own where there is none. */
+  readonly model?: string;
+  readonly features: readonly { readonly name: string; readonly policy: FeaturePolicy }[];
+  /** CPUs of the box that no other machine has: how many, and how they are chosen. */
+  readonly dedicated?: { readonly count: number; readonly emulator: boolean; readonly oneNode: boolean };
 }
+
+type FeaturePolicy = 'force' | 'require' | 'optional' | 'disable';
 
 /** KubeVirt's `maxHotplugRatio`. */
 export const HOTPLUG_RATIO = 4;
-/** More would need interrupt remapping, which a guest's operating system has to know. */
-const MOST_CPUS = 255;
 
 /**
  * As KubeVirt counts (`getCPUTopology`): what `cpu` says; where it says nothing, as many sockets as the CPU limit,
@@ -32,9 +39,26 @@ function compileTopology({ cpu, resources }: Domain): CpuTopology {
   return { sockets: sockets ?? 1, cores: cores ?? 1, threads: threads ?? 1 };
 }
 
-export function compileCpu(domain: Domain): CompiledCpu {
+export function compileCpu(domain: Domain, architecture: Architecture): CompiledCpu {
+  const { cpu } = domain;
   const topology = compileTopology(domain);
-  return { ...topology, maxSockets: domain.cpu?.maxSockets ?? defaultMaxSockets(topology) };
+  const model = cpu?.model === 'host-model' || cpu?.model === 'host-passthrough' ? undefined : cpu?.model;
+  const isDedicated = cpu?.dedicatedCpuPlacement === true;
+  const emulator = cpu?.isolateEmulatorThread === true;
+  const dedicated = {
+    count: cpuCount(topology) + (emulator ? 1 : 0),
+    emulator,
+    oneNode: cpu?.numa?.guestMappingPassthrough !== undefined,
+  };
+  // CPUs of one's own can't be had more of while the machine runs.
+  const canGrow = architecture === 'amd64' && !isDedicated;
+  return {
+    ...topology,
+    maxSockets: cpu?.maxSockets ?? (canGrow ? defaultMaxSockets(topology) : topology.sockets),
+    ...(model === undefined ? {} : { model }),
+    features: (cpu?.features ?? []).map(({ name, policy = 'require' }) => ({ name, policy })),
+    ...(isDedicated ? { dedicated } : {}),
+  };
 }
 
 /** As KubeVirt's, within what a machine may have at all. */
@@ -47,14 +71,54 @@ export function cpuCount({ sockets, cores, threads }: CpuTopology): number {
   return sockets * cores * threads;
 }
 
-/** The host's own CPU under KVM; under TCG the most capable one that QEMU can act. */
-export function cpuArguments(cpu: CompiledCpu, accelerator: Accelerator): string[] {
+/** `flags` are those of the hypervisor's that only KVM has. */
+export function cpuArguments(
+  cpu: CompiledCpu,
+  accelerator: Accelerator,
+  architecture: Architecture,
+  flags: Readonly<Record<string, string | number | boolean>>,
+): string[] {
   const { cores, threads, maxSockets: sockets } = cpu;
   const maxcpus = sockets * cores * threads;
   return [
     '-cpu',
-    accelerator === 'kvm' ? 'host' : 'max',
+    formatOptions(cpu.model ?? ownModel(accelerator), {
+      ...compileFeatures(cpu, accelerator, architecture),
+      ...(accelerator === 'kvm' ? flags : {}),
+    }),
     '-smp',
     formatOptions(String(cpuCount(cpu)), { maxcpus, sockets, cores, threads }),
   ];
+}
+
+/** The host's own CPU under KVM; under TCG the most capable one that QEMU can act. */
+function ownModel(accelerator: Accelerator): string {
+  return accelerator === 'kvm' ? 'host' : 'max';
+}
+
+/**
+ * With `enforce` QEMU refuses to run where anything of the CPU is missing, and otherwise leaves that out, saying so.
+ * KVM has to have all of a named model, and of the box's own what is required. TCG acts few models in full: there a
+ * named one is taken for what can be had of it, and only features required of QEMU's own one are enforced. An arm64 CPU
+ * that lacks a feature fails by itself.
+ */
+function compileFeatures(
+  { model, features }: CompiledCpu,
+  accelerator: Accelerator,
+  architecture: Architecture,
+): Record<string, boolean> {
+  const has = (policy: FeaturePolicy) => features.some((feature) => feature.policy === policy);
+  const isEnforced =
+    architecture === 'amd64' &&
+    !has('force') &&
+    (model === undefined ? has('require') : accelerator === 'kvm');
+  return {
+    ...(isEnforced ? { enforce: true } : {}),
+    // What may be missing can't be asked for where nothing may: the box's own CPU has what it can anyway.
+    ...Object.fromEntries(
+      features
+        .filter(({ policy }) => policy !== 'optional' || !isEnforced)
+        .map(({ name, policy }) => [name.replaceAll('_', '-'), policy !== 'disable']),
+    ),
+  };
 }

@@ -103,6 +103,29 @@ export function keptDisks({ disks }: { readonly disks: readonly CompiledDisk[] }
   );
 }
 
+/** How large the machine's own disks are to be at least; 0 of one that is as large as its image. */
+export function keptBytes({ disks }: { readonly disks: readonly CompiledDisk[] }) {
+  return disks.flatMap(({ content }) => {
+    if (content.from === 'image') return [{ dataVolume: content.dataVolume, bytes: content.minBytes }];
+    return content.from === 'blank' ? [{ dataVolume: content.dataVolume, bytes: content.bytes }] : [];
+  });
+}
+
+/** What Linux would call each disk, which is how KubeVirt tells them apart (`status.volumeStatus`). */
+export function nameTargets(disks: readonly CompiledDisk[]): string[] {
+  const count = { vd: 0, sd: 0 };
+  return disks.map(({ bus }) => {
+    const prefix = bus === 'virtio' ? 'vd' : 'sd';
+    return prefix + nameLetters(count[prefix]++);
+  });
+}
+
+/** a to z, then aa. */
+function nameLetters(index: number): string {
+  const last = String.fromCharCode(97 + (index % 26));
+  return index < 26 ? last : nameLetters(Math.floor(index / 26) - 1) + last;
+}
+
 /** Whether a disk is the machine's own, made once, and then holds what the guest wrote. */
 export function isKept({ content }: Pick<CompiledDisk, 'content'>): boolean {
   return content.from === 'image' || content.from === 'blank';

@@ -4,6 +4,12 @@
  */
 
 export const SEED_FILE = 'seed.iso';
+/** A UEFI's variables: kept, or made anew at each start. */
+export const EFI_VARIABLES_FILE = 'efi-variables.fd';
+export const SCRATCH_EFI_VARIABLES_FILE = 'scratch-efi-variables.fd';
+/** What a TPM keeps: for good, or until the next start. */
+export const TPM_FOLDER = 'tpm';
+export const SCRATCH_TPM_FOLDER = 'scratch-tpm';
 export const CONSOLE_LOG = 'console.log';
 /** The only part of the folder that QEMU may make files in. */
 export const SOCKET_FOLDER = 'sockets';
@@ -34,5 +40,6 @@ export function socketFiles(run: number) {
     qmp: `${SOCKET_FOLDER}/qmp-${run}.sock`,
     serial: `${SOCKET_FOLDER}/serial-${run}.sock`,
     guestAgent: `${SOCKET_FOLDER}/guest-agent-${run}.sock`,
+    tpm: `${SOCKET_FOLDER}/tpm-${run}.sock`,
   };
 }

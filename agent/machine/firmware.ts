@@ -1,7 +1,9 @@
 import type { References } from '../../shared/model/machine.ts';
-import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { ContainerImage, ImageSource } from './image-source.ts';
 import { compileContainerImage } from './image-source.ts';
+import type { Architecture } from '../../shared/model/domain/architecture.ts';
+import type { Domain } from '../../shared/model/domain/domain.ts';
+import { EFI_VARIABLES_FILE, SCRATCH_EFI_VARIABLES_FILE } from './files.ts';
 import { formatOptions } from './options.ts';
 
 export interface KernelBoot {
@@ -15,16 +17,37 @@ export interface KernelBoot {
   readonly args?: string;
 }
 
+/** UEFI, and what becomes of its variables: kept, or made anew at each start. */
+export interface EfiLoader {
+  readonly kind: 'efi';
+  readonly secureBoot: boolean;
+  readonly persistent: boolean;
+}
+
+export interface BiosLoader {
+  readonly kind: 'bios';
+  /** Whether it writes to the serial console too. */
+  readonly useSerial: boolean;
+}
+
 export interface CompiledFirmware {
   /** The system's UUID, as the guest sees it. */
   readonly uuid: string;
   readonly serial?: string;
+  readonly loader: BiosLoader | EfiLoader;
   readonly kernelBoot?: KernelBoot;
+}
+
+/** Files of the firmware on the box: its code, and the variables' in the machine's folder. */
+export interface FirmwareFiles {
+  readonly code: string;
+  readonly variables: string;
 }
 
 export function compileFirmware(
   uid: string,
   { firmware }: Domain,
+  architecture: Architecture,
   references: References | undefined,
 ): CompiledFirmware {
   const serial = firmware?.serial;
@@ -38,6 +61,7 @@ export function compileFirmware(
   return {
     uuid: firmware?.uuid?.toLowerCase() ?? uid,
     ...(serial === undefined ? {} : { serial }),
+    loader: compileLoader(firmware?.bootloader, architecture),
     ...(kernelBoot === undefined ? {} : { kernelBoot }),
   };
 }
@@ -54,17 +78,61 @@ function compileKernelPlace(
   return { source: { ...compileContainerImage(container, references), files } };
 }
 
+/** As in KubeVirt: a BIOS on amd64 and UEFI on arm64; UEFI boots securely on amd64 unless told otherwise. */
+function compileLoader(
+  bootloader: NonNullable<Domain['firmware']>['bootloader'],
+  architecture: Architecture,
+): BiosLoader | EfiLoader {
+  const { bios, efi } = bootloader ?? {};
+  if (efi === undefined && architecture === 'amd64')
+    return { kind: 'bios', useSerial: bios?.useSerial === true };
+  const secureBoot = efi?.secureBoot ?? architecture === 'amd64';
+  return { kind: 'efi', secureBoot, persistent: efi?.persistent === true };
+}
+
+/** The file in the machine's folder that a UEFI's variables are in. */
+export function variablesFile({ persistent }: EfiLoader): string {
+  return persistent ? EFI_VARIABLES_FILE : SCRATCH_EFI_VARIABLES_FILE;
+}
+
+/** The firmware as flash; `machineArguments` puts it in its place. */
+export function firmwareArguments({ loader }: CompiledFirmware, files: FirmwareFiles | undefined): string[] {
+  if (loader.kind === 'bios' || files === undefined) return [];
+  const node = (name: string, filename: string, readonly: boolean) => [
+    '-blockdev',
+    formatOptions(undefined, {
+      driver: 'raw',
+      'node-name': name,
+      'read-only': readonly,
+      'file.driver': 'file',
+      'file.filename': filename,
+    }),
+  ];
+  return [
+    ...node('efi-code', files.code, true),
+    ...node('efi-variables', files.variables, false),
+    ...(loader.secureBoot ? SECURE : []),
+  ];
+}
+
+/** Only code in system management mode writes the variables; waking from S3 would be a way around it. */
+const SECURE = [
+  '-global',
+  'driver=cfi.pflash01,property=secure,value=on',
+  '-global',
+  'ICH9-LPC.disable_s3=1',
+];
+
 /** `kernel` has the real paths of what `firmware.kernelBoot` names. */
-export function firmwareArguments(
-  { uuid, serial, kernelBoot }: CompiledFirmware,
+export function kernelArguments(
+  { kernelBoot }: CompiledFirmware,
   kernel: { readonly kernel: string; readonly initrd?: string } | undefined,
 ): string[] {
+  if (kernel === undefined) return [];
   return [
-    '-uuid',
-    uuid,
-    ...(serial === undefined ? [] : ['-smbios', formatOptions(undefined, { type: 1, serial })]),
-    ...(kernel === undefined ? [] : ['-kernel', kernel.kernel]),
-    ...(kernel?.initrd === undefined ? [] : ['-initrd', kernel.initrd]),
-    ...(kernel === undefined || kernelBoot?.args === undefined ? [] : ['-append', kernelBoot.args]),
+    '-kernel',
+    kernel.kernel,
+    ...(kernel.initrd === undefined ? [] : ['-initrd', kernel.initrd]),
+    ...(kernelBoot?.args === undefined ? [] : ['-append', kernelBoot.args]),
   ];
 }

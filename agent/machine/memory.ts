@@ -1,5 +1,6 @@
 import { assert } from '../../shared/base/assert.ts';
 import { quantityBytes } from '../../shared/base/quantity.ts';
+import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
 import type { CpuTopology } from './cpu.ts';
@@ -11,9 +12,10 @@ const MIB = 2 ** 20;
 /** The buffer for translated code, MiB: QEMU's default is 1 GiB, more than many a guest here has of memory. */
 export const TCG_BUFFER_MIB = 256;
 
-/** What the guest gets: `memory.guest`, or else the memory requested, or else the limit; whole MiB. */
+/** What the guest gets: `memory.guest`, or else the memory requested, the limit, or one huge page; whole MiB. */
 export function compileMemory({ memory, resources }: Domain): number {
-  const wanted = memory?.guest ?? resources?.requests?.memory ?? resources?.limits?.memory;
+  const wanted =
+    memory?.guest ?? resources?.requests?.memory ?? resources?.limits?.memory ?? memory?.hugepages?.pageSize;
   assert(wanted !== undefined, 'the schema asks for a memory size');
   return Math.ceil(quantityBytes(wanted) / MIB) * MIB;
 }
@@ -26,18 +28,72 @@ export const BLOCK_BYTES = 2 * MIB;
  */
 const LEAST_GROWING_BYTES = 1024 * MIB;
 
-/** What the guest can be given at most while it runs (`memory.maxGuest`); what it has where that can't be changed. */
-export function compileMaxMemory(domain: Domain): number {
+/**
+ * What the guest can be given at most while it runs (`memory.maxGuest`); what it has where that can't be changed: on
+ * arm64, and where its memory is huge pages, locked, or of one NUMA node of the box.
+ */
+export function compileMaxMemory(domain: Domain, architecture: Architecture): number {
   const bytes = compileMemory(domain);
-  const given = domain.memory?.maxGuest;
-  if (bytes % BLOCK_BYTES !== 0 || (given === undefined && bytes < LEAST_GROWING_BYTES)) return bytes;
-  const most = given === undefined ? bytes * HOTPLUG_RATIO : quantityBytes(given);
+  const { maxGuest, hugepages, reservedOverhead } = domain.memory ?? {};
+  const isBound = reservedOverhead?.memLock === 'Required' || domain.cpu?.numa !== undefined;
+  if (architecture !== 'amd64' || hugepages !== undefined || isBound) return bytes;
+  if (bytes % BLOCK_BYTES !== 0 || (maxGuest === undefined && bytes < LEAST_GROWING_BYTES)) return bytes;
+  const most = maxGuest === undefined ? bytes * HOTPLUG_RATIO : quantityBytes(maxGuest);
   return Math.max(bytes, Math.floor(most / BLOCK_BYTES) * BLOCK_BYTES);
 }
 
-export function memoryArguments(memoryBytes: number, maxMemoryBytes: number): string[] {
-  const maxmem = maxMemoryBytes > memoryBytes ? `${maxMemoryBytes / MIB}M` : undefined;
-  return ['-m', formatOptions(`${memoryBytes / MIB}M`, { maxmem })];
+/** How the guest's memory is had of the box. */
+export interface CompiledMemory {
+  /** Pages of this size, which the box has set aside; its ordinary ones where there is none. */
+  readonly hugepageBytes?: number;
+  /** Never swapped out. */
+  readonly locked: boolean;
+  /** What QEMU may use beyond the usual. */
+  readonly addedOverheadBytes: number;
+}
+
+export function compileMemoryBacking({ memory }: Domain): CompiledMemory {
+  const { hugepages, reservedOverhead } = memory ?? {};
+  const added = reservedOverhead?.addedOverhead;
+  return {
+    ...(hugepages === undefined ? {} : { hugepageBytes: quantityBytes(hugepages.pageSize) }),
+    locked: reservedOverhead?.memLock === 'Required',
+    addedOverheadBytes: added === undefined ? 0 : quantityBytes(added),
+  };
+}
+
+/** QEMU's name for memory that is not had in the ordinary way. */
+export const MEMORY_BACKEND = 'memory';
+
+/** `node` is the one NUMA node of the box that all of the memory is to be of, where there is one. */
+export function memoryArguments(
+  {
+    memoryBytes,
+    maxMemoryBytes,
+    memory: { hugepageBytes, locked },
+  }: {
+    readonly memoryBytes: number;
+    readonly maxMemoryBytes: number;
+    readonly memory: CompiledMemory;
+  },
+  node: number | undefined,
+): string[] {
+  const size = `${memoryBytes / MIB}M`;
+  const backend = {
+    id: MEMORY_BACKEND,
+    size,
+    hugetlb: true,
+    hugetlbsize: `${(hugepageBytes ?? 0) / MIB}M`,
+    // A page that is missing is found out about now, and does not end the guest in the middle.
+    prealloc: true,
+    ...(node === undefined ? {} : { 'host-nodes': node, policy: 'bind' }),
+  };
+  return [
+    '-m',
+    formatOptions(size, { maxmem: maxMemoryBytes > memoryBytes ? `${maxMemoryBytes / MIB}M` : undefined }),
+    ...(hugepageBytes === undefined ? [] : ['-object', formatOptions('memory-backend-memfd', backend)]),
+    ...(locked ? ['-overcommit', 'mem-lock=on'] : []),
+  ];
 }
 
 /**

@@ -2,7 +2,7 @@ import type { AccessCredential } from '../../shared/model/access-credential.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import type { CloudInitSource } from '../../shared/model/volume/cloud-init.ts';
 import type { Volume } from '../../shared/model/volume/volume.ts';
-import { decodeText } from './base64.ts';
+import { decodeText, splitKeys } from './base64.ts';
 
 export interface SeedFile {
   /** Relative to the disk; its folders are made. */
@@ -120,8 +120,6 @@ function readKeys(
       if (secret === undefined) throw new Error(`accessCredentials: there is no Secret ${name}`);
       return Object.keys(secret.data)
         .toSorted()
-        .flatMap((key) => decodeText(secret.data[key] ?? '').split('\n'));
-    })
-    .map((key) => key.trim())
-    .filter((key) => key !== '' && !key.startsWith('#'));
+        .flatMap((key) => splitKeys(decodeText(secret.data[key] ?? '')));
+    });
 }

@@ -60,6 +60,8 @@ export function createDhcp({ shell, folder, bridge, prefix, clock }: DhcpOptions
     `dhcp-leasefile=${leases}`,
     `pid-file=${pidFile}`,
     'no-hosts',
+    // Names of machines are nobody else's business.
+    'domain-needed',
     '',
   ].join('\n');
 

@@ -6,6 +6,7 @@ import type { Shell } from './shell.ts';
 const link = z.object({
   ifname: z.string(),
   mtu: z.number(),
+  address: z.string().optional(),
   ifalias: z.string().optional(),
   master: z.string().optional(),
   linkinfo: z

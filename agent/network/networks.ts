@@ -137,8 +137,13 @@ export function createNetworks(options: NetworksOptions): Networks {
     },
     async attend() {
       await inTurn(async () => {
-        const taps = await readTaps();
-        if (![...taps.values()].some(({ segment }) => segment === podBridge)) return;
+        const taps = [...(await readTaps())].filter(([, { segment }]) => segment === podBridge);
+        if (taps.length === 0) return;
+        if ((await findLink(shell, podBridge)) === undefined) {
+          await ensurePodBridge(shell, pod);
+          for (const [device] of taps)
+            await shell.run(['ip', 'link', 'set', 'dev', device, 'master', podBridge]);
+        }
         await dhcp.ensure();
       });
     },
@@ -150,8 +155,13 @@ export function createNetworks(options: NetworksOptions): Networks {
   };
 }
 
+/** What `ip` takes as it is wherever a name stands. */
+const PLAIN_NAME = /^[\w.@+=:-]+$/;
+
 /** The operator's bridge, which is left as it is. */
 async function findBridge(shell: Shell, { bridge, vlan, mtu }: BridgeNetwork): Promise<Place> {
+  if (!PLAIN_NAME.test(bridge))
+    throw refuse(bridge, `the bridge's name ${bridge} has signs that can't be used`);
   const found = await findLink(shell, bridge).catch((error: unknown) => {
     throw explainFailure(error, bridge, `the bridge ${bridge} can't be looked for`);
   });

@@ -10,7 +10,6 @@ export interface PodBridge {
   readonly subnet: Cidr;
 }
 
-const ALIAS = 'holdfast pod network';
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 
 /**
@@ -23,7 +22,7 @@ export async function ensurePodBridge(shell: Shell, bridge: PodBridge): Promise<
   const found = await findLink(shell, name).catch((error: unknown) => {
     throw explainFailure(error, name, `the bridge ${name} can't be looked for`);
   });
-  if (found !== undefined && (!isBridge(found) || found.ifalias !== ALIAS)) {
+  if (found !== undefined && (!isBridge(found) || found.address !== deriveAddress(name))) {
     const why = `${name} is there and not the agent's: give its setting podBridge another name`;
     throw refuse(name, why);
   }
@@ -32,10 +31,9 @@ export async function ensurePodBridge(shell: Shell, bridge: PodBridge): Promise<
       throw explainFailure(error, name, `${what} ${name} can't be made`);
     });
   if (found === undefined) {
-    // With an address of its own: one that it took from its ports would change as machines come and go.
+    // With an address of its own, by which it is known again: one taken from its ports would change with them.
     const address = ['address', deriveAddress(name)];
     await attempt('the bridge', ['ip', 'link', 'add', 'name', name, ...address, 'type', 'bridge']);
-    await attempt('the bridge', ['ip', 'link', 'set', 'dev', name, 'alias', ALIAS]);
   }
   const own = `${addressAt(subnet, 1)}/${subnet.prefix}`;
   await attempt('the address of', ['ip', 'address', 'replace', own, 'dev', name]);

@@ -34,7 +34,8 @@ export function createShell(prefix: readonly string[] = []): Shell {
     },
     async write(path, text) {
       await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-      writeFileDurably(path, text);
+      // Also for dnsmasq's own user.
+      writeFileDurably(path, text, 0o644);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { assert } from '../../shared/base/assert.ts';
 import { listLinks } from './link.ts';
 import type { Shell } from './shell.ts';
 
@@ -65,23 +66,37 @@ export interface NewTap {
 /** Makes a tap and puts it on its bridge; it comes up last, so that nothing passes before its VLAN is set. */
 export async function makeTap(shell: Shell, tap: NewTap): Promise<void> {
   const { device } = tap;
-  const queued = tap.queues > 1 ? ['multi_queue'] : [];
-  await shell.run(['ip', 'tuntap', 'add', 'dev', device, 'mode', 'tap', 'user', String(tap.user), ...queued]);
-  try {
-    await shell.run(['ip', 'link', 'set', 'dev', device, 'alias', tap.alias]);
+  const queued = tap.queues > 1 ? ' multi_queue' : '';
+  const up = `link set dev ${device} up`;
+  const lines = [
+    `tuntap add dev ${device} mode tap user ${tap.user}${queued}`,
+    `link set dev ${device} alias ${tap.alias}`,
     // No address of the box's own on what is the guest's wire.
-    await shell.run(['ip', 'link', 'set', 'dev', device, 'addrgenmode', 'none']);
-    await shell.run(['ip', 'link', 'set', 'dev', device, 'mtu', String(tap.mtu), 'master', tap.bridge]);
-    if (tap.vlan !== undefined) await setVlan(shell, device, tap.vlan);
-    await shell.run(['ip', 'link', 'set', 'dev', device, 'up']);
+    `link set dev ${device} addrgenmode none`,
+    `link set dev ${device} mtu ${tap.mtu} master ${tap.bridge}`,
+    ...(tap.vlan === undefined ? [up] : []),
+  ];
+  try {
+    await runBatch(shell, 'ip', lines);
+    if (tap.vlan === undefined) return;
+    await setVlan(shell, device, tap.vlan);
+    await runBatch(shell, 'ip', [up]);
   } catch (error) {
-    await removeTap(shell, device);
+    // Where it was made at all, now or by an agent that did not live to give it its alias.
+    await removeTap(shell, device).catch(() => {});
     throw error;
   }
 }
 
 export async function removeTap(shell: Shell, device: string): Promise<void> {
   await shell.run(['ip', 'link', 'delete', 'dev', device]);
+}
+
+/** One process for several lines, the first that fails being the last. */
+async function runBatch(shell: Shell, tool: 'ip' | 'bridge', lines: readonly string[]): Promise<void> {
+  for (const line of lines)
+    assert(/^[\w ,.:/@+=-]+$/.test(line), `${JSON.stringify(line)} would be read otherwise`);
+  await shell.run([tool, '-batch', '-'], lines.map((line) => `${line}\n`).join(''));
 }
 
 const vlans = z.array(
@@ -91,11 +106,10 @@ const vlans = z.array(
 /** Makes a port one of this VLAN alone, without tags: a port is made with the bridge's default one. */
 async function setVlan(shell: Shell, device: string, vlan: number): Promise<void> {
   const shown = await shell.run(['bridge', '-json', 'vlan', 'show', 'dev', device]);
-  for (const { vlans: held = [] } of vlans.parse(JSON.parse(shown))) {
-    for (const { vlan: first, vlanEnd } of held) {
-      const range = vlanEnd === undefined ? String(first) : `${first}-${vlanEnd}`;
-      await shell.run(['bridge', 'vlan', 'delete', 'dev', device, 'vid', range]);
-    }
-  }
-  await shell.run(['bridge', 'vlan', 'add', 'dev', device, 'vid', String(vlan), 'pvid', 'untagged']);
+  const held = vlans.parse(JSON.parse(shown)).flatMap((port) => port.vlans ?? []);
+  const ranges = held.map((one) => (one.vlanEnd === undefined ? one.vlan : `${one.vlan}-${one.vlanEnd}`));
+  await runBatch(shell, 'bridge', [
+    ...ranges.map((range) => `vlan delete dev ${device} vid ${range}`),
+    `vlan add dev ${device} vid ${vlan} pvid untagged`,
+  ]);
 }

@@ -6,6 +6,8 @@ import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
 import { explainRestart } from './draft-change.ts';
 import type { MachineMemory } from './memory.ts';
+import { describeVolumes } from './describe-volumes.ts';
+import { describeCredentials } from './plan-credentials.ts';
 import { describeOverride } from './order.ts';
 import type { Draft, MachinePlan, PlannedEvent, Situation, Wanted } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
@@ -55,6 +57,8 @@ function describeStatus(situation: Situation, draft: Draft): MachineStatus {
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
     ...describeProcess(draft.memory, situation),
+    ...describeVolumes(wanted, observed),
+    ...describeCredentials(wanted, observed),
     ...describeGuest(draft.memory, observed),
     ...(restartRequired === undefined ? {} : { restartRequired }),
     ...(override === undefined ? {} : { override: describeOverride(override) }),

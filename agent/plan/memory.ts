@@ -12,7 +12,13 @@ export interface RunMemory {
   readonly number: number;
   /** When the guest was first seen running. */
   readonly runningSinceMs?: number;
-  readonly ended?: { readonly atMs: number; readonly how: RunEnd; readonly detail: string };
+  readonly ended?: {
+    readonly atMs: number;
+    readonly how: RunEnd;
+    readonly detail: string;
+    /** Why the box would not start it, as a CamelCase word, where nothing failed. */
+    readonly refused?: string;
+  };
 }
 
 /** A stop under way. */
@@ -88,6 +94,8 @@ export interface MachineMemory {
     readonly tries: number;
     readonly againAtMs: number;
   };
+  /** When the growth of a disk was last tried. */
+  readonly growthTriedAtMs?: number;
   /** The status last reported. */
   readonly reported?: MachineStatus;
 }
@@ -107,6 +115,7 @@ export const OF_A_RUN = [
   'resetting',
   'resumedAtMs',
   'failedChange',
+  'growthTriedAtMs',
 ] as const satisfies readonly (keyof MachineMemory)[];
 
 /** A copy of `memory` without some of its members. */

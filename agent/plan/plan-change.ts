@@ -109,6 +109,8 @@ function findLeftovers({ machine, limits, places, addedBytes }: Running, wanted:
   return isOtherwise ? devices : [...devices, { group, change: memory }];
 }
 
+const TRANSITIONAL = 'with useVirtioTransitional nothing sits where it could come and go while it runs';
+
 /** What frees a place goes first. */
 const ORDER: readonly Change['kind'][] = [
   'note',
@@ -185,6 +187,7 @@ function judgeDisk(machine: CompiledMachine, wanted: CompiledMachine, name: stri
   }
   const disk = before ?? after;
   if (disk === undefined) return 'nothing';
+  if (wanted.devices.transitional) return { why: TRANSITIONAL };
   if (!canHotPlugDisk(disk))
     return { why: 'only virtio and SCSI disks of volumes with hotpluggable: true come and go while it runs' };
   return {
@@ -208,6 +211,7 @@ function judgeInterface(
   }
   const card = before ?? after;
   if (card === undefined) return 'nothing';
+  if (wanted.devices.transitional) return { why: TRANSITIONAL };
   if (!isExpress(card)) return { why: `${card.model} cards don't come and go while it runs` };
   return {
     change:

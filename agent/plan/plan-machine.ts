@@ -7,9 +7,11 @@ import { draftChange } from './draft-change.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { OF_A_RUN, forget } from './memory.ts';
 import { settleOrder } from './order.ts';
-import type { Action, Draft, MachinePlan, Situation, Wanted } from './plan.ts';
+import type { Action, Box, Draft, MachinePlan, Situation, Wanted } from './plan.ts';
 import { waiting } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
+import { planCredentials } from './plan-credentials.ts';
+import { planGrowth } from './plan-growth.ts';
 import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
@@ -59,7 +61,7 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
   switch (wanted.kind) {
     case 'removed':
       return process === undefined
-        ? planRemoval(memory, wanted.desired.uid, observed !== undefined)
+        ? planRemoval(memory, wanted.desired.uid, observed !== undefined, situation.box)
         : stopProcess(
             situation,
             memory,
@@ -134,7 +136,9 @@ function planWanted(
     return stopProcess(situation, memory, process, graceMs, 'Stopping', want.why);
   }
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
-  return draftChange(situation, planRunning(situation, going, process, compiled));
+  const running = planRunning(situation, going, process, compiled);
+  const settled = planCredentials(situation, planGrowth(situation, running, compiled), compiled);
+  return draftChange(situation, settled);
 }
 
 /** A start that is to begin held, where it is. */
@@ -180,13 +184,20 @@ function stopProcess(
   return { ...waiting({ ...memory, stop }, state, 'ShutdownRequested', why), actions: heard, wakeAtMs };
 }
 
-function planRemoval(memory: MachineMemory, uid: string, exists: boolean): Draft {
+function planRemoval(memory: MachineMemory, uid: string, exists: boolean, { trash }: Box): Draft {
+  if (trash === undefined) {
+    return exists
+      ? remove(memory, uid, 'its disks are being deleted')
+      : waiting(memory, 'Removed', 'Removed', 'the machine and its disks are gone');
+  }
+  const kept = `${trash.folder} of its box, for ${Math.round(trash.keepMs / 3_600_000)} h`;
   return exists
-    ? {
-        ...waiting(memory, 'Removing', 'Removing', 'its disks are being deleted'),
-        actions: [{ kind: 'remove', uid }],
-      }
-    : waiting(memory, 'Removed', 'Removed', 'the machine and its disks are gone');
+    ? remove(memory, uid, `its disks are being moved to ${kept}`)
+    : waiting(memory, 'Removed', 'Removed', `the machine is gone; what it had of disks is kept in ${kept}`);
+}
+
+function remove(memory: MachineMemory, uid: string, message: string): Draft {
+  return { ...waiting(memory, 'Removing', 'Removing', message), actions: [{ kind: 'remove', uid }] };
 }
 
 /** Nothing runs and nothing is meant to. */

@@ -2,6 +2,7 @@ import { formatSeconds } from '../../shared/base/time.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import { imagesOf } from '../machine/images.ts';
 import { keptDisks } from '../machine/disk.ts';
+import { findLack } from '../machine/equipment.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { forget } from './memory.ts';
 import type { Draft, Situation } from './plan.ts';
@@ -21,6 +22,8 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
     const message = `the disk of data volume ${missing} was there and is gone (is its file system mounted?): it is not made anew`;
     return { ...none, state: 'Refused', reason: 'DiskMissing', message, warning: true };
   }
+  const lack = findLack(compiled, box.equipment);
+  if (lack !== undefined) return { ...none, state: 'Refused', ...lack, warning: true };
   if (box.accelerator === undefined) {
     const message = box.acceleratorReason;
     return box.probing
@@ -49,12 +52,12 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
 }
 
 function waitForBackoff({ nowMs, wallMs }: Situation, memory: MachineMemory, untilMs: number): Draft {
-  const detail = memory.run?.ended?.detail ?? 'the last run failed';
+  const { detail = 'the last run failed', refused } = memory.run?.ended ?? {};
   return {
     memory,
     actions: [],
-    state: 'BackOff',
-    reason: 'BackOff',
+    state: refused === undefined ? 'BackOff' : 'Refused',
+    reason: refused ?? 'BackOff',
     message: `${detail}; the next try is at ${formatSeconds(wallMs + untilMs - nowMs)}`,
     warning: true,
     wakeAtMs: untilMs,

@@ -7,8 +7,10 @@ import type {
   RemovedMachine,
 } from '../../shared/model/machine.ts';
 import type { Change } from '../machine/change.ts';
+import type { GuestCredentials } from '../machine/credentials.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { KeptContent } from '../machine/disk.ts';
+import type { Equipment } from '../machine/equipment.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
 import type { Running } from './plan-change.ts';
@@ -17,11 +19,14 @@ import type { Running } from './plan-change.ts';
 
 export interface Box {
   readonly bootId: string;
+  readonly equipment: Equipment;
   /** Whether what works is still being found out. */
   readonly probing: boolean;
   /** Undefined where none works, or while that is being found out. */
   readonly accelerator?: Accelerator;
   readonly acceleratorReason: string;
+  /** Where removed machines are kept, and for how long; undefined where they are not. */
+  readonly trash?: { readonly folder: string; readonly keepMs: number };
 }
 
 /** What is wanted of a machine, as far as this agent could read it. */
@@ -88,6 +93,14 @@ export type Action =
   | { readonly kind: 'reboot-guest'; readonly uid: string }
   /** Of a guest that shut down and whose QEMU is still there. */
   | { readonly kind: 'boot-again'; readonly uid: string }
+  /** Of a disk that its running guest has. */
+  | {
+      readonly kind: 'grow-disk';
+      readonly uid: string;
+      readonly dataVolume: string;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'give-credentials'; readonly uid: string; readonly credentials: GuestCredentials }
   | { readonly kind: 'quit'; readonly uid: string }
   | { readonly kind: 'kill'; readonly uid: string }
   | { readonly kind: 'remove'; readonly uid: string };

@@ -19,6 +19,9 @@ const ENDED_STATES: ReadonlyMap<string, { readonly how: RunEnd; readonly detail:
 /** States between start and the first instruction of the guest, and those that a guest does not run in. */
 const NOT_YET_RUNNING: ReadonlySet<string> = new Set(['prelaunch', 'inmigrate', 'preconfig']);
 
+/** Failures of a start that say what the box lacks: it is tried again all the same, for it may have it by then. */
+const REFUSALS: ReadonlySet<string> = new Set(['NetworkRefused']);
+
 export interface Settled {
   readonly memory: MachineMemory;
   readonly events: readonly PlannedEvent[];
@@ -84,9 +87,11 @@ export function settleFailedStart(
   jitter: number,
 ): Settled {
   if (memory.run === undefined || memory.run.ended !== undefined) return { memory, events: [] };
-  const ended = endRun(memory, 'failed', detail, nowMs, jitter);
+  const { memory: after } = endRun(memory, 'failed', detail, nowMs, jitter);
+  const { run } = after;
+  const isRefused = REFUSALS.has(code) && run?.ended !== undefined;
   return {
-    memory: ended.memory,
+    memory: isRefused ? { ...after, run: { ...run, ended: { ...run.ended, refused: code } } } : after,
     events: [{ type: 'Warning', reason: code, message: `could not start: ${detail}` }],
   };
 }

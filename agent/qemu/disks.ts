@@ -1,5 +1,5 @@
-import { access, chmod, chown, link, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { access, chmod, chown, link, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import { formatBytes } from '../../shared/base/quantity.ts';
 import { syncPath } from '../../shared/host/files.ts';
@@ -134,21 +134,24 @@ async function listImages(path: string): Promise<string[]> {
   return backing === undefined ? [] : [backing];
 }
 
-/** Finds a disk that others made. QEMU's user gets what was given to machines; what is only let be read stays as it is. */
+/** Finds a disk that others made, and opens it to the machine's user as far as it is to use it. */
 async function placeForeign(
   content: ForeignDisk,
-  { name, readonly }: Pick<CompiledDisk, 'name' | 'readonly'>,
+  { name, readonly, shareable }: Pick<CompiledDisk, 'name' | 'readonly' | 'shareable'>,
   { folder, account, outside, before }: DiskContext,
 ): Promise<Place> {
+  const use = readonly ? 'read' : shareable === true ? 'share' : 'write';
   if (content.from === 'other') {
     const path = diskPath(folder, { name, content });
-    if (await exists(path)) {
-      // It goes from machine to machine, each of which runs as a user of its own; what has it open keeps it.
-      if (account !== undefined) await chown(path, account.uid, account.gid);
-      return { path, isDevice: false, format: 'qcow2', under: await listImages(path) };
+    if (!(await exists(path))) {
+      const message = `the disk of data volume ${content.dataVolume}, which volume ${name} shows, is not on this box`;
+      throw new EffectError('DataVolumeMissing', path, message);
     }
-    const message = `the disk of data volume ${content.dataVolume}, which volume ${name} shows, is not on this box`;
-    throw new EffectError('DataVolumeMissing', path, message);
+    if (account !== undefined) {
+      await chmod(dirname(path), 0o711);
+      await openTo(account, path, use);
+    }
+    return { path, isDevice: false, format: 'qcow2', under: await listImages(path) };
   }
   const place =
     content.from === 'claim'
@@ -157,11 +160,20 @@ async function placeForeign(
           refuseReset(name, `=${real.replaceAll(',', ',,')}`, real, before),
         );
   if (account !== undefined) {
-    if (content.from === 'claim' && !readonly) await chown(place.path, account.uid, account.gid);
+    // What the box's settings name is for machines. A hostDisk that was there stays whose it is.
+    if (content.from === 'claim') await openTo(account, place.path, use);
     await checkReachable(account, [place.path], readonly ? 'read' : 'write');
   }
   // Whatever it looks like: a guest could write a header there that names any file of the box.
   return { ...place, format: 'raw', under: [] };
+}
+
+/** Each machine has a user of its own, and all have one group: what several use is opened to that. */
+async function openTo(account: Account, path: string, use: 'read' | 'share' | 'write'): Promise<void> {
+  const { uid, mode } = await stat(path);
+  if (use === 'write') return chown(path, account.uid, account.gid);
+  await chown(path, uid, account.gid);
+  await chmod(path, (mode & 0o777) | (use === 'read' ? 0o040 : 0o060));
 }
 
 /** Only ENOENT is absence: a disk that can't be looked at may well be there. */

@@ -5,9 +5,10 @@ import { assert } from '../../shared/base/assert.ts';
 import { EffectError, codeOf } from '../../shared/base/errors.ts';
 import type { CompiledDisk } from '../machine/disk.ts';
 import { diskFile } from '../machine/disk.ts';
-import { CONSOLE_LOG, SOCKET_FOLDER } from '../machine/files.ts';
+import { CONSOLE_LOG, SOCKET_FOLDER, keptDiskFile } from '../machine/files.ts';
 import type { Account } from './launch.ts';
 import { LOCK_FILE, accountCommand } from './launch.ts';
+import { readQcow2Header } from './qcow2-header.ts';
 import { runTool } from './tool.ts';
 
 /** What QEMU says on its standard output and error. */
@@ -18,7 +19,7 @@ const DISK_FILE =
   /^(?:seed\.iso|seed-[a-z0-9][-a-z0-9]*\.iso|(?:\.\.\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/)?(?:disk|scratch)-[a-z0-9][-.a-z0-9]*\.qcow2)$/;
 /** What is made anew at each start. */
 export const PASSING_FILE = /^(?:seed(?:-.*)?\.iso|scratch-.*\.qcow2)$/;
-const KEPT_DISK = /^disk-([a-z0-9][-.a-z0-9]*)\.qcow2$/;
+export const KEPT_DISK = /^disk-([a-z0-9][-.a-z0-9]*)\.qcow2$/;
 /** Where files are made before they get their name; what a killed agent left of it is deleted. */
 const STAGING = '.staging-';
 /** A machine's folder on its way out. */
@@ -55,6 +56,19 @@ export async function listDisks(folder: string): Promise<string[]> {
     return [];
   });
   return files.flatMap((file) => KEPT_DISK.exec(file)?.[1] ?? []);
+}
+
+/** How large the guest finds its disks, of those of which that can be read. */
+export async function readDiskBytes(
+  folder: string,
+  dataVolumes: readonly string[],
+): Promise<Record<string, number>> {
+  const sizes: Record<string, number> = {};
+  for (const dataVolume of dataVolumes) {
+    const header = await readQcow2Header(join(folder, keptDiskFile(dataVolume))).catch(() => undefined);
+    if (header !== undefined) sizes[dataVolume] = header.virtualBytes;
+  }
+  return sizes;
 }
 
 /** Finishes removals that were cut off. */

@@ -28,6 +28,8 @@ const FLOCK = ['flock', '--no-fork', '--conflict-exit-code', String(LOCKED_EXIT_
 
 /** What the gate says once it has the lock. */
 export const LOCKED_WORD = 'locked';
+/** Between a companion's words and QEMU's. */
+const MIDDLE_WORD = 'command';
 const LAST_WORD = 'end-of-command';
 
 /** bash, because it reads words that end in NUL: a kernel's arguments may hold any other character. */
@@ -37,7 +39,12 @@ const GATE = [
   '((${#words[@]} > 1)) || exit 1',
   `[[ \${words[-1]} == ${LAST_WORD} ]] || exit 1`,
   'unset "words[-1]"',
-  'exec "${words[@]}" </dev/null >&2',
+  'n=0',
+  `while [[ \${words[n]} != ${MIDDLE_WORD} ]]; do ((++n < \${#words[@]})) || exit 1; done`,
+  // A companion is ready when it has gone to the background. It would keep the lock beyond QEMU's end, if it had it.
+  'close() { for fd in /proc/$BASHPID/fd/*; do fd=${fd##*/}; ((fd < 3)) || exec {fd}>&-; done; }',
+  '((n == 0)) || (close; exec "${words[@]:0:n}" </dev/null >&2) || exit 1',
+  'exec "${words[@]:n+1}" </dev/null >&2',
 ].join('; ');
 
 /**
@@ -63,10 +70,37 @@ export function composeLocked(command: readonly string[]): Launch {
   return composeProgram([...FLOCK, '--timeout', '5', LOCK_FILE, ...command]);
 }
 
-/** QEMU with these arguments, as an unprivileged user where one is given, in the form that the gate reads. */
-export function formatWords(qemuArguments: readonly string[], account: Account | undefined): string {
-  const prefix = account === undefined ? [] : accountCommand(account);
-  const words = [...prefix, 'qemu-system-x86_64', ...qemuArguments, LAST_WORD];
+/** What a gate becomes. */
+export interface RunCommand {
+  readonly program: string;
+  readonly arguments: readonly string[];
+  /** An unprivileged user, where there is one. */
+  readonly account?: Account | undefined;
+  /** The time zone that `localtime` is of. */
+  readonly timezone?: string | undefined;
+  /** Whether it may lock as much memory as it likes. */
+  readonly locksMemory?: boolean;
+  /** The CPUs of the box that it keeps to; all where there are none. */
+  readonly cpus?: readonly number[];
+  /** A process to be started before it, which goes to the background once it is ready. */
+  readonly companion?: readonly string[] | undefined;
+}
+
+/** A command in the form that the gate reads. */
+export function formatWords({ program, companion = [], ...run }: RunCommand): string {
+  const { account, timezone, locksMemory = false, cpus = [] } = run;
+  const asUser = account === undefined ? [] : accountCommand(account);
+  const words = [
+    ...(companion.length === 0 ? [] : [...asUser, ...companion]),
+    MIDDLE_WORD,
+    ...(locksMemory ? ['prlimit', '--memlock=unlimited', '--'] : []),
+    ...(cpus.length === 0 ? [] : ['taskset', '--cpu-list', cpus.join(',')]),
+    ...asUser,
+    ...(timezone === undefined ? [] : ['env', `TZ=${timezone}`]),
+    program,
+    ...run.arguments,
+    LAST_WORD,
+  ];
   // The schema refuses it; past it, whoever writes a manifest would write arguments of QEMU.
   for (const word of words)
     assert(!word.includes('\0'), `a NUL would split the word ${JSON.stringify(word)}`);

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
@@ -7,38 +7,37 @@ import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
 import type { MachineFigures } from '../figures.ts';
-import type {
-  GuestDetails,
-  GuestUsage,
-  KeptMachine,
-  Networks,
-  ObservedMachine,
-  StartRequest,
-} from '../ports.ts';
+import type { GuestDetails, GuestUsage } from '../guest.ts';
+import type { KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
 import type { ChangeRequest } from '../machine/change.ts';
 import type { ChangeContext } from './change-machine.ts';
 import { changeMachine } from './change-machine.ts';
+import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { makeVolume } from './disks.ts';
-import { QEMU_LOG, clearStaging, listDisks } from './folder.ts';
+import { QEMU_LOG, clearStaging, listDisks, readDiskBytes } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, shutDown } from './guest-commands.ts';
+import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
-import { composeGate, composeLocked } from './launch.ts';
+import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
 import { measureProcess } from './measure.ts';
+import { growOpenDisk } from './grow-disk.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
 import { findMachineProcess, readRunNumber, readStartTicks } from './process.ts';
 import { createRecordReader, readRecord } from './record.ts';
+import type { Removal } from './remove.ts';
+import { removeFolder } from './remove.ts';
 import type { OpenGate } from './spawn.ts';
 import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
@@ -80,9 +79,11 @@ export interface LocalMachine {
   readGuest(): Promise<GuestDetails & GuestUsage>;
   /** Undefined where it does not run, or can't be asked. */
   measure(): Promise<MachineFigures | undefined>;
+  growDisk(dataVolume: string, bytes: number): Promise<void>;
+  giveCredentials(credentials: GuestCredentials): Promise<void>;
   kill(): Promise<void>;
-  /** Deletes the folder by way of `removing`, which lies beside it. */
-  remove(removing: string): Promise<void>;
+  /** As `removeFolder`; refused while the process lives. */
+  remove(removal: Removal): Promise<void>;
   openConsole(): Promise<Duplex>;
   close(): void;
 }
@@ -130,6 +131,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const readSeen = createRecordReader(folder);
   const console = createConsole(folder, clock);
   const guestAgent = createGuestAgent(folder, clock);
+  const giver = createCredentialGiver(guestAgent, clock);
   const guest = createGuestWatch(guestAgent, clock, tellChange);
   const monitor = createMonitor({
     folder,
@@ -213,11 +215,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
       ]);
       const located = await attempt("the machine's process can't be looked for", findProcess(known));
       const { record, process } = located ?? { record: known };
+      const diskBytes = await readDiskBytes(folder, disks);
       const problem = problems.length === 0 ? undefined : problems.join('; ');
       note('observe it', problem);
       const seen = {
         uid,
         disks,
+        diskBytes,
         ...(record === undefined ? {} : { record }),
         ...(kept === undefined ? {} : { kept }),
         ...(problem === undefined ? {} : { problem }),
@@ -229,7 +233,17 @@ export function createMachine(options: MachineOptions): LocalMachine {
         return { ...seen, process: { pid, guestAgent: false, addresses: [] } };
       }
       const { addresses, details } = guest.read(record.run, state.guestAgent, state.runState === 'running');
-      return { ...seen, process: { pid, ...state, addresses, ...(details && { guest: details }) } };
+      const credentials = giver.read(record.run);
+      return {
+        ...seen,
+        process: {
+          pid,
+          ...state,
+          addresses,
+          ...(details && { guest: details }),
+          ...(credentials && { credentials }),
+        },
+      };
     },
 
     async start(request, context, confinement) {
@@ -315,6 +329,18 @@ export function createMachine(options: MachineOptions): LocalMachine {
       return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
     },
 
+    async growDisk(dataVolume, bytes) {
+      await inTurn(async () => {
+        const { run } = await locateRunning();
+        await growOpenDisk(await monitor.connect(run), dataVolume, bytes);
+      });
+    },
+
+    async giveCredentials(credentials) {
+      const { run } = await locateRunning();
+      await giver.give(run, credentials);
+    },
+
     async kill() {
       await inTurn(async () => {
         const { process } = await locate();
@@ -322,18 +348,14 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async remove(removing) {
+    async remove(removal) {
       await inTurn(async () => {
         const { process } = await locate();
         if (process !== undefined)
           throw new EffectError('MachineRunning', uid, 'the machine still has a process');
         console.close();
         monitor.close();
-        await rm(removing, { recursive: true, force: true });
-        // Renamed first: what a cut-off removal leaves no longer looks like a machine.
-        const { file, args } = composeLocked(['mv', '--no-target-directory', '--', folder, removing]);
-        await runTool(file, args, folder);
-        await rm(removing, { recursive: true, force: true });
+        await removeFolder(uid, folder, removal);
       });
     },
 

@@ -5,6 +5,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
+import type { Equipment } from '../machine/equipment.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import type { Accelerator, Machines, Networks, RunRecord, StartRequest } from '../ports.ts';
@@ -14,8 +15,10 @@ import type { Limits } from './cgroups.ts';
 import { findCgroups } from './cgroups.ts';
 import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
+import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
 import { composeLimits } from './launch.ts';
+import { createLoans } from './loans.ts';
 import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
@@ -32,8 +35,12 @@ export interface MachinesOptions {
   readonly localImages: string;
   /** What of the box's own disks machines may have. */
   readonly outside?: OutsideSettings;
+  /** The folder on the same file system that removed machines are moved to; without it they are deleted. */
+  readonly trash?: string;
   /** The unprivileged user that QEMU runs as; the agent's own where none is given. Needs root. */
   readonly user?: string;
+  /** What the box lends to single machines. */
+  readonly equipment: Equipment;
   readonly networks: Networks;
   readonly bootId: string;
   readonly clock: Clock;
@@ -48,6 +55,7 @@ export function createMachines(options: MachinesOptions): Machines {
   // The real path, as the kernel tells a process's working directory.
   const root = realpathSync(join(options.dataDir, 'machines'));
   const ports = createHostPorts(options.forwardAddress);
+  const loans = createLoans(options.equipment, createHostDevices(options.equipment.hostDevices));
   const machines = new Map<string, LocalMachine>();
   const connections = createConnections({
     networks,
@@ -89,7 +97,8 @@ export function createMachines(options: MachinesOptions): Machines {
   const groupPrefix = (uid: string) =>
     `holdfast-${createHash('sha256').update(root).digest('hex').slice(0, 8)}-${uid}-`;
   const limitsOf = (machine: CompiledMachine, accelerator: Accelerator): Limits => ({
-    memoryMaxBytes: memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator),
+    memoryMaxBytes:
+      memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator) + machine.memory.addedOverheadBytes,
     cpu: machine.limits,
   });
   const limitRun = async ({ uid, run, accelerator }: RunRecord, machine: CompiledMachine): Promise<void> => {
@@ -111,6 +120,21 @@ export function createMachines(options: MachinesOptions): Machines {
     };
   };
 
+  /** What the processes of machines have of the box's own. */
+  const findLent = async () => {
+    const uids = await listMachines(root);
+    const observed = await Promise.all(uids.map(async (uid) => machineOf(uid).observe()));
+    return new Map(
+      observed
+        // One of which nothing is known may have what it had.
+        .filter(({ process, problem }) => process !== undefined || problem !== undefined)
+        .map(({ uid, record }) => [
+          uid,
+          { hostDevices: record?.hostDevices ?? [], cpus: record?.cpus ?? [] },
+        ]),
+    );
+  };
+
   return {
     async observe() {
       const uids = await listMachines(root);
@@ -127,8 +151,13 @@ export function createMachines(options: MachinesOptions): Machines {
       if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
       const { uid } = request.machine;
       const account = accounts?.of(uid);
-      const context = { localImages, outside, bootId, account, ports, networks, clock };
-      await machineOf(uid).start(request, context, await confinementOf(request));
+      try {
+        const loan = await loans.lend(request.machine, findLent, account);
+        const context = { localImages, outside, bootId, account, ports, networks, clock, loan };
+        await machineOf(uid).start(request, context, await confinementOf(request));
+      } finally {
+        loans.settle(uid);
+      }
     },
     async change(uid, request) {
       if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
@@ -161,6 +190,8 @@ export function createMachines(options: MachinesOptions): Machines {
       return figures.filter((one) => one !== undefined);
     },
     quit: async (uid) => machineOf(uid).command('quit'),
+    growDisk: async (uid, dataVolume, bytes) => machineOf(uid).growDisk(dataVolume, bytes),
+    giveCredentials: async (uid, credentials) => machineOf(uid).giveCredentials(credentials),
     kill: async (uid) => machineOf(uid).kill(),
     async remove(uid) {
       const folder = machineFolder(root, uid);
@@ -168,7 +199,10 @@ export function createMachines(options: MachinesOptions): Machines {
         () => true,
         () => false,
       );
-      if (exists) await machineOf(uid).remove(removingFolder(root, uid));
+      const leaving = removingFolder(root, uid);
+      const { trash } = options;
+      const removal = { leaving, nowMs: clock.now(), ...(trash === undefined ? {} : { trash }) };
+      if (exists) await machineOf(uid).remove(removal);
       await (await cgroups)?.clear(groupPrefix(uid));
       machines.delete(uid);
       ports.release(uid);

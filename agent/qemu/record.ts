@@ -18,6 +18,15 @@ const record = z.object({
   accelerator: z.enum(['kvm', 'tcg']),
   ports: z.array(fields({ ...forwardedPort.shape, interface: z.string() })),
   desired: z.unknown().optional(),
+  hostDevices: z
+    .array(
+      z.union([
+        fields({ bus: z.literal('pci'), address: z.string() }),
+        fields({ bus: z.literal('usb'), place: z.string() }),
+      ]),
+    )
+    .exactOptional(),
+  cpus: z.array(z.int()).exactOptional(),
   startedAtMs: z.number(),
   command: z.array(z.string()),
   places: z.record(z.string(), z.string()).exactOptional(),

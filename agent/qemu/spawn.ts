@@ -87,7 +87,7 @@ function explainEnd(folder: string, code: number | null, signal: string | null, 
 
 /** Without the time and program in front of each line. */
 function cleanWords(text: string): string {
-  const lines = text.split('\n').map((line) => line.replace(/^\S+Z (qemu-system-x86_64: )?/, '').trim());
+  const lines = text.split('\n').map((line) => line.replace(/^\S+Z (qemu-system-\w+: )?/, '').trim());
   return lines
     .filter((line) => line !== '')
     .slice(-3)

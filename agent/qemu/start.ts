@@ -5,22 +5,27 @@ import type { Clock } from '../../shared/ports.ts';
 import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
+import { qemuProgram } from '../machine/machine-type.ts';
 import { readPciPlaces } from '../machine/pci.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
 import { keepMacs } from '../machine/mac.ts';
 import type { Networks, RunRecord, StartRequest } from '../ports.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
 import { makeDisks } from './disks.ts';
+import { prepareFirmware } from './firmware.ts';
 import { checkReachable, prepareFolder } from './folder.ts';
 import type { HostPorts } from './host-ports.ts';
 import { findKernelFiles } from './kernel-files.ts';
 import type { OutsideSettings } from './outside-disks.ts';
-import type { Account } from './launch.ts';
+import type { Account, RunCommand } from './launch.ts';
 import { formatWords } from './launch.ts';
+import type { Loan } from './loans.ts';
 import type { Monitor } from './monitor.ts';
+import { checkOffers } from './offers.ts';
 import { readStartTicks } from './process.ts';
 import { readRecord, writeRecord } from './record.ts';
 import type { OpenGate } from './spawn.ts';
+import { endTpm, prepareTpm } from './tpm.ts';
 
 /** What a start needs of the box. */
 export interface StartContext {
@@ -30,6 +35,8 @@ export interface StartContext {
   readonly bootId: string;
   readonly account: Account | undefined;
   readonly ports: HostPorts;
+  /** What the run has of the box's own. */
+  readonly loan: Loan;
   readonly networks: Networks;
   readonly clock: Clock;
 }
@@ -48,8 +55,8 @@ export async function startBehindGate(
   monitor: Monitor,
 ): Promise<void> {
   try {
-    const record = await prepareRun(context, request);
-    gate.send(formatWords(record.command, context.account));
+    const { record, command } = await prepareRun(context, request);
+    gate.send(formatWords(command));
     const startTicks = await readStartTicks(gate.pid);
     if (startTicks !== undefined) writeRecord(context.folder, { ...record, pid: gate.pid, startTicks });
     await awaitMonitor(context, request, gate, monitor);
@@ -58,18 +65,26 @@ export async function startBehindGate(
     gate.kill();
     // One that has not ended by then is found, and its lock keeps a second one out.
     await withDeadline(context.clock, END_DEADLINE_MS, gate.ended, () => new Error('late')).catch(() => {});
+    if (request.machine.devices.tpm !== undefined)
+      await endTpm(context.folder, context.clock).catch(() => {});
     throw error;
   }
 }
 
 /** Makes all that QEMU needs, and the record of the run. */
-async function prepareRun(context: StartContext, request: StartRequest): Promise<RunRecord> {
-  const { folder, account } = context;
+async function prepareRun(
+  context: StartContext,
+  request: StartRequest,
+): Promise<{ record: RunRecord; command: RunCommand }> {
+  const { folder, account, clock, loan } = context;
   const { machine, run, accelerator } = request;
+  await checkOffers(machine);
   await prepareFolder(folder, account);
   const before = await readRecord(folder);
   const { images } = request;
   const disks = await makeDisks(machine, { folder, images, account, outside: context.outside, before });
+  const firmware = await prepareFirmware(folder, machine, account, before);
+  const companion = await prepareTpm(folder, machine, run, account, before, clock);
   const { kernelBoot } = machine.firmware;
   const kernel = kernelBoot && (await findKernelFiles(kernelBoot, context.localImages, request.images));
   if (account !== undefined) {
@@ -77,6 +92,7 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
       join(folder, CONSOLE_LOG),
       ...disks.backing,
       ...Object.values(kernel ?? {}),
+      ...(firmware === undefined ? [] : [firmware.code]),
     ]);
   }
   const wanted = machine.interfaces.flatMap(({ name, ports }) =>
@@ -86,6 +102,7 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
   const environment: CommandEnvironment = {
     accelerator,
     run,
+    nowMs: clock.now(),
     paused: request.paused === true,
     ports: await context.ports.choose(machine.uid, wanted, before?.ports ?? []),
     taps: await context.networks.connect(machine, interfaces, account?.uid ?? userInfo().uid),
@@ -93,6 +110,9 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
     foundDisks: disks.found,
     places: before?.places ?? readPciPlaces(before?.command ?? []),
     ...(kernel === undefined ? {} : { kernel }),
+    ...(firmware === undefined ? {} : { firmware }),
+    hostDevices: loan.hostDevices,
+    ...(loan.memoryNode === undefined ? {} : { memoryNode: loan.memoryNode }),
   };
   const command = compileCommand({ ...machine, interfaces }, environment);
   const record: RunRecord = {
@@ -103,13 +123,25 @@ async function prepareRun(context: StartContext, request: StartRequest): Promise
     bootId: context.bootId,
     accelerator,
     ports: environment.ports,
+    ...(loan.hostDevices.length === 0 ? {} : { hostDevices: loan.hostDevices }),
+    ...(loan.cpus.length === 0 ? {} : { cpus: loan.cpus }),
     desired: machine.desired,
-    startedAtMs: context.clock.now(),
+    startedAtMs: environment.nowMs,
     command: command.words,
     places: command.places,
   };
   writeRecord(folder, record);
-  return record;
+  const runCommand: RunCommand = {
+    program: qemuProgram(machine.architecture),
+    arguments: record.command,
+    account,
+    timezone: machine.clock.timezone,
+    // A device of the box writes to the guest's memory wherever that is.
+    locksMemory: machine.memory.locked || loan.hostDevices.some(({ bus }) => bus === 'pci'),
+    cpus: loan.cpus,
+    companion,
+  };
+  return { record, command: runCommand };
 }
 
 /** QEMU starts with all cables in; this comes before a guest's firmware has looked at its cards. */

@@ -8,6 +8,7 @@ import { isHeldBack } from './desired.ts';
 import type { Problem } from './carry-over.ts';
 import type { ConditionDraft } from './conditions.ts';
 import { settleConditions } from './conditions.ts';
+import { describeUnusedDisks, describeVolumes } from './describe-volumes.ts';
 import { describeOverride } from './override.ts';
 import { describeSilence } from './silence.ts';
 
@@ -89,6 +90,7 @@ export function describeInstance(known: Knowledge, before: InstanceStatus | unde
     interfaces: row?.status?.interfaces ?? [],
     ...(guest === undefined ? {} : { guestOSInfo: guest.os }),
     ...describeSize(row?.status),
+    ...(row?.status?.volumes === undefined ? {} : { volumeStatus: describeVolumes(row.status) }),
     phaseTransitionTimestamps:
       before?.phase === phase
         ? transitions
@@ -225,6 +227,15 @@ function describeOthers(known: Knowledge): ConditionDraft[] {
   if (state === 'Paused') add('Paused', reason === 'IOError' ? 'PausedIOError' : reason, message);
   if (process?.guestAgent === true) add('AgentConnected', 'AgentConnected', describeAgent(row.status));
   if (restartRequired !== undefined) add('RestartRequired', 'RestartRequired', restartRequired);
+  const { credentials } = row.status;
+  if (credentials !== undefined) {
+    const [is, why] = credentials.synchronized
+      ? (['True', 'Synchronized'] as const)
+      : (['False', 'NotSynchronized'] as const);
+    add('AccessCredentialsSynchronized', why, credentials.message ?? 'the guest has them', is);
+  }
+  const unused = describeUnusedDisks(row.status);
+  if (unused !== undefined) add('UnusedDisks', 'DisksKept', unused);
   return [...drafts, ...describeOverride(row, runStrategy, released)];
 }
 

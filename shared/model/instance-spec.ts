@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_ARCHITECTURE, architecture, checkArchitecture } from './domain/architecture.ts';
 import { accessCredential } from './access-credential.ts';
 import { checkDisks } from './disk-rules.ts';
 import { domain, hasMemory } from './domain/domain.ts';
@@ -24,10 +25,7 @@ const shape = fields(
     hostname: dnsLabel
       .meta({ description: "The guest's own name; the machine's up to its first dot, unless given" })
       .optional(),
-    architecture: z
-      .enum(['amd64', 'arm64'], 'must be amd64 or arm64')
-      .meta({ description: "What the guest is built for; the device's own, unless given" })
-      .optional(),
+    architecture: architecture.optional(),
     terminationGracePeriodSeconds: z
       .int()
       .min(0)
@@ -101,6 +99,10 @@ export const instanceSpec = shape.superRefine((spec, context) => {
   const inInterfaces = ['domain', 'devices', 'interfaces'];
   const refuse = (path: PropertyKey[], message: string, reason = 'FieldValueInvalid') =>
     context.addIssue({ code: 'custom', path, params: { reason }, message });
+
+  checkArchitecture(spec.domain, spec.architecture ?? DEFAULT_ARCHITECTURE, (path, message) =>
+    refuse(['domain', ...path], message),
+  );
 
   const refuseRepeated = (names: readonly string[], path: PropertyKey[]) => {
     for (const [index, name] of names.entries()) {

@@ -144,6 +144,25 @@ export const machineStatus = fields({
     memory: fields({ bootBytes: z.int(), currentBytes: z.int(), requestedBytes: z.int() }).optional(),
   }).optional(),
   interfaces: z.array(interfaceStatus),
+  volumes: z
+    .array(
+      fields({
+        name: z.string(),
+        /** What Linux would call the disk, e.g. `vda`. */
+        target: z.string(),
+        dataVolume: z.string().optional(),
+        /** How large the guest finds it. */
+        bytes: z.int().optional(),
+        /** How large it is to be at least. */
+        wantedBytes: z.int().optional(),
+        message: z.string().optional(),
+      }),
+    )
+    .optional(),
+  /** Data volumes whose disks are kept though no volume shows them any more. */
+  unusedDisks: z.array(z.string()).optional(),
+  /** Whether the guest has the keys and passwords that it is to get through its agent. */
+  credentials: fields({ synchronized: z.boolean(), message: z.string().optional() }).optional(),
   /** What the guest says of itself, of what changes rarely. */
   guest: fields({
     agentVersion: z.string(),

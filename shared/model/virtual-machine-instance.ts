@@ -55,6 +55,22 @@ export const guestOs = fields({
 });
 export type GuestOs = z.infer<typeof guestOs>;
 
+/** KubeVirt's `VolumeStatus`, as far as there is something to say. */
+export const volumeStatus = fields({
+  name: z.string(),
+  /** What Linux would call the disk, e.g. `vda`. */
+  target: z.string(),
+  /** How large the guest finds it, in bytes. */
+  size: z.int().optional(),
+  message: z.string().optional(),
+  persistentVolumeClaimInfo: fields({
+    claimName: z.string().optional(),
+    capacity: z.record(z.string(), z.string()).optional(),
+    requests: z.record(z.string(), z.string()).optional(),
+  }).optional(),
+});
+export type VolumeStatus = z.infer<typeof volumeStatus>;
+
 const status = fields({
   phase: z.enum(INSTANCE_PHASES).optional(),
   reason: z.string().optional(),
@@ -72,6 +88,7 @@ const status = fields({
     guestCurrent: quantity.optional(),
     guestRequested: quantity.optional(),
   }).optional(),
+  volumeStatus: z.array(volumeStatus).optional(),
   phaseTransitionTimestamps: z
     .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))
     .optional(),

@@ -21,6 +21,7 @@ import { createLog } from '../../shared/host/log.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
 import { desiredMachine } from '../../shared/model/machine.ts';
 import { createNoNetworks } from '../tools/no-networks.ts';
+import { NO_EQUIPMENT } from '../tools/equipment.ts';
 
 /** The guest's kernel and initrd: `test/guest/build` makes them. */
 export const GUEST_FOLDER = join(import.meta.dirname, '../../.holdfast/guest');
@@ -107,6 +108,7 @@ export function optionsFor(dataDir: string): MachinesOptions {
     forwardAddress: '127.0.0.1',
     localImages: GUEST_FOLDER,
     networks: createNoNetworks(),
+    equipment: NO_EQUIPMENT,
     bootId: readBootId(),
     clock: createClock(),
     log: createLog('error', 'test'),

@@ -1,9 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Machines } from '../../agent/ports.ts';
+import { createTrash } from '../../agent/qemu/trash.ts';
+import type { DesiredMachine } from '../../shared/model/machine.ts';
 import { createLogRecorder } from '../shared/log-recorder.ts';
 import { testMachines } from './machines.ts';
 import {
@@ -28,6 +39,8 @@ beforeEach(() => {
   world = createWorld();
 });
 afterEach(async () => world.clear());
+
+type Spec = DesiredMachine['spec'];
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -306,6 +319,30 @@ describe('a removal', () => {
     await machines.remove(UID);
     expect(existsSync(folder)).toBe(false);
     expect(await machines.observe()).toEqual([]);
+    await machines.remove(UID);
+  });
+
+  test('moves all of it to the trash where there is one, but for what is made anew at each start', async () => {
+    const trash = join(world.root, 'data/trash');
+    const machines = world.open('data', { trash });
+    const withSeed = (spec: Spec): Spec => ({
+      ...spec,
+      volumes: [...(spec.volumes ?? []), { name: 'seed', cloudInitNoCloud: { userData: 'password' } }],
+    });
+    await machines.start(requestOf(blankMachine(UID, withSeed)));
+    expect(existsSync(join(world.root, 'data/machines', UID, 'seed.iso'))).toBe(true);
+    await expect(machines.remove(UID)).rejects.toMatchObject({ code: 'MachineRunning' });
+    await killMachine(machines);
+    await machines.remove(UID);
+    expect(await machines.observe()).toEqual([]);
+    const [entry = '', ...more] = readdirSync(trash);
+    expect([entry, more]).toEqual([expect.stringMatching(/^\d{8}T\d{6}Z-shop\.pos-/), []]);
+    const files = readdirSync(join(trash, entry));
+    expect(files).toEqual(expect.arrayContaining(['disk-pos-blank.qcow2', 'record.json']));
+    expect(files).not.toContain('seed.iso');
+    expect(await createTrash(join(world.root, 'data')).list()).toMatchObject([
+      { namespace: 'shop', name: 'pos', uid: UID, disks: [{ dataVolume: 'pos-blank' }] },
+    ]);
     await machines.remove(UID);
   });
 

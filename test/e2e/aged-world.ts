@@ -24,6 +24,7 @@ import { qemusBelow } from '../tools/processes.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import { PLAIN_LIMITS } from '../agent/image/plain-limits.ts';
 import { createNoNetworks } from '../tools/no-networks.ts';
+import { NO_EQUIPMENT } from '../tools/equipment.ts';
 
 const KEPT_MS = 7 * 24 * 3_600_000;
 
@@ -62,7 +63,7 @@ export async function createAgedWorld(device: string) {
   const { api, mqtt } = await hub.start();
   const gate = await createGate(() => mqtt);
   const agent = createAgent(
-    { device, version: '0.1.0', bootId, identity: readIdentity() },
+    { device, version: '0.1.0', bootId, equipment: NO_EQUIPMENT, identity: readIdentity() },
     {
       store: createAgentStore(join(dataDir, 'agent.db'), random),
       machines: createMachines({
@@ -70,6 +71,7 @@ export async function createAgedWorld(device: string) {
         forwardAddress: '127.0.0.1',
         localImages: kernels,
         networks: createNoNetworks(),
+        equipment: NO_EQUIPMENT,
         bootId,
         clock: unhurried,
         log,

@@ -18,6 +18,8 @@ import { createWorld } from './world.ts';
 export interface FarBox {
   readonly name: string;
   readonly wire: Site['wire'];
+  /** Words before a command that make it run on the box. */
+  readonly within: readonly string[];
   readonly door: LocalClient;
   /** Kills the agent and starts it again. */
   restartAgent(): Promise<void>;
@@ -93,6 +95,7 @@ function createFarBox(world: World, name: string, { within, wire }: Site, start:
   return {
     name,
     wire,
+    within,
     door,
     async restartAgent() {
       await world.end(name, 'SIGKILL');

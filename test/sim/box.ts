@@ -20,6 +20,7 @@ import { createSimLog } from './sim-log.ts';
 import { createSimMachines } from './sim-machines.ts';
 import type { SeenStore } from './witness.ts';
 import { createPendingFacts } from './witness.ts';
+import { NO_EQUIPMENT } from '../tools/equipment.ts';
 
 /** How soon the box's supervisor starts an agent that ended, and how long the box takes to boot. */
 const RESTART_MS = [500, 8_000] as const;
@@ -97,7 +98,13 @@ export function createBox(ground: Ground, name: string): Box {
     const store = bugs.agentStore(raw, place);
     const machines = createSimMachines({ disk, life, clock, bootId });
     const agent = createAgent(
-      { device: name, version: '0.0.0', bootId, identity: { hostname: name, addresses: [] } },
+      {
+        device: name,
+        version: '0.0.0',
+        bootId,
+        equipment: NO_EQUIPMENT,
+        identity: { hostname: name, addresses: [] },
+      },
       {
         store,
         machines: bugs.machines(machines, place),

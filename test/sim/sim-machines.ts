@@ -145,6 +145,9 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
       throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
     },
     setLink: (uid) => command(uid, () => {}),
+    // The disks of a box that is only thought up have no size.
+    growDisk: (uid) => command(uid, () => {}),
+    giveCredentials: (uid) => command(uid, () => {}),
     quit: (uid) => command(uid, (process) => disk.endProcess(uid, process, 'quit')),
     kill: (uid) =>
       inTurn(uid, async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseImageReference } from '../../base/image-reference.ts';
-import { fields, notYet, printable } from '../schema.ts';
+import { fields, printable } from '../schema.ts';
 import { imagePullPolicy, imagePullSecret, pathInImage } from '../volume/container-disk.ts';
 
 /** KubeVirt's `KernelBoot`: a kernel that is booted directly, from a container image. */
@@ -20,14 +20,42 @@ const kernelBoot = fields({
   }),
 });
 
+const bios = fields({
+  useSerial: z.boolean().describe('The BIOS writes to the serial console as well.').optional(),
+});
+
+const efi = fields({
+  secureBoot: z
+    .boolean()
+    .describe("Only what Microsoft's keys have signed is booted; true by default, and needs features.smm.")
+    .optional(),
+  persistent: z
+    .boolean()
+    .describe("The firmware's variables are kept from start to start; fresh at each start by default.")
+    .optional(),
+});
+
+const bootloader = fields({
+  bios: bios.describe('SeaBIOS, the default on amd64.').optional(),
+  efi: efi.describe('UEFI, the default on arm64.').optional(),
+}).superRefine((value, context) => {
+  if (value.bios === undefined || value.efi === undefined) return;
+  context.addIssue({ code: 'custom', path: ['efi'], message: 'must not be given together with bios' });
+});
+
 /** KubeVirt's `Firmware`. */
 export const firmware = fields(
   {
-    uuid: z.guid().optional(),
-    serial: printable.max(255).optional(),
-    bootloader: fields({ bios: fields({}, notYet('useSerial')).optional() }, notYet('efi')).optional(),
-    kernelBoot: kernelBoot.optional(),
+    uuid: z
+      .guid()
+      .describe("The system's UUID as the guest sees it; the machine's uid by default.")
+      .optional(),
+    serial: printable.max(255).describe("The system's serial number as the guest sees it.").optional(),
+    bootloader: bootloader.describe('What the guest is booted by.').optional(),
+    kernelBoot: kernelBoot.describe('A kernel that is booted directly.').optional(),
   },
-  notYet('acpi'),
+  {
+    acpi: 'licence tables of Windows (SLIC, MSDM) are not handed to guests; a licence can be activated in the guest, or be given by a KMS server',
+  },
 );
 export type Firmware = z.infer<typeof firmware>;

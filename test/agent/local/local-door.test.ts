@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -18,6 +18,7 @@ import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import type { Images, Store } from '../../../agent/ports.ts';
 import { createMachines } from '../../../agent/qemu/machines.ts';
+import { createTrash } from '../../../agent/qemu/trash.ts';
 import { createStore } from '../../../agent/store/store.ts';
 import { createClock } from '../../../shared/host/clock.ts';
 import { createRandom } from '../../../shared/host/random.ts';
@@ -28,6 +29,7 @@ import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { PLAIN_LIMITS } from '../image/plain-limits.ts';
 import { UID, desiredMachine } from '../plan/scenario.ts';
 import { createNoNetworks } from '../../tools/no-networks.ts';
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 /** What a technician on the box asks, through the real socket, of a real store. */
 
@@ -52,7 +54,13 @@ async function open(folder: string): Promise<void> {
   const clock = createClock();
   store = createStore(join(dataDir, 'agent.db'), createRandom());
   const places = { dataDir, forwardAddress: '127.0.0.1', localImages: dataDir, networks: createNoNetworks() };
-  const machines = createMachines({ ...places, bootId: HAPPENING.bootId, clock, log });
+  const machines = createMachines({
+    ...places,
+    equipment: NO_EQUIPMENT,
+    bootId: HAPPENING.bootId,
+    clock,
+    log,
+  });
   closeMachines = () => machines.close();
   images = createImages({ ...PLAIN_LIMITS, dataDir, reserveBytes: 0, clock, random: createRandom(), log });
   door = createLocalDoor({
@@ -61,6 +69,7 @@ async function open(folder: string): Promise<void> {
     store,
     machines,
     images,
+    trash: createTrash(dataDir),
     clock,
     session: { link: () => ({ up: false, sinceMs: HAPPENING.atMs, problem: 'nobody answers' }) },
     happening: () => HAPPENING,
@@ -154,6 +163,36 @@ describe('the status of a box', () => {
     put({}, { reported: { ...stopped, state: 'Stopped', override } });
     expect((await client.status()).machines).toMatchObject([{ phase: 'Stopped', override }]);
     expect((await client.status()).machines[0]).not.toHaveProperty('pid');
+  });
+});
+
+describe('the trash', () => {
+  const id = `20260301T080000Z-default.pos-${OTHER_UID}`;
+  const throwAway = () => {
+    mkdirSync(join(dataDir, 'trash', id), { recursive: true });
+    writeFileSync(join(dataDir, 'trash', id, 'disk-root.qcow2'), 'what the guest wrote');
+  };
+
+  test('is listed, and gives its disks to a machine that does not run', async () => {
+    throwAway();
+    put({}, { reported });
+    expect(await client.listTrash()).toMatchObject([{ id, name: 'pos', disks: [{ dataVolume: 'root' }] }]);
+    await expect(client.restoreTrash(id, 'pos')).rejects.toThrow('stop it first');
+    const { process: _none, ...stopped } = reported;
+    put({}, { reported: { ...stopped, state: 'Stopped' } });
+    expect(await client.restoreTrash(id, 'pos')).toEqual(['root']);
+    const disk = join(dataDir, 'machines', UID, 'disk-root.qcow2');
+    expect(readFileSync(disk, 'utf8')).toBe('what the guest wrote');
+    expect(store.reportsAfter(0, 1e6)).toMatchObject([{ body: { reason: 'DisksRestored' } }]);
+  });
+
+  test('is emptied entry by entry or all at once', async () => {
+    throwAway();
+    await expect(client.emptyTrash('none')).rejects.toThrow('there is no "none" in the trash');
+    expect(await client.emptyTrash(id)).toEqual([id]);
+    throwAway();
+    expect(await client.emptyTrash()).toEqual([id]);
+    expect(await client.listTrash()).toEqual([]);
   });
 });
 

@@ -37,6 +37,7 @@ test('a kernel is a path inside a folder of the box', () => {
   expect(firmware).toEqual({
     uuid: UID,
     serial: 'a,b',
+    loader: { kind: 'bios', useSerial: false },
     kernelBoot: { folder: '/srv/images', kernelPath: '/boot/vmlinuz', initrdPath: 'initrd', args: 'quiet' },
   });
 });
@@ -44,6 +45,16 @@ test('a kernel is a path inside a folder of the box', () => {
 test('the grace period is 30 s unless given, and may be none', () => {
   expect(compile({}).gracePeriodMs).toBe(30_000);
   expect(compile({ spec: { terminationGracePeriodSeconds: 0 } }).gracePeriodMs).toBe(0);
+});
+
+test.each<[object, number]>([
+  [{ guest: '1Gi' }, 4096],
+  [{ guest: '512Mi' }, 512],
+  [{ guest: '512Mi', maxGuest: '1Gi' }, 1024],
+  [{ guest: '1025Mi' }, 1025],
+  [{ guest: '2Gi', hugepages: { pageSize: '2Mi' } }, 2048],
+])('a guest with memory %j can be given up to %d MiB while it runs', (memory, mebibytes) => {
+  expect(compile({ domain: { memory } }).maxMemoryBytes / 2 ** 20).toBe(mebibytes);
 });
 
 describe('the shape', () => {

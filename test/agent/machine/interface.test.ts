@@ -44,7 +44,16 @@ const TAPS: ReadonlyMap<string, Tap> = new Map([
 
 /** QEMU's words about the cards. */
 function wordsOf(machine: CompiledMachine, ports: readonly object[] = [], accelerator = 'kvm'): string[] {
-  const environment = { accelerator, run: 1, ports, taps: TAPS, bufferedDisks: new Set(), places: {} };
+  const environment = {
+    accelerator,
+    run: 1,
+    nowMs: 0,
+    ports,
+    taps: TAPS,
+    bufferedDisks: new Set(),
+    places: {},
+    hostDevices: [],
+  };
   const { words } = compileCommand(machine, environment as never);
   return words.filter((word, index) => {
     const option = words[index - 1];

@@ -41,6 +41,18 @@ describe('failures', () => {
     expect(startsAfter(300)).toBe(before + 1);
   });
 
+  test('a start that the box has no network for is Refused, and tried again', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.failStarts('the box has no bridge br0: make it', 'NetworkRefused');
+    scenario.tick();
+    scenario.tick();
+    expect(scenario.status).toMatchObject({ state: 'Refused', reason: 'NetworkRefused' });
+    expect(scenario.status?.message).toContain('no bridge br0: make it; the next try is at ');
+    scenario.failStarts(undefined);
+    scenario.pass(12);
+    expect(scenario.state).toBe('Running');
+  });
+
   test('a start that failed is tried again under Once and is counted as a run only when the guest ran', () => {
     const scenario = createScenario(desiredMachine('Once'));
     scenario.failStarts('port in use');
@@ -148,6 +160,18 @@ describe('removal and changes', () => {
     scenario.settle();
     expect(scenario.actions).toEqual(['start', 'power-button', 'quit', 'remove']);
     expect(scenario.state).toBe('Removed');
+  });
+
+  test('a deleted machine says where its disks are kept, and for how long', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.keepTrash({ folder: '/data/trash', keepMs: 168 * 3_600_000 });
+    scenario.want({ ...removed, terminationGracePeriodSeconds: 0 });
+    scenario.settle();
+    expect(scenario.status).toMatchObject({
+      state: 'Removed',
+      message: 'the machine is gone; what it had of disks is kept in /data/trash of its box, for 168 h',
+    });
   });
 
   const changed = (domain: object): DesiredMachine => {

@@ -1,4 +1,5 @@
 import { shapeOf } from '../../../agent/machine/compile.ts';
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 import { expect, test } from 'vitest';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
@@ -31,7 +32,13 @@ function planEntry(
     memory,
     ...(observed === undefined ? {} : { observed: { uid: UID, disks: [], ...observed } }),
     imageStatus: () => image,
-    box: { bootId: 'boot-1', probing: false, accelerator: 'tcg', acceleratorReason: 'asked for' },
+    box: {
+      bootId: 'boot-1',
+      equipment: NO_EQUIPMENT,
+      probing: false,
+      accelerator: 'tcg',
+      acceleratorReason: 'asked for',
+    },
     nowMs,
     wallMs: Date.parse('2026-03-01T08:00:00Z'),
     jitter: 0,

@@ -12,6 +12,7 @@ import { planMachine } from '../../../agent/plan/plan-machine.ts';
 import { readWanted } from '../../../agent/plan/read-wanted.ts';
 import { settleFailedStart } from '../../../agent/plan/settle-run.ts';
 import type { ImageStatus, ObservedMachine, RunRecord } from '../../../agent/ports.ts';
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 export const UID = '0b9e6c1c-53a5-4d30-9d3e-1f6f0b1c2d3e';
 /** How long the box has been up when a scenario starts, and what the time of day is then. */
@@ -63,8 +64,16 @@ export function createScenario(desired: unknown) {
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
   let failChange: string | undefined;
+  let failCode = 'StartFailed';
   let cutOff = false;
-  let box: Box = { bootId: 'boot-1', probing: false, accelerator: 'tcg', acceleratorReason: 'asked for' };
+  let box: Box = {
+    bootId: 'boot-1',
+    equipment: NO_EQUIPMENT,
+    probing: false,
+    accelerator: 'tcg',
+    acceleratorReason: 'asked for',
+  };
+  let refusal: string | undefined;
   let wallOffsetMs = START_MS - UPTIME_MS;
   const actions: Action['kind'][] = [];
   const events: string[] = [];
@@ -76,7 +85,7 @@ export function createScenario(desired: unknown) {
       case 'start': {
         if (cutOff) return;
         if (failStart !== undefined) {
-          memory = settleFailedStart(memory, 'StartFailed', failStart, nowMs, 0).memory;
+          memory = settleFailedStart(memory, failCode, failStart, nowMs, 0).memory;
           return;
         }
         const { uid, namespace, name, desired: running } = action.machine;
@@ -106,6 +115,19 @@ export function createScenario(desired: unknown) {
       case 'remove':
         observed = undefined;
         return;
+      case 'grow-disk': {
+        const { dataVolume, bytes } = action;
+        if (observed !== undefined)
+          observed = { ...observed, diskBytes: { ...observed.diskBytes, [dataVolume]: bytes } };
+        return;
+      }
+      case 'give-credentials': {
+        const { digest } = action.credentials;
+        const given = { digest, atMs: nowMs, ...(refusal === undefined ? {} : { problem: refusal }) };
+        if (observed?.process !== undefined)
+          observed = { ...observed, process: { ...observed.process, credentials: given } };
+        return;
+      }
       case 'fetch-image':
         image = { state: 'fetching', bytes: 0 };
         return;
@@ -155,6 +177,20 @@ export function createScenario(desired: unknown) {
     },
     get memory() {
       return memory;
+    },
+    /** What the disks that are kept have of size. */
+    seeDisks(diskBytes: Readonly<Record<string, number>>) {
+      if (observed !== undefined) observed = { ...observed, disks: Object.keys(diskBytes), diskBytes };
+    },
+    /** The guest's agent comes up, and refuses credentials where it is said why. */
+    openGuestAgent(problem?: string) {
+      refusal = problem;
+      if (observed?.process !== undefined)
+        observed = { ...observed, process: { ...observed.process, guestAgent: true } };
+    },
+    /** From now on the box has a trash. */
+    keepTrash(trash: NonNullable<Box['trash']>) {
+      box = { ...box, trash };
     },
     /** Plans and carries out once. */
     tick() {
@@ -245,8 +281,9 @@ export function createScenario(desired: unknown) {
     cutOffStarts(now: boolean) {
       cutOff = now;
     },
-    failStarts(why: string | undefined) {
+    failStarts(why: string | undefined, code = 'StartFailed') {
       failStart = why;
+      failCode = code;
     },
     /** The record is one that an agent of before wrote. */
     forgetRunning() {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -24,15 +24,26 @@ describe('a gate', () => {
   });
 });
 
+const PROGRAM = { program: 'qemu-system-x86_64', arguments: ['-m', 'a b'] };
+const ACCOUNT = { uid: 65534, gid: 65533, groups: [44] };
+
 test('QEMU gives up its rights after the lock and before its first instruction', () => {
-  expect(formatWords(['-m', 'a b'], { uid: 65534, gid: 65533, groups: [44] }).replaceAll('\0', '|')).toBe(
-    'setpriv|--reuid|65534|--regid|65533|--groups|44|--bounding-set=-all|--inh-caps=-all|--no-new-privs|qemu-system-x86_64|-m|a b|end-of-command|',
+  expect(formatWords({ ...PROGRAM, account: ACCOUNT }).replaceAll('\0', '|')).toBe(
+    'command|setpriv|--reuid|65534|--regid|65533|--groups|44|--bounding-set=-all|--inh-caps=-all|--no-new-privs|qemu-system-x86_64|-m|a b|end-of-command|',
   );
-  expect(formatWords([], undefined).split('\0')[0]).toBe('qemu-system-x86_64');
+  expect(formatWords(PROGRAM).split('\0')[1]).toBe('qemu-system-x86_64');
+});
+
+test('what only root may give comes before that, and the time zone after', () => {
+  const run = { ...PROGRAM, account: ACCOUNT, timezone: 'Europe/Berlin', locksMemory: true, cpus: [2, 3] };
+  expect(formatWords(run).replaceAll('\0', ' ')).toMatch(
+    /^command prlimit --memlock=unlimited -- taskset --cpu-list 2,3 setpriv .* env TZ=Europe\/Berlin qemu-system-x86_64 /,
+  );
 });
 
 test('a word that a NUL would split is never sent', () => {
-  expect(() => formatWords(['-smbios', 'serial=x\0-hda\0/etc/passwd'], undefined)).toThrow('bug');
+  const hostile = { ...PROGRAM, arguments: ['-smbios', 'serial=x\0-hda\0/etc/passwd'] };
+  expect(() => formatWords(hostile)).toThrow('bug');
 });
 
 describe('an open gate', () => {
@@ -50,7 +61,9 @@ describe('an open gate', () => {
     return { child, exit };
   };
   /** Words that would be seen to be carried out. */
-  const words = ['touch', 'a "quoted\n name', 'end-of-command'].map((word) => `${word}\0`).join('');
+  const words = ['command', 'touch', 'a "quoted\n name', 'end-of-command']
+    .map((word) => `${word}\0`)
+    .join('');
 
   test('becomes the command once that came whole', async () => {
     const { child, exit } = await open();
@@ -59,7 +72,7 @@ describe('an open gate', () => {
     expect(existsSync(join(folder, 'a "quoted\n name'))).toBe(true);
   });
 
-  test.each(Array.from({ length: 6 }, (_, index) => index * 6))(
+  test.each(Array.from({ length: 8 }, (_, index) => index * 6))(
     'does nothing with the first %d bytes of one',
     async (length) => {
       const { child, exit } = await open();
@@ -68,6 +81,29 @@ describe('an open gate', () => {
       expect(existsSync(join(folder, 'a "quoted\n name'))).toBe(false);
     },
   );
+
+  test('starts a companion first, which does not keep the lock', async () => {
+    const { child, exit } = await open();
+    const companion = ['bash', '-c', 'sleep 60 >/dev/null 2>&1 & echo $! >pid'];
+    child.stdin.end(formatWords({ program: 'cp', arguments: ['pid', 'copy'], companion }));
+    expect((await exit)[0]).toBe(0);
+    const pid = Number(readFileSync(join(folder, 'copy'), 'utf8'));
+    try {
+      expect(readdirSync(`/proc/${pid}/fd`)).toEqual(['0', '1', '2']);
+      const next = await open();
+      next.child.kill('SIGKILL');
+      expect((await next.exit)[1]).toBe('SIGKILL');
+    } finally {
+      process.kill(pid, 'SIGKILL');
+    }
+  });
+
+  test('does not become QEMU where its companion fails', async () => {
+    const { child, exit } = await open();
+    child.stdin.end(formatWords({ program: 'touch', arguments: ['made'], companion: ['false'] }));
+    expect((await exit)[0]).toBe(1);
+    expect(existsSync(join(folder, 'made'))).toBe(false);
+  });
 
   test('keeps every other gate shut, until it ends', async () => {
     const first = await open();

@@ -8,6 +8,7 @@ import { startBehindGate } from '../../../agent/qemu/start.ts';
 import { createManualClock } from '../../shared/manual-clock.ts';
 import { blankMachine, requestOf } from '../../contract/machines-world.ts';
 import { createNoNetworks } from '../../tools/no-networks.ts';
+import { NO_LOAN } from '../../../agent/qemu/loans.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -44,6 +45,7 @@ test('a start that fails is over after 5 s, though its process does not end when
       ports: createHostPorts('127.0.0.1'),
       networks: createNoNetworks(),
       clock,
+      loan: NO_LOAN,
     },
     requestOf(withKernel),
     gate,

@@ -16,6 +16,7 @@ import { VERSION } from '../../../shared/version.ts';
 import { serveCalls } from './calls.ts';
 import { PLAIN_LIMITS } from '../../agent/image/plain-limits.ts';
 import { createNoNetworks } from '../../tools/no-networks.ts';
+import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 /** A whole agent without machines on a clock that runs fast, for what it says in a day to be counted in minutes. */
 export type IdleAgentCalls = ReturnType<typeof createIdleAgentCalls>;
@@ -47,7 +48,7 @@ function createIdleAgentCalls() {
       const [clock, random, bootId] = [createFastClock(speed), createRandom(), readBootId()];
       const log = createLog('info', name);
       const agent = createAgent(
-        { device: name, version: VERSION, bootId, identity: readIdentity() },
+        { device: name, version: VERSION, bootId, equipment: NO_EQUIPMENT, identity: readIdentity() },
         {
           store: createStoreIn(new Database(':memory:'), name, random),
           link: createMqttLink(access, name, keepaliveSeconds / speed, createClock()),
@@ -58,6 +59,7 @@ function createIdleAgentCalls() {
             forwardAddress: '127.0.0.1',
             localImages: dataDir,
             networks: createNoNetworks(),
+            equipment: NO_EQUIPMENT,
             bootId,
             clock,
             log,

@@ -1,0 +1,113 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { CompiledMachine } from '../../agent/machine/compile.ts';
+import type { Networks } from '../../agent/ports.ts';
+import { createNamespace, whyNoNetwork } from '../tools/namespace.ts';
+import type { Namespace } from '../tools/namespace.ts';
+import { createNoNetworks } from '../tools/no-networks.ts';
+import { endProcess } from '../tools/wire.ts';
+import {
+  UID,
+  createWorld,
+  guestMachine,
+  killMachine,
+  listen,
+  observeOne,
+  requestOf,
+  until,
+} from './machines-world.ts';
+
+const TAP = `hft${process.pid}`;
+const MAC = '02:00:00:00:00:77';
+const ADDRESS = '192.168.77.5';
+let world: ReturnType<typeof createWorld>;
+let namespace: Namespace;
+
+beforeAll(() => {
+  execFileSync(join(import.meta.dirname, '../guest/build'));
+});
+beforeEach(() => {
+  world = createWorld();
+});
+afterEach(async () => world.clear());
+
+/** A tap for the one card, and no bridge: what is at its other end is the test's. */
+function createTapNetworks(disconnected: string[]): Networks {
+  return {
+    ...createNoNetworks(),
+    async connect(_machine, cards, user) {
+      const [card] = cards;
+      const queued = (card?.queues ?? 1) > 1 ? ['multi_queue'] : [];
+      execFileSync('ip', ['tuntap', 'add', 'dev', TAP, 'mode', 'tap', 'user', String(user), ...queued]);
+      return new Map([[card?.name ?? '', { device: TAP, mtu: 1400 }]]);
+    },
+    connected: async () => [UID],
+    async disconnect(uid) {
+      disconnected.push(uid);
+    },
+    addresses: async () => new Map([[MAC, ADDRESS]]),
+  };
+}
+
+function onTap(machine: CompiledMachine): CompiledMachine {
+  const card = {
+    name: 'lan',
+    mac: MAC,
+    macGiven: true,
+    model: 'virtio',
+    up: false,
+    ports: [],
+    queues: 2,
+  } as const;
+  return { ...machine, interfaces: [{ ...card, network: { kind: 'bridge', bridge: 'site' } }] };
+}
+
+/** Opened by a user that may open nothing else, the tap is moved away from the box's own network. */
+test.skipIf(whyNoNetwork() !== undefined)(
+  'a guest on a tap has no network while its cable is out, and DHCP, queues and MTU once it is in',
+  async () => {
+    namespace = createNamespace(`hf-tap-${process.pid}`);
+    const disconnected: string[] = [];
+    chmodSync(world.root, 0o711);
+    const machines = world.open('data', { user: 'nobody', networks: createTapNetworks(disconnected) });
+    const script =
+      '#!/bin/sh\nsay "mtu $(cat /sys/class/net/eth0/mtu) queues $(ls /sys/class/net/eth0/queues | grep -c tx)"\n';
+    await machines.start(requestOf(onTap(guestMachine(UID, script))));
+    namespace.ip('link', 'set', 'lo', 'up');
+    execFileSync('ip', ['link', 'set', TAP, 'netns', namespace.name]);
+    namespace.ip('address', 'add', '192.168.77.1/24', 'dev', TAP);
+    namespace.ip('link', 'set', TAP, 'up');
+    const range = ['--dhcp-range=192.168.77.0,static', `--dhcp-host=${MAC},${ADDRESS}`];
+    const place = [`--interface=${TAP}`, '--bind-dynamic', `--dhcp-leasefile=${join(world.root, 'leases')}`];
+    const alone = ['--no-daemon', '--port=0', '--conf-file=/dev/null', '--user=root'];
+    const [file = '', ...words] = [...namespace.within, 'dnsmasq', ...alone, ...place, ...range];
+    const dnsmasq = spawn(file, words, { stdio: 'ignore' });
+    try {
+      const heard = listen(await machines.openConsole(UID));
+      await heard.says(/holdfast-guest: mtu 1400 queues 2\s/);
+      await heard.says(/holdfast-guest: ready/);
+      expect(heard.text()).not.toContain('holdfast-guest: address');
+      expect(readFileSync(`/proc/${(await observeOne(machines)).process?.pid}/status`, 'utf8')).not.toMatch(
+        /^Uid:\t0/m,
+      );
+      await machines.setLink(UID, 'lan', true);
+      await heard.says(new RegExp(`holdfast-guest: address ${ADDRESS}`));
+      const [nsenter = '', ...into] = namespace.within;
+      const page = execFileSync(nsenter, [...into, 'curl', '-s', '-m', '10', `http://${ADDRESS}/`]);
+      expect(JSON.parse(page.toString())).toMatchObject({ instanceId: UID });
+      const observed = await observeOne(machines);
+      expect(observed.leases).toEqual([{ mac: MAC, ip: ADDRESS }]);
+      expect(disconnected).toEqual([]);
+      await killMachine(machines);
+      await until('its tap is given up', async () => {
+        await machines.observe();
+        return disconnected.includes(UID);
+      });
+    } finally {
+      await endProcess(dnsmasq);
+      namespace.close();
+    }
+  },
+);

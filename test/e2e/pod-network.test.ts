@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { compileSmallMachine } from '../bench/small-machine.ts';
+import { whyNoNetwork } from '../tools/namespace.ts';
+import { waitFor } from '../tools/wait-for.ts';
+import type { FarBox, FarWorld } from './far-boxes.ts';
+import { createFarWorld } from './far-boxes.ts';
+
+/** Where the kernel has no bridges, test/agent/network shows as much in a guest whose kernel has. */
+function whyNoBridge(): string | undefined {
+  const reason = whyNoNetwork();
+  if (reason !== undefined) return reason;
+  const name = `hfb${process.pid}`;
+  try {
+    execFileSync('ip', ['link', 'add', name, 'type', 'bridge'], { stdio: 'pipe' });
+    execFileSync('ip', ['link', 'delete', name], { stdio: 'pipe' });
+    return undefined;
+  } catch {
+    return 'the kernel has no bridges';
+  }
+}
+const reason = whyNoBridge();
+
+describe.skipIf(reason !== undefined)(`machines on the pod network of a box ${reason ?? ''}`, () => {
+  let far: FarWorld;
+  let box: FarBox;
+  const folder = () => join(far.world.agentDir('edge'), 'network');
+  const dnsmasq = () => Number(readFileSync(join(folder(), 'dnsmasq.pid'), 'utf8'));
+
+  /** As KubeVirt's own `bridge: {}` on the pod network. */
+  const apply = async (name: string) => {
+    const manifest = compileSmallMachine(name, 'edge', far.kernels);
+    const text = JSON.stringify(manifest).replace(/"masquerade":\{\},"ports":\[[^\]]*\]/, '"bridge":{}');
+    await far.world.apply(JSON.parse(text) as object);
+  };
+  const addressOf = async (name: string) =>
+    waitFor(
+      `the address of ${name}`,
+      async () => {
+        const { status } = await far.world.instance(name);
+        return status?.interfaces?.[0]?.ipAddress;
+      },
+      90_000,
+    );
+  const on = (...words: string[]) => {
+    const [command = '', ...args] = [...box.within, ...words];
+    return execFileSync(command, args, { encoding: 'utf8' });
+  };
+  const hostnameAt = async (address: string) =>
+    waitFor(`the guest at ${address}`, () => {
+      const answer = JSON.parse(on('curl', '-s', '--max-time', '5', `http://${address}/`)) as {
+        hostname: string;
+      };
+      return answer.hostname;
+    });
+
+  beforeAll(async () => {
+    far = await createFarWorld(7);
+    box = await far.addBox('edge');
+  });
+  afterAll(async () => {
+    if (existsSync(join(folder(), 'dnsmasq.pid'))) process.kill(dnsmasq(), 'SIGKILL');
+    await far.close();
+  });
+
+  test('have addresses that the hub shows and the box reaches, whatever becomes of the agent', async () => {
+    await apply('till');
+    await apply('camera');
+    const [till, camera] = [await addressOf('till'), await addressOf('camera')];
+    expect([till, camera]).toEqual([expect.stringMatching(/^10\.46\./), expect.stringMatching(/^10\.46\./)]);
+    expect(till).not.toBe(camera);
+    await hostnameAt(till);
+    await hostnameAt(camera);
+
+    const [process, server] = [await box.process('till'), dnsmasq()];
+    await box.restartAgent();
+    await waitFor('the machine to be known again', async () => (await box.localState('till')) === 'Running');
+    expect([await box.process('till'), dnsmasq()]).toEqual([process, server]);
+    await hostnameAt(till);
+
+    // Its guest starts anew on another tap, with its address.
+    await box.crash('till');
+    await waitFor('another process', async () => (await box.process('till')) !== process, 90_000);
+    await hostnameAt(till);
+
+    const taps = () => on('ip', '-o', 'link', 'show', 'type', 'tun').match(/: hf[a-z2-7]{13}:/g)?.length;
+    expect(taps()).toBe(2);
+    await far.world.kubectl('delete', 'vm', 'camera', '--wait=false');
+    await waitFor('its tap and address to be given up', () => {
+      const held = readFileSync(join(folder(), 'hosts'), 'utf8');
+      return taps() === 1 && held.includes(`${till},`) && !held.includes(`${camera},`);
+    });
+  }, 300_000);
+});
