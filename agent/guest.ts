@@ -1,4 +1,7 @@
-import type { GuestOs } from '../shared/model/virtual-machine-instance.ts';
+import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
+import type { ProbeAction } from './machine/probe.ts';
+
+/** What a guest says of itself, and what is tried of it: the agent's words for both. */
 
 /** What a guest says of itself through its agent, of what changes rarely. */
 export interface GuestDetails {
@@ -31,4 +34,24 @@ export interface GuestUsage {
   readonly fileSystems: readonly GuestFileSystem[];
   readonly frozen: boolean;
   readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
+}
+
+/** Where a guest is met from its box. */
+export interface ProbeTarget {
+  readonly uid: string;
+  readonly ports: readonly ForwardedPort[];
+  /** An address that the guest has told. */
+  readonly address?: string;
+}
+
+export interface ProbeOutcome {
+  readonly ok: boolean;
+  /** What was found, in a sentence. */
+  readonly detail: string;
+}
+
+/** Tries of guests. */
+export interface Probes {
+  /** Never rejects: a try that fails, or takes longer than `timeoutMs`, is an outcome. */
+  run(action: ProbeAction, target: ProbeTarget, timeoutMs: number): Promise<ProbeOutcome>;
 }

@@ -3,10 +3,11 @@ import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
-import type { MachineFigures } from './figures.ts';
-import type { GuestDetails, GuestUsage } from './guest.ts';
+
 import type { AddedMemory, ChangeRequest } from './machine/change.ts';
 import type { GuestCredentials } from './machine/credentials.ts';
+import type { MachineFigures } from './figures-port.ts';
+import type { GuestDetails, GuestUsage } from './guest.ts';
 import type { CompiledMachine, ImageSource } from './machine/compile.ts';
 import type { HostDeviceAddress } from './machine/host-device.ts';
 import type { CompiledInterface } from './machine/interface.ts';
@@ -48,6 +49,8 @@ export interface RunRecord {
   readonly hostDevices?: readonly HostDeviceAddress[];
   readonly cpus?: readonly number[];
   readonly startedAtMs: number;
+  /** What it was counted with of the box's memory; records of before have none. */
+  readonly claimBytes?: number;
   /** QEMU's arguments, with those of the disks and cards that have come and gone since. */
   readonly command: readonly string[];
   /** Where its PCI devices sit; not in records of agents that did not write it down. */
@@ -116,6 +119,12 @@ export interface StartRequest {
   readonly paused?: boolean;
 }
 
+/** An event of QEMU's monitor, unchecked. */
+export interface Happened {
+  readonly name: string;
+  readonly data: unknown;
+}
+
 /** The machines on this box: their folders, disks and QEMU processes. */
 export interface Machines {
   /** Every machine that has a folder here. */
@@ -166,51 +175,20 @@ export interface Machines {
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
+  /** Runs a command in the guest and gives its exit code. @throws EffectError GuestAgentFailed, GuestAgentRefused */
+  runInGuest(uid: string, command: readonly string[], deadlineMs: number): Promise<number>;
+  /** Resolves where the guest's agent answers. @throws EffectError GuestAgentFailed */
+  pingGuest(uid: string, deadlineMs: number): Promise<void>;
   /** Figures of every machine that runs; one that can't be asked is left out. */
   measure(): Promise<MachineFigures[]>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
   onChange(listener: (uid: string) => void): void;
+  /** Calls `listener` with what QEMU tells of a guest as it happens; what happens while nobody listens is not told. */
+  onHappening(listener: (uid: string, happened: Happened) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
-}
-
-/** A removed machine, as its folder was. */
-export interface TrashEntry {
-  /** The name of its folder in the trash. */
-  readonly id: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** By the box's clock of then. */
-  readonly removedAt: string;
-  /** How long it has been kept, as far as the agent ran meanwhile. */
-  readonly heldMs: number;
-  /** What it takes of the disk. */
-  readonly bytes: number;
-  readonly disks: readonly { readonly dataVolume: string; readonly bytes: number }[];
-}
-
-/** Where removed machines are kept for a while. */
-export interface Trash {
-  readonly folder: string;
-  /** Oldest first. */
-  list(): Promise<TrashEntry[]>;
-  /** Adds to how long each entry has been kept, and lists them. */
-  age(elapsedMs: number): Promise<TrashEntry[]>;
-  /** What is left of the file system that it is on. */
-  availableBytes(): Promise<number>;
-  /**
-   * Deletes an entry for good.
-   * @throws EffectError NotFound
-   */
-  delete(id: string): Promise<void>;
-  /**
-   * Gives the disks of an entry to the machine `uid`, and says which; none of that machine's own is overwritten.
-   * @throws EffectError NotFound, DiskInTheWay
-   */
-  restore(id: string, uid: string): Promise<string[]>;
 }
 
 /** Whose cards are connected. */

@@ -6,9 +6,9 @@ import { rankBoot } from './boot-order.ts';
 import type { CompiledClock } from './clock.ts';
 import { compileClock } from './clock.ts';
 import { compileDisks } from './compile-disks.ts';
-import type { CompiledCpu } from './cpu.ts';
 import type { GuestCredentials } from './credentials.ts';
 import { compileCredentials } from './credentials.ts';
+import type { CompiledCpu } from './cpu.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDevices } from './devices.ts';
 import { compileDevices } from './devices.ts';
@@ -22,6 +22,10 @@ import type { CompiledInterface } from './interface.ts';
 import { compileHostname } from './seed.ts';
 import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
+import type { MemoryClaim } from './memory-claim.ts';
+import { compileClaim } from './memory-claim.ts';
+import type { CompiledProbes } from './probe.ts';
+import { compileProbes } from './probe.ts';
 import { assignIoThreads } from './io-threads.ts';
 import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
@@ -48,6 +52,8 @@ export interface CompiledMachine {
   readonly memoryBytes: number;
   /** What the guest can be given at most while it runs. */
   readonly maxMemoryBytes: number;
+  /** What it takes of the box's memory; a change of it alone changes nothing of the process. */
+  readonly claim: MemoryClaim;
   readonly memory: CompiledMemory;
   readonly cpu: CompiledCpu;
   readonly features: CompiledFeatures;
@@ -65,6 +71,7 @@ export interface CompiledMachine {
   readonly endsAtReboot: boolean;
   /** Each run begins held (`startStrategy: Paused`). */
   readonly startsPaused: boolean;
+  readonly probes: CompiledProbes;
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
@@ -81,6 +88,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const architecture = spec.architecture ?? DEFAULT_ARCHITECTURE;
   const firmware = compileFirmware(uid, domain, architecture, desired.references);
   const cpu = compileCpu(domain, architecture);
+  const memoryBytes = compileMemory(domain);
   const boot = rankBoot(domain);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
   const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
@@ -91,7 +99,7 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     name,
     architecture,
     machineType: compileMachineType(domain.machine?.type, architecture),
-    memoryBytes: compileMemory(domain),
+    memoryBytes,
     maxMemoryBytes: compileMaxMemory(domain, architecture),
     memory: compileMemoryBacking(domain),
     cpu,
@@ -108,6 +116,8 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     limits: compileCpuLimits(domain, cpu),
     ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    claim: compileClaim(domain, memoryBytes),
+    probes: compileProbes(spec),
     startsPaused: spec.startStrategy === 'Paused',
     desired,
   };

@@ -1,5 +1,7 @@
 import { restartDelayMs } from '../../shared/base/backoff.ts';
+import { formatBytes } from '../../shared/base/quantity.ts';
 import { isSameJson } from '../../shared/base/same-json.ts';
+import type { Change } from '../machine/change.ts';
 import { describeChange } from '../machine/change.ts';
 import { imagesOf } from '../machine/images.ts';
 import type { MachineMemory } from './memory.ts';
@@ -21,10 +23,15 @@ export function draftChange(situation: Situation, draft: Draft): Draft {
   const next = planRunning(situation)?.next;
   if (next === undefined) return { ...draft, memory: forget(draft.memory, 'failedChange') };
   const failed = draft.memory.failedChange;
-  if (failed?.what === describeChange(next.change) && nowMs < failed.againAtMs) {
+  if (failed !== undefined && failed.what === describeChange(next.change) && nowMs < failed.againAtMs) {
     return { ...draft, wakeAtMs: failed.againAtMs };
   }
   const { change, running } = next;
+  const lack = explainLack(situation, change);
+  if (lack !== undefined) {
+    const failedChange = { what: describeChange(change), why: lack, tries: 0, againAtMs: 0 };
+    return { ...draft, memory: { ...draft.memory, failedChange } };
+  }
   const gathered =
     change.kind === 'plug-disk' || change.kind === 'change-medium'
       ? gatherImages(situation, draft.memory, imagesOf(change.disk.content))
@@ -33,6 +40,16 @@ export function draftChange(situation: Situation, draft: Draft): Draft {
   if ('state' in gathered) return { ...gathered, state: 'Running' };
   const { uid } = observed;
   return { ...draft, actions: [{ kind: 'change', uid, change, running, images: gathered.images }] };
+}
+
+/** Why a guest can't be given memory now: what others have of the box is theirs. */
+function explainLack({ room, running }: Situation, change: Change): string | undefined {
+  if (change.kind !== 'set-memory' || room === undefined || running === undefined) return undefined;
+  const free = room.claims.reduce((left, bytes) => left - bytes, room.totalBytes - room.reserveBytes);
+  const more = change.bytes - running.machine.memoryBytes;
+  return more <= Math.max(free, 0)
+    ? undefined
+    : `it needs ${formatBytes(more)} more, and ${formatBytes(Math.max(free, 0))} of the box are free`;
 }
 
 /** Which fields take effect at the next start only, in a sentence; undefined where there are none. */

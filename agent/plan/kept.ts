@@ -17,6 +17,7 @@ const PASSING = [
   'resetting',
   'graceMs',
   'failedChange',
+  'leaving',
 ] as const;
 
 export function isFound(entry: unknown): boolean {

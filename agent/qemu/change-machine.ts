@@ -3,6 +3,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { ChangeRequest } from '../machine/change.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import { compileMachine } from '../machine/compile.ts';
+import { claimBytes } from '../machine/memory-claim.ts';
 import { readRunLimits } from '../machine/run-limits.ts';
 import type { RunRecord } from '../ports.ts';
 import { makeChange } from './change.ts';
@@ -48,7 +49,7 @@ export async function changeMachine(
     connect: async (card, machine) => networks.connect(machine, [card], account?.uid ?? userInfo().uid),
     disconnect: async (card) => networks.disconnect(uid, [card]),
   });
-  note({ ...after, desired: running });
+  note({ ...after, desired: running, claimBytes: claimBytes(compileMachine(running), record.accelerator) });
 }
 
 /** What the guest still has counts, also where it is to have less. A box that can't confine it changes it all the same. */

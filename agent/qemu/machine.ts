@@ -6,9 +6,9 @@ import type { Log } from '../../shared/ports.ts';
 import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
-import type { MachineFigures } from '../figures.ts';
 import type { GuestDetails, GuestUsage } from '../guest.ts';
-import type { KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
+import type { Happened, KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
+import type { MachineFigures } from '../figures-port.ts';
 import type { ChangeRequest } from '../machine/change.ts';
 import type { ChangeContext } from './change-machine.ts';
 import { changeMachine } from './change-machine.ts';
@@ -21,7 +21,7 @@ import { makeVolume } from './disks.ts';
 import { QEMU_LOG, clearStaging, listDisks, readDiskBytes } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
-import { readDetails, readUsage, shutDown } from './guest-commands.ts';
+import { readDetails, readUsage, runInGuest, shutDown } from './guest-commands.ts';
 import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
@@ -29,12 +29,13 @@ import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
-import { measureProcess } from './measure.ts';
 import { growOpenDisk } from './grow-disk.ts';
+import { measureProcess } from './measure.ts';
+import { sendKill } from './kill.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
-import { findMachineProcess, readRunNumber, readStartTicks } from './process.ts';
+import { findMachineProcess, readRunNumber } from './process.ts';
 import { createRecordReader, readRecord } from './record.ts';
 import type { Removal } from './remove.ts';
 import { removeFolder } from './remove.ts';
@@ -42,7 +43,6 @@ import type { OpenGate } from './spawn.ts';
 import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
 import { startBehindGate } from './start.ts';
-import { runTool } from './tool.ts';
 
 /** What a run is kept in: a scope that systemd starts it in, or a group that it enters. */
 export interface Confinement {
@@ -77,10 +77,12 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
-  /** Undefined where it does not run, or can't be asked. */
-  measure(): Promise<MachineFigures | undefined>;
   growDisk(dataVolume: string, bytes: number): Promise<void>;
   giveCredentials(credentials: GuestCredentials): Promise<void>;
+  runInGuest(command: readonly string[], deadlineMs: number): Promise<number>;
+  pingGuest(deadlineMs: number): Promise<void>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** As `removeFolder`; refused while the process lives. */
   remove(removal: Removal): Promise<void>;
@@ -98,6 +100,7 @@ interface MachineOptions {
   readonly clock: StartContext['clock'];
   readonly log: Log;
   readonly onChange: () => void;
+  readonly onHappening: (happened: Happened) => void;
 }
 
 /** The events that change what `observe` says; QEMU has many more, and newer ones others yet. */
@@ -136,8 +139,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const monitor = createMonitor({
     folder,
     clock,
-    onEvent: (name) => {
+    onEvent: (name, data) => {
       if (name === undefined || TELLING_EVENTS.has(name)) tellChange();
+      if (name !== undefined) options.onHappening({ name, data });
     },
   });
   let lastChange: Promise<unknown> = Promise.resolve();
@@ -341,6 +345,16 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await giver.give(run, credentials);
     },
 
+    async runInGuest(words, deadlineMs) {
+      const { run } = await locateRunning();
+      return runInGuest(guestAgent, run, words, deadlineMs, clock);
+    },
+
+    async pingGuest(deadlineMs) {
+      const { run } = await locateRunning();
+      await guestAgent.use(run, async (turn) => turn.execute('guest-ping', undefined, deadlineMs));
+    },
+
     async kill() {
       await inTurn(async () => {
         const { process } = await locate();
@@ -380,11 +394,4 @@ async function trimLogs(folder: string): Promise<void> {
     );
     trimLog(path, size);
   }
-}
-
-async function sendKill({ pid, startTicks }: LiveProcess): Promise<void> {
-  await runTool('bash', ['-c', 'kill -KILL "$0"', String(pid)]).catch(async (error: unknown) => {
-    // It went by itself meanwhile.
-    if ((await readStartTicks(pid)) === startTicks) throw error;
-  });
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { Clock, Log } from '../../shared/ports.ts';
 import type { Equipment } from '../machine/equipment.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
-import type { Accelerator, Machines, Networks, RunRecord, StartRequest } from '../ports.ts';
+import type { Accelerator, Happened, Machines, Networks, RunRecord, StartRequest } from '../ports.ts';
 import type { Accounts } from './accounts.ts';
 import { createAccounts } from './accounts.ts';
 import type { Limits } from './cgroups.ts';
@@ -17,7 +17,7 @@ import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
-import { composeLimits } from './launch.ts';
+import { composeLimits, findService } from './launch.ts';
 import { createLoans } from './loans.ts';
 import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
@@ -64,9 +64,12 @@ export function createMachines(options: MachinesOptions): Machines {
     disconnect: async (uid) => machineOf(uid).disconnect(networks),
   });
   const listeners: ((uid: string) => void)[] = [];
+  const hearers: ((uid: string, happened: Happened) => void)[] = [];
   const isRoot = userInfo().uid === 0;
   const useScopes = existsSync('/run/systemd/system') && isRoot;
   const cgroups = useScopes || !isRoot ? Promise.resolve(undefined) : findCgroups(CGROUP_ROOT);
+  const service = useScopes ? findService(readFileSync('/proc/self/cgroup', 'utf8')) : undefined;
+  const before = service === undefined ? {} : { before: service };
   let accounts: Accounts | undefined;
   let closed = false;
 
@@ -88,6 +91,9 @@ export function createMachines(options: MachinesOptions): Machines {
       clock,
       log,
       onChange: () => tell(uid),
+      onHappening: (happened) => {
+        if (!closed) for (const hear of hearers) hear(uid, happened);
+      },
     });
     machines.set(uid, machine);
     return machine;
@@ -110,7 +116,7 @@ export function createMachines(options: MachinesOptions): Machines {
   const confinementOf = async ({ machine, run, accelerator }: StartRequest): Promise<Confinement> => {
     const unit = `${groupPrefix(machine.uid)}${run}`;
     const limits = limitsOf(machine, accelerator);
-    if (useScopes) return { scope: { unit, ...limits } };
+    if (useScopes) return { scope: { unit, ...limits, ...before } };
     const found = await cgroups;
     return {
       async enter(pid) {
@@ -177,6 +183,8 @@ export function createMachines(options: MachinesOptions): Machines {
     reset: async (uid) => machineOf(uid).command('system_reset'),
     setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
+    runInGuest: async (uid, words, deadlineMs) => machineOf(uid).runInGuest(words, deadlineMs),
+    pingGuest: async (uid, deadlineMs) => machineOf(uid).pingGuest(deadlineMs),
     readGuest: async (uid) => machineOf(uid).readGuest(),
     async measure() {
       const uids = await listMachines(root);
@@ -211,6 +219,9 @@ export function createMachines(options: MachinesOptions): Machines {
     openConsole: async (uid) => machineOf(uid).openConsole(),
     onChange(listener) {
       listeners.push(listener);
+    },
+    onHappening(listener) {
+      hearers.push(listener);
     },
     async close() {
       closed = true;

@@ -28,6 +28,7 @@ const record = z.object({
     .exactOptional(),
   cpus: z.array(z.int()).exactOptional(),
   startedAtMs: z.number(),
+  claimBytes: z.number().exactOptional(),
   command: z.array(z.string()),
   places: z.record(z.string(), z.string()).exactOptional(),
   pid: z.int().min(1).exactOptional(),

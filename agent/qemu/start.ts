@@ -5,6 +5,7 @@ import type { Clock } from '../../shared/ports.ts';
 import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
+import { claimBytes } from '../machine/memory-claim.ts';
 import { qemuProgram } from '../machine/machine-type.ts';
 import { readPciPlaces } from '../machine/pci.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
@@ -127,6 +128,7 @@ async function prepareRun(
     ...(loan.cpus.length === 0 ? {} : { cpus: loan.cpus }),
     desired: machine.desired,
     startedAtMs: environment.nowMs,
+    claimBytes: claimBytes(machine, accelerator),
     command: command.words,
     places: command.places,
   };

@@ -6,7 +6,7 @@ import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
-import { fields } from './schema.ts';
+import { fields, timestamp } from './schema.ts';
 
 /** When a machine runs, in KubeVirt's words; `running: true|false` stands for Always and Halted. */
 export const RUN_STRATEGIES = ['Always', 'Halted', 'Manual', 'Once', 'RerunOnFailure'] as const;
@@ -87,6 +87,12 @@ const status = fields({
   ready: z.boolean().optional(),
   printableStatus: z.string().optional(),
   runStrategy: z.enum(RUN_STRATEGIES).optional(),
+  /** KubeVirt's: of a machine whose runs end too soon. */
+  startFailure: fields({
+    consecutiveFailCount: z.int().optional(),
+    retryAfterTimestamp: timestamp.optional(),
+    lastFailedVMIUID: z.string().optional(),
+  }).optional(),
   conditions: z.array(condition).optional(),
   observedGeneration: z.int().optional(),
   desiredGeneration: z.int().optional(),

@@ -46,6 +46,7 @@ const MACHINE: CompiledMachine = {
   name: 'pos',
   memoryBytes: 512 * 2 ** 20,
   maxMemoryBytes: 2048 * 2 ** 20,
+  claim: { guestBytes: 512 * 2 ** 20, withOverhead: true },
   architecture: 'amd64',
   machineType: 'q35',
   memory: { locked: false, addedOverheadBytes: 0 },
@@ -74,6 +75,7 @@ const MACHINE: CompiledMachine = {
   limits: { weight: 200 },
   endsAtReboot: false,
   startsPaused: false,
+  probes: {},
   gracePeriodMs: 30_000,
   desired: {} as DesiredMachine,
 };

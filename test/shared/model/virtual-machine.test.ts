@@ -73,13 +73,11 @@ describe('a field that is not known', () => {
 
   test('is refused as not supported where KubeVirt has it', () => {
     const causes = refusals({
-      machine: { instancetype: { name: 'small' } },
       domain: { launchSecurity: {} },
       devices: { filesystems: [], downwardMetrics: {} },
     });
     expect(new Set(causes.map(([field]) => field))).toEqual(
       new Set([
-        'spec.instancetype',
         `${IN_SPEC}.domain.devices.filesystems`,
         `${IN_SPEC}.domain.devices.downwardMetrics`,
         `${IN_SPEC}.domain.launchSecurity`,
