@@ -91,6 +91,13 @@ export interface MachineMemory {
   readonly runStrategy?: RunStrategy;
   /** When a guest held by an I/O error was last let go on. */
   readonly resumedAtMs?: number;
+  /** The change of the running machine that was last tried and could not be made. */
+  readonly failedChange?: {
+    readonly what: string;
+    readonly why: string;
+    readonly tries: number;
+    readonly againAtMs: number;
+  };
   /** When the growth of a disk was last tried. */
   readonly growthTriedAtMs?: number;
   /** The status last reported. */
@@ -112,6 +119,7 @@ export const OF_A_RUN = [
   'softReboot',
   'resetting',
   'resumedAtMs',
+  'failedChange',
   'growthTriedAtMs',
   'ready',
 ] as const satisfies readonly (keyof MachineMemory)[];

@@ -3,6 +3,7 @@ import type { CompiledMachine } from '../machine/compile.ts';
 import { keptDisks } from '../machine/disk.ts';
 import type { ObservedMachine } from '../ports.ts';
 import { describePlan } from './describe-plan.ts';
+import { draftChange } from './draft-change.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { OF_A_RUN, forget } from './memory.ts';
 import { settleOrder } from './order.ts';
@@ -166,7 +167,8 @@ function planWanted(
   }
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
   const running = planRunning(situation, going, process, compiled);
-  return planCredentials(situation, planGrowth(situation, running, compiled), compiled);
+  const settled = planCredentials(situation, planGrowth(situation, running, compiled), compiled);
+  return draftChange(situation, settled);
 }
 
 /** A start that is to begin held, where it is. */

@@ -126,7 +126,7 @@ async function prepareRun(
     accelerator,
     ports: environment.ports,
     ...(loan === NO_LOAN ? {} : { lent: { hostDevices: loan.hostDevices, cpus: loan.cpus } }),
-    fingerprint: machine.fingerprint,
+    desired: machine.desired,
     startedAtMs: environment.nowMs,
     claimBytes: claimBytes(machine, accelerator),
     command: command.words,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { describeHappening } from '../../../agent/describe-happening.ts';
 import {
   parseAddresses,
@@ -12,6 +12,9 @@ import {
   parseTimezone,
   parseUsers,
 } from '../../../agent/qemu/guest-forms.ts';
+import { connectQmp } from '../../../agent/qemu/qmp.ts';
+import { createClock } from '../../../shared/host/clock.ts';
+import { createFakeSocket } from './fake-socket.ts';
 
 /** Whatever a guest's agent or QEMU's monitor says is made into something bounded and printable, or into nothing. */
 
@@ -112,4 +115,59 @@ test('any event of the monitor is told in a printable line, or not at all', () =
 function findTexts(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(findTexts) : [];
+}
+
+describe("what comes from QEMU's monitor", () => {
+  /** Lines that no QEMU says, and some that it could: none of them is the answer. */
+  const line = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    fc
+      .record({
+        id: fc.oneof(fc.integer({ min: 100 }), fc.string(), fc.constant(null)),
+        return: fc.jsonValue(),
+      })
+      .map(asJson),
+    fc.record({ event: fc.oneof(fc.string(), fc.integer()), data: fc.jsonValue() }).map(asJson),
+  );
+
+  test('never keeps a command from its answer, whatever is between them and however it is cut', async () => {
+    let noise: readonly string[] = [];
+    let pieces = 1;
+    const fake = await createFakeSocket(
+      (client) => client.write('{"QMP": {"version": {}, "capabilities": []}}\r\n'),
+      (client, command) => {
+        const { id } = JSON.parse(command.toString()) as { id: number };
+        const said = [...noise, asJson({ id, return: { answer: id } })];
+        const bytes = Buffer.from(said.map((each) => `${each.replaceAll('\n', ' ')}\r\n`).join(''));
+        const size = Math.max(1, Math.ceil(bytes.length / pieces));
+        for (let at = 0; at < bytes.length; at += size) client.write(bytes.subarray(at, at + size));
+      },
+    );
+    let lost = 0;
+    const options = { path: fake.path, clock: createClock(), deadlineMs: 10_000 };
+    const qmp = await connectQmp({ ...options, onEvent: () => {}, onLost: () => (lost += 1) });
+    try {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(line, { maxLength: 20 }),
+          fc.integer({ min: 1, max: 9 }),
+          async (lines, parts) => {
+            noise = lines;
+            pieces = parts;
+            expect(await qmp.execute('query-status')).toEqual({ answer: expect.any(Number) });
+          },
+        ),
+        { numRuns: 200, seed: 4 },
+      );
+      expect(lost).toBe(0);
+    } finally {
+      qmp.close();
+      await fake.close();
+    }
+  });
+});
+
+function asJson(value: unknown): string {
+  return JSON.stringify(value);
 }
