@@ -71,7 +71,9 @@ describe('bad input', () => {
     const stderr = await refusal(
       (spec) => (spec.domain.devices['filesystems'] = [{ name: 'shared', virtiofs: {} }]),
     );
-    expect(stderr).toMatch(/spec\.template\.spec\.domain\.devices\.filesystems: is not supported: /);
+    expect(stderr).toMatch(
+      /spec\.template\.spec\.domain\.devices\.filesystems: .*is not supported: no folders/,
+    );
   });
 
   test('a machine that no device matches waits, and says how many matched', async () => {
