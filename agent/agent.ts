@@ -1,9 +1,11 @@
 import { canonicalJson } from '../shared/base/canonical-json.ts';
+import { sleep } from '../shared/base/deadline.ts';
 import { messageOf } from '../shared/base/errors.ts';
 import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
+import type { Probes } from './guest.ts';
 import type {
   AcceleratorProbe,
   Facts,
@@ -13,14 +15,17 @@ import type {
   Link,
   Machines,
   Store,
-  Trash,
-  TrashEntry,
 } from './ports.ts';
-import type { Equipment } from './machine/equipment.ts';
+import type { Trash, TrashEntry } from './trash-port.ts';
 import type { TrashLimits } from './plan/plan-trash.ts';
-import type { Box } from './plan/plan.ts';
+import type { Equipment } from './machine/equipment.ts';
+import type { Box, PlannedEvent } from './plan/plan.ts';
+import { identityOf, readWanted } from './plan/read-wanted.ts';
+import type { BoxMemory } from './plan/room.ts';
 import { createClockWatch } from './clock-watch.ts';
+import { createHappenings } from './happenings.ts';
 import { createLoop } from './loop.ts';
+import { createProbeWatch } from './probe-watch.ts';
 import type { LocalDoor } from './local/door.ts';
 import { createLocalDoor } from './local/door.ts';
 import { createInbox } from './sync/inbox.ts';
@@ -33,6 +38,9 @@ import { createTrashKeeper } from './trash-keeper.ts';
 
 /** How often the box's own figures are reported, and what it is, where that has changed. */
 const FACTS_EVERY_MS = 6 * 60 * 60_000;
+/** Of machines that shut down with their box: how often they are looked at, and how long the last of QEMU may take. */
+const LOOK_EVERY_MS = 200;
+const REAP_MS = 5_000;
 /** How often an accelerator is looked for where none was found. */
 const PROBE_EVERY_MS = 60_000;
 
@@ -41,6 +49,7 @@ export interface AgentPorts {
   readonly machines: Machines;
   readonly images: Images;
   readonly trash?: Trash;
+  readonly probes: Probes;
   readonly link: Link;
   readonly facts: Facts;
   readonly accelerator: AcceleratorProbe;
@@ -59,26 +68,30 @@ export interface AgentOptions {
   readonly identity: BoxIdentity;
   /** How long removed machines are kept; without it they are not. */
   readonly trash?: TrashLimits;
+  /** What machines may have of the box's memory; any amount where it is left out. */
+  readonly memory?: BoxMemory;
 }
 
 export interface Agent {
   start(): void;
   /** What `holdfast status` and `holdfast vm` ask of the agent. */
   readonly door: LocalDoor;
+  /**
+   * Asks all guests to shut down, because the box does, and resolves when none runs any more. They have `withinMs`,
+   * or less where their descriptions say so; none is started after this.
+   */
+  shutDownMachines(withinMs: number): Promise<void>;
   /** Lets go of everything; machines go on. */
   stop(): Promise<void>;
 }
 
 /** Puts the agent together: what comes in wakes the loop, and what the loop finds goes out. */
 export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
-  const { device, version, bootId, equipment, identity } = options;
+  const { device, version, bootId, equipment, identity, memory } = options;
   const { store, machines, images, clock, random, log } = ports;
-  let box: Box = {
-    bootId,
-    equipment,
-    probing: true,
-    acceleratorReason: 'which accelerator works is being found out',
-  };
+  const own = { bootId, equipment, ...(memory === undefined ? {} : { memory }) };
+  let box: Box = { ...own, probing: true, acceleratorReason: 'which accelerator works is being found out' };
+  let goingDown: Box['goingDown'];
   let cancelFacts = () => {};
   let cancelProbe = () => {};
   /** The facts last queued for the hub. */
@@ -87,11 +100,13 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
 
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
   const keeper = keepTrash();
+  const probes = createProbeWatch(ports.probes, clock, () => loop.wake());
   const loop = createLoop({
     ports,
-    box: () => ({ ...box, ...describeTrash() }),
+    box: () => ({ ...box, ...describeTrash(), ...(goingDown && { goingDown }) }),
     happening,
     reported: () => session.wake(),
+    probes,
   });
   const inbox = createInbox({ device, store, log, happening, stored: () => loop.wake() });
   const requests = createRequests({ store, clock, log, carryOut, find });
@@ -156,6 +171,19 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
     return createTrashKeeper({ trash: ports.trash, ...options.trash, clock, log, deleted });
   }
 
+  /** Something that happened to a machine that the store knows. */
+  function tellEvent(uid: string, event: PlannedEvent): void {
+    try {
+      const row = store.machines().find((one) => one.uid === uid);
+      const wanted = row === undefined ? undefined : readWanted(row.desired);
+      if (wanted === undefined) return;
+      store.appendEvent({ kind: 'event', ...event, machine: identityOf(wanted) }, happening());
+      session.wake();
+    } catch (error) {
+      log.warn({ machine: uid, error: messageOf(error) }, 'what happened in a guest could not be noted');
+    }
+  }
+
   function reportClockSet(fromMs: number): void {
     const message = `the clock of the box was set from ${formatTime(fromMs)} to ${formatTime(clock.now())}`;
     store.appendEvent({ kind: 'event', type: 'Normal', reason: 'ClockSet', message }, happening());
@@ -173,13 +201,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
 
   async function findAccelerator(): Promise<void> {
     const { accelerator, reason } = await ports.accelerator.detect();
-    box = {
-      bootId,
-      equipment,
-      probing: false,
-      acceleratorReason: reason,
-      ...(accelerator && { accelerator }),
-    };
+    box = { ...own, probing: false, acceleratorReason: reason, ...(accelerator && { accelerator }) };
     log.info({ accelerator, reason }, 'accelerator');
   }
 
@@ -189,7 +211,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       await findAccelerator();
     } catch (error) {
       const acceleratorReason = `no accelerator was found: ${messageOf(error)}`;
-      box = { bootId, equipment, probing: false, acceleratorReason };
+      box = { ...own, probing: false, acceleratorReason };
       log.error({ error: messageOf(error) }, 'finding the accelerator failed');
     }
     if (stopped) return;
@@ -249,6 +271,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
     start() {
       tellLoss();
       machines.onChange(() => loop.wake());
+      machines.onHappening(createHappenings(clock, tellEvent));
       images.onChange(() => loop.wake());
       images.onNotice(tellNotice);
       clockWatch.start();
@@ -258,12 +281,32 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       void keepFindingAccelerator().then(keepReportingFacts);
     },
     door,
+    async shutDownMachines(withinMs) {
+      goingDown = { withinMs };
+      loop.wake();
+      // A guest that is over is still reaped: hence the seconds beyond its time.
+      const untilMs = clock.monotonic() + withinMs + REAP_MS;
+      for (;;) {
+        const seen = await machines.observe();
+        const runs = seen.filter(({ process }) => process !== undefined);
+        if (runs.length === 0) return;
+        if (clock.monotonic() > untilMs) {
+          log.warn(
+            { machines: runs.map(({ uid }) => uid) },
+            'some machines run on though the box shuts down',
+          );
+          return;
+        }
+        await sleep(clock, LOOK_EVERY_MS);
+      }
+    },
     async stop() {
       stopped = true;
       cancelFacts();
       cancelProbe();
       clockWatch.stop();
       await keeper?.stop();
+      probes.stop();
       await loop.stop();
       await session.stop();
       await images.close();

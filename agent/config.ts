@@ -98,6 +98,19 @@ export const AGENT_SETTINGS = {
     prose: 'MiB of disk that downloads leave free',
     fallback: '512',
   }),
+  trashHours: integer(0, 87_600, {
+    prose: 'how many hours removed machines are kept in dataDir/trash; 0 deletes their disks at once',
+    fallback: '168',
+  }),
+  reserveMemoryMebibytes: integer(0, 1_048_576, {
+    prose: 'MiB of memory that machines leave to the box: one that would need more is refused',
+    fallback: '512',
+  }),
+  shutdownSeconds: integer(1, 3600, {
+    prose:
+      'seconds that guests have to shut down when the box does; less than the service manager gives the agent',
+    fallback: '75',
+  }),
   metricsListen: optionalAddress({
     prose: "where Prometheus finds the machines' figures, at /metrics; empty for nowhere",
     fallback: '127.0.0.1:9477',
@@ -118,10 +131,6 @@ export const AGENT_SETTINGS = {
   registryLogins: file({
     prose: "a Docker config.json with the box's own logins at registries",
     fallback: '',
-  }),
-  trashHours: integer(0, 87_600, {
-    prose: 'how many hours removed machines are kept in dataDir/trash; 0 deletes their disks at once',
-    fallback: '168',
   }),
   logLevel: choice(LOG_LEVELS, { prose: 'the least severe lines that are logged', fallback: 'info' }),
 };

@@ -3,11 +3,14 @@ import { codeOf, messageOf } from '../shared/base/errors.ts';
 import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
+import type { ProbeWatch } from './probe-watch.ts';
 import { imagesOf } from './machine/images.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
+import type { Room } from './plan/room.ts';
+import { claimOf, inOrderOfStart, takeRoom } from './plan/room.ts';
 import { settleFailedDisk } from './plan/plan-volume.ts';
 import { settleFailedStart } from './plan/settle-run.ts';
 import type { Happening, KeptMachine, MachineRow, ObservedMachine } from './ports.ts';
@@ -38,6 +41,7 @@ interface LoopOptions {
   readonly happening: () => Happening;
   /** Called when reports were queued. */
   readonly reported: () => void;
+  readonly probes: ProbeWatch;
 }
 
 /**
@@ -45,10 +49,12 @@ interface LoopOptions {
  * then carried out beside the loop, and it is not planned again before they are done: one that takes long holds up
  * no other.
  */
-export function createLoop({ ports, box, happening, reported }: LoopOptions): Loop {
+export function createLoop({ ports, box, happening, reported, probes }: LoopOptions): Loop {
   const { store, machines, images, clock, random, log } = ports;
   /** What is being done for each machine that is acted on. */
   const busy = new Map<string, Promise<void>>();
+  /** Those of them that are being started. */
+  const starting = new Set<string>();
   const readings = new WeakMap<object, Wanted | undefined>();
   let cancelTimer = () => {};
   let running: Promise<void> | undefined;
@@ -90,29 +96,67 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     retainImages();
     const plans = store.transaction(() => {
       recoverRows([...observed.values()].filter(({ uid }) => !unsettled.has(uid)));
-      const rows = store.machines().filter(({ uid }) => !unsettled.has(uid));
-      const chosen: { uid: string; plan: MachinePlan; kept: KeptMachine | undefined }[] = [];
+      const all = store.machines();
+      const rows = inOrderOfStart(all.filter(({ uid }) => !unsettled.has(uid)));
+      let room = openRoom(all, observed);
+      const chosen: { uid: string; plan: MachinePlan; kept: KeptMachine | undefined; desired: unknown }[] =
+        [];
       let free = MOST_AT_ONCE - busy.size;
       for (const row of rows) {
-        const plan = tryPlan(row, observed.get(row.uid));
+        const plan = tryPlan(row, observed.get(row.uid), room);
         if (plan === undefined) continue;
+        room = takeRoom(room, plan.claimBytes ?? 0);
         const kept = compileKept(row, plan, observed.get(row.uid));
         const isActedOn = plan.actions.length > 0 || kept !== undefined;
         // What can't be done now is not noted as done: it is planned again when there is room.
         if (isActedOn && free === 0) continue;
         if (isActedOn) free -= 1;
         storePlan(row, plan);
-        chosen.push({ uid: row.uid, plan, kept });
+        chosen.push({ uid: row.uid, plan, kept, desired: row.desired });
       }
       return chosen;
     });
     ticked = true;
     reported();
+    for (const { uid, plan, desired } of plans) watchProbes(uid, plan, desired, observed.get(uid));
     for (const { uid, plan, kept } of plans) {
       if (plan.actions.length > 0 || kept !== undefined) act(uid, plan.actions, kept);
     }
     const wakeAtMs = Math.min(...plans.map(({ plan }) => plan.wakeAtMs ?? Infinity));
     return Math.min(wakeAtMs - clock.monotonic(), TICK_EVERY_MS);
+  }
+
+  /** Has the guest tried by its probes for as long as it runs. */
+  function watchProbes(
+    uid: string,
+    { status, memory }: MachinePlan,
+    desired: unknown,
+    machine: ObservedMachine | undefined,
+  ): void {
+    const wanted = wantedOf(desired);
+    const { number, runningSinceMs } = memory.run ?? {};
+    if (status.state === 'Removed') return probes.forget(uid);
+    const runs = status.state === 'Running' && number !== undefined && runningSinceMs !== undefined;
+    if (!runs || wanted?.kind !== 'machine') return probes.rest(uid);
+    const address = machine?.process?.addresses.flatMap(({ ips }) => ips).find((ip) => ip.includes('.'));
+    const target = { uid, ports: machine?.record?.ports ?? [], ...(address !== undefined && { address }) };
+    probes.watch({ uid, run: number, runningSinceMs, probes: wanted.compiled.probes, target });
+  }
+
+  /** What is left of the box's memory by what runs, and by what is being started. */
+  function openRoom(
+    rows: readonly MachineRow[],
+    observed: ReadonlyMap<string, ObservedMachine>,
+  ): Room | undefined {
+    const { memory, accelerator } = box();
+    if (memory === undefined) return undefined;
+    const claims = rows.flatMap(({ uid, desired }) => {
+      const machine = observed.get(uid);
+      if (machine?.process === undefined && !starting.has(uid)) return [];
+      const claim = machine?.record?.claimBytes;
+      return [starting.has(uid) || claim === undefined ? claimOf(wantedOf(desired), accelerator) : claim];
+    });
+    return { ...memory, claims };
   }
 
   /** To be called in a transaction: gives the store machines that it has lost, as their folders know them. */
@@ -148,10 +192,15 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
   }
 
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
-  function tryPlan(row: MachineRow, machine: ObservedMachine | undefined): MachinePlan | undefined {
+  function tryPlan(
+    row: MachineRow,
+    machine: ObservedMachine | undefined,
+    room: Room | undefined,
+  ): MachinePlan | undefined {
     try {
       const wanted = wantedOf(row.desired);
       if (wanted === undefined) return undefined;
+      const probed = probes.outlook(row.uid);
       return planMachine({
         wanted,
         memory: row.memory,
@@ -161,6 +210,8 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
         nowMs: clock.monotonic(),
         wallMs: clock.now(),
         jitter: random.fraction(),
+        ...(room === undefined ? {} : { room }),
+        ...(probed === undefined ? {} : { probed }),
       });
     } catch (error) {
       log.error({ machine: row.uid, error: messageOf(error) }, 'a machine could not be planned');
@@ -185,12 +236,14 @@ export function createLoop({ ports, box, happening, reported }: LoopOptions): Lo
     const work = carryAllOut().then((done) => {
       const settle = () => {
         busy.delete(uid);
+        starting.delete(uid);
         wake();
       };
       if (done.includes(false) && !stopped) clock.after(REST_AFTER_FAILURE_MS, settle);
       else settle();
     });
     busy.set(uid, work);
+    if (actions.some(({ kind }) => kind === 'start')) starting.add(uid);
   }
 
   /** The result is whether that could be written; what is to be done is done also where it could not. */

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
@@ -16,11 +17,14 @@ import type { AgentConfig } from './config.ts';
 import { AGENT_SETTINGS } from './config.ts';
 import { createAcceleratorProbe } from './facts/accelerator-probe.ts';
 import { readIdentity } from './facts/identity.ts';
+import { isGoingDown, readSystemState } from './facts/going-down.ts';
 import { createFacts } from './facts/facts.ts';
 import { createImages } from './image/images.ts';
 import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
+import type { BoxMemory } from './plan/room.ts';
+import { createProbes } from './probe/probes.ts';
 import { composeKeepAlive } from './network/keep-alive.ts';
 import { closeLoopback, openLoopback } from './network/loopback.ts';
 import { createNetworks } from './network/networks.ts';
@@ -33,7 +37,7 @@ import { checkPassage, findAccount } from './qemu/folder.ts';
 import { serveMetrics } from './metrics/server.ts';
 import { createStore } from './store/store.ts';
 
-/** Runs the agent until SIGTERM or SIGINT, which it leaves its machines running at. */
+/** Runs the agent until SIGTERM or SIGINT. It leaves its machines running then, unless the box itself is going down. */
 export async function runAgent(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = loadConfig(AGENT_SETTINGS, { flags, environment: process.env });
   const { dataDir, name: device } = config;
@@ -82,11 +86,13 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       equipment,
       identity: readIdentity(),
       trash: { keepMs: config.trashHours * 3_600_000, reserveBytes },
+      memory: readMemory(config),
     },
     {
       store: createStore(join(dataDir, 'agent.db'), random),
       machines,
       trash,
+      probes: createProbes(machines, clock),
       images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
@@ -107,11 +113,22 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  if (isGoingDown(await readSystemState())) {
+    log.info({}, 'the box is shutting down, and so are its machines');
+    await agent.shutDownMachines(config.shutdownSeconds * 1_000);
+  }
   await metrics?.close();
   await server.close();
   await agent.stop();
   unlock();
-  log.info({}, 'agent stopped; its machines go on');
+  log.info({}, 'agent stopped; machines that run go on');
+}
+
+/** The box's memory, or that of the container that the agent is in. */
+function readMemory({ reserveMemoryMebibytes }: AgentConfig): BoxMemory {
+  const limit = process.constrainedMemory();
+  const totalBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return { totalBytes, reserveBytes: reserveMemoryMebibytes * 2 ** 20 };
 }
 
 async function readImageSettings(config: AgentConfig, { user }: { user?: string }) {

@@ -1,11 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
-import type { ForwardedPort, GuestOs } from '../shared/model/virtual-machine-instance.ts';
+import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { GuestCredentials } from './machine/credentials.ts';
-import type { CompiledMachine, ImageSource } from './machine/compile.ts';
-import type { HostDeviceAddress } from './machine/host-device.ts';
+import type { MachineFigures } from './figures-port.ts';
+import type { GuestDetails, GuestUsage } from './guest.ts';
+import type { CompiledMachine, ImageSource, Lent } from './machine/compile.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
 import type { KeptContent } from './machine/disk.ts';
@@ -36,105 +37,18 @@ export interface RunRecord {
   readonly bootId: string;
   readonly accelerator: Accelerator;
   readonly ports: readonly HostPort[];
-  /** What the run has of the box's own, and no other meanwhile. */
-  readonly hostDevices?: readonly HostDeviceAddress[];
-  readonly cpus?: readonly number[];
+  readonly lent?: Lent;
   /** `CompiledMachine.fingerprint` of what was started. */
   readonly fingerprint: string;
   readonly startedAtMs: number;
+  /** What it was counted with of the box's memory; records of before have none. */
+  readonly claimBytes?: number;
   readonly command: readonly string[];
   /** Where its PCI devices sit; not in records of agents that did not write it down. */
   readonly places?: PciPlaces;
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
-}
-
-/** What a guest says of itself through its agent, of what changes rarely. */
-export interface GuestDetails {
-  readonly agentVersion: string;
-  readonly commands: readonly { readonly name: string; readonly enabled: boolean }[];
-  readonly os: GuestOs;
-  readonly hostname?: string;
-  readonly timezone?: string;
-}
-
-export interface GuestUser {
-  readonly userName: string;
-  readonly domain?: string;
-  /** Seconds since the epoch. */
-  readonly loginTime?: number;
-}
-
-export interface GuestFileSystem {
-  readonly diskName: string;
-  readonly mountPoint: string;
-  readonly fileSystemType: string;
-  readonly usedBytes: number;
-  readonly totalBytes: number;
-  readonly disk: readonly { readonly busType: string; readonly serial?: string }[];
-}
-
-/** What a guest says of itself through its agent, of what changes all the time. */
-export interface GuestUsage {
-  readonly users: readonly GuestUser[];
-  readonly fileSystems: readonly GuestFileSystem[];
-  readonly frozen: boolean;
-  readonly load?: { readonly load1m: number; readonly load5m: number; readonly load15m: number };
-}
-
-/** What a machine's process has used and done since it was started. */
-export interface MachineFigures {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly runState: RunState;
-  readonly memory: {
-    /** What the guest has, what of it is left to it by its balloon, and what the process takes of the box. */
-    readonly guestBytes?: number;
-    readonly balloonBytes?: number;
-    readonly residentBytes: number;
-    /** As the guest says, where its balloon's driver does. */
-    readonly guest?: {
-      readonly totalBytes?: number;
-      readonly freeBytes?: number;
-      readonly availableBytes?: number;
-      readonly cachedBytes?: number;
-      readonly swapInBytes?: number;
-      readonly swapOutBytes?: number;
-      readonly majorFaults?: number;
-      readonly minorFaults?: number;
-    };
-  };
-  readonly cpu: { readonly userSeconds: number; readonly systemSeconds: number };
-  readonly vcpus: readonly { readonly id: number; readonly seconds: number; readonly waitSeconds: number }[];
-  /** By volume. */
-  readonly disks: readonly {
-    readonly name: string;
-    readonly readBytes: number;
-    readonly writtenBytes: number;
-    readonly reads: number;
-    readonly writes: number;
-    readonly flushes: number;
-    readonly readSeconds: number;
-    readonly writeSeconds: number;
-    readonly flushSeconds: number;
-  }[];
-  /** Of those on a bridge, seen from the guest: the box does not count user-mode networks. */
-  readonly interfaces: readonly {
-    readonly name: string;
-    readonly received: Traffic;
-    readonly transmitted: Traffic;
-  }[];
-  /** What the guest's agent says, where there is one. */
-  readonly guest?: GuestDetails & GuestUsage;
-}
-
-export interface Traffic {
-  readonly bytes: number;
-  readonly packets: number;
-  readonly errors: number;
-  readonly dropped: number;
 }
 
 /** What came of giving a guest its credentials, in this run and by this agent. */
@@ -194,6 +108,12 @@ export interface StartRequest {
   readonly paused?: boolean;
 }
 
+/** An event of QEMU's monitor, unchecked. */
+export interface Happened {
+  readonly name: string;
+  readonly data: unknown;
+}
+
 /** The machines on this box: their folders, disks and QEMU processes. */
 export interface Machines {
   /** Every machine that has a folder here. */
@@ -238,51 +158,20 @@ export interface Machines {
   remove(uid: string): Promise<void>;
   /** Asks the guest's agent what it is and what goes on in it. @throws EffectError GuestAgentFailed, NotRunning */
   readGuest(uid: string): Promise<GuestDetails & GuestUsage>;
+  /** Runs a command in the guest and gives its exit code. @throws EffectError GuestAgentFailed, GuestAgentRefused */
+  runInGuest(uid: string, command: readonly string[], deadlineMs: number): Promise<number>;
+  /** Resolves where the guest's agent answers. @throws EffectError GuestAgentFailed */
+  pingGuest(uid: string, deadlineMs: number): Promise<void>;
   /** Figures of every machine that runs; one that can't be asked is left out. */
   measure(): Promise<MachineFigures[]>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
   onChange(listener: (uid: string) => void): void;
+  /** Calls `listener` with what QEMU tells of a guest as it happens; what happens while nobody listens is not told. */
+  onHappening(listener: (uid: string, happened: Happened) => void): void;
   /** Lets go of monitors and watches; machines go on. */
   close(): Promise<void>;
-}
-
-/** A removed machine, as its folder was. */
-export interface TrashEntry {
-  /** The name of its folder in the trash. */
-  readonly id: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** By the box's clock of then. */
-  readonly removedAt: string;
-  /** How long it has been kept, as far as the agent ran meanwhile. */
-  readonly heldMs: number;
-  /** What it takes of the disk. */
-  readonly bytes: number;
-  readonly disks: readonly { readonly dataVolume: string; readonly bytes: number }[];
-}
-
-/** Where removed machines are kept for a while. */
-export interface Trash {
-  readonly folder: string;
-  /** Oldest first. */
-  list(): Promise<TrashEntry[]>;
-  /** Adds to how long each entry has been kept, and lists them. */
-  age(elapsedMs: number): Promise<TrashEntry[]>;
-  /** What is left of the file system that it is on. */
-  availableBytes(): Promise<number>;
-  /**
-   * Deletes an entry for good.
-   * @throws EffectError NotFound
-   */
-  delete(id: string): Promise<void>;
-  /**
-   * Gives the disks of an entry to the machine `uid`, and says which; none of that machine's own is overwritten.
-   * @throws EffectError NotFound, DiskInTheWay
-   */
-  restore(id: string, uid: string): Promise<string[]>;
 }
 
 /** Whose cards are connected. */

@@ -2,7 +2,7 @@ import { messageOf } from '../shared/base/errors.ts';
 import type { Clock, Log } from '../shared/ports.ts';
 import type { TrashLimits } from './plan/plan-trash.ts';
 import { planTrash } from './plan/plan-trash.ts';
-import type { Trash, TrashEntry } from './ports.ts';
+import type { Trash, TrashEntry } from './trash-port.ts';
 
 /** Also how soon space is made where the disk has become full. */
 const LOOK_EVERY_MS = 60_000;

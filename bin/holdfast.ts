@@ -77,18 +77,6 @@ addDataDir(
   (await import('../agent/local/main.ts')).joinConsole(flags, name),
 );
 
-const image = program.command('image').description('images on this box, hub or no hub');
-
-addDataDir(
-  image
-    .command('upload <[namespace/]name> <FILE>')
-    .description(
-      'fill a data volume that waits for an upload: raw or qcow2, also packed with gzip, xz or zstd',
-    ),
-).action(async (name: string, path: string, flags: Flags) =>
-  (await import('../agent/local/main.ts')).uploadImage(flags, name, path),
-);
-
 const trash = vm.command('trash').description('what is kept of removed machines');
 
 addDataDir(trash.command('list').description('the entries, and for how long they have been kept'))
@@ -108,6 +96,18 @@ addDataDir(
 addDataDir(trash.command('empty [entry]').description('delete an entry for good, or all of them')).action(
   async (entry: string | undefined, flags: Flags) =>
     (await import('../agent/local/main.ts')).emptyTrash(flags, entry),
+);
+
+const image = program.command('image').description('images on this box, hub or no hub');
+
+addDataDir(
+  image
+    .command('upload <[namespace/]name> <FILE>')
+    .description(
+      'fill a data volume that waits for an upload: raw or qcow2, also packed with gzip, xz or zstd',
+    ),
+).action(async (name: string, path: string, flags: Flags) =>
+  (await import('../agent/local/main.ts')).uploadImage(flags, name, path),
 );
 
 program

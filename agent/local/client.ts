@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { codeOf } from '../../shared/base/errors.ts';
 import { withSocketPath } from '../../shared/host/unix-socket.ts';
 import type { OrderVerb } from '../plan/order.ts';
-import type { TrashEntry } from '../ports.ts';
+import type { TrashEntry } from '../trash-port.ts';
 import type { LocalStatus } from './door.ts';
 
 /** How long the agent may take to answer. */
@@ -21,12 +21,12 @@ export const UPLOAD_PATH = '/uploads/';
 export interface LocalClient {
   status(): Promise<LocalStatus>;
   order(verb: OrderVerb, machine: string, reason: string, by?: string): Promise<void>;
-  upload(volume: string, content: Readable): Promise<void>;
   listTrash(): Promise<TrashEntry[]>;
   /** The data volumes whose disks the machine has got. */
   restoreTrash(entry: string, machine: string): Promise<string[]>;
   /** The entries that were deleted for good. */
   emptyTrash(entry?: string): Promise<string[]>;
+  upload(volume: string, content: Readable): Promise<void>;
   openConsole(machine: string): Promise<Duplex>;
 }
 
@@ -40,15 +40,15 @@ export function createLocalClient(dataDir: string): LocalClient {
     async order(verb, machine, reason, by) {
       await call('POST', '/orders', { verb, machine, reason, by });
     },
-    async upload(volume, content) {
-      const path = `${UPLOAD_PATH}${encodeURIComponent(volume)}`;
-      await readAnswer((await send(dataDir, 'PUT', path, {}, content)).response);
-    },
     listTrash: async () => JSON.parse(await call('GET', '/trash')) as TrashEntry[],
     restoreTrash: async (entry, machine) =>
       JSON.parse(await call('POST', '/trash', { verb: 'restore', entry, machine })) as string[],
     emptyTrash: async (entry) =>
       JSON.parse(await call('POST', '/trash', { verb: 'empty', entry })) as string[],
+    async upload(volume, content) {
+      const path = `${UPLOAD_PATH}${encodeURIComponent(volume)}`;
+      await readAnswer((await send(dataDir, 'PUT', path, {}, content)).response);
+    },
     async openConsole(machine) {
       const path = `/console?machine=${encodeURIComponent(machine)}`;
       const { response, socket } = await send(dataDir, 'GET', path, {

@@ -9,17 +9,9 @@ import type { MachineMemory } from '../plan/memory.ts';
 import type { HubOrder, OrderVerb } from '../plan/order.ts';
 import { applyHubOrder, applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
-import type {
-  GuestDetails,
-  GuestUsage,
-  Happening,
-  Images,
-  MachineRow,
-  Machines,
-  Store,
-  Trash,
-  TrashEntry,
-} from '../ports.ts';
+import type { GuestDetails, GuestUsage } from '../guest.ts';
+import type { Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
+import type { Trash, TrashEntry } from '../trash-port.ts';
 import type { Session } from '../sync/session.ts';
 import { uploadVolume } from './upload-volume.ts';
 
@@ -89,8 +81,8 @@ interface DoorOptions {
   readonly version: string;
   readonly store: Store;
   readonly machines: Machines;
-  readonly images: Images;
   readonly trash?: Trash;
+  readonly images: Images;
   readonly clock: Clock;
   readonly session: Pick<Session, 'link'>;
   readonly happening: () => Happening;
@@ -173,10 +165,6 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
       });
       loop.wake();
     },
-    async upload(volume, content) {
-      await uploadVolume(volume, content, options);
-      loop.wake();
-    },
     listTrash: async () => (await trash?.list()) ?? [],
     async restoreTrash(entry, machine) {
       const { row, identity } = find(machine);
@@ -203,6 +191,10 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
       const ids = entry === undefined ? ((await trash?.list()) ?? []).map(({ id }) => id) : [entry];
       for (const id of ids) await trash?.delete(id);
       return ids;
+    },
+    async upload(volume, content) {
+      await uploadVolume(volume, content, options);
+      loop.wake();
     },
     readGuest: async (machine) => machines.readGuest(find(machine).row.uid),
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),

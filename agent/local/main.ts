@@ -112,12 +112,6 @@ function isThere(verb: OrderVerb, now: LocalMachine | undefined, pid: number | u
   }
 }
 
-/** Fills a data volume of this box from a file, and says what came of it. */
-export async function uploadImage(flags: Flags, volume: string, path: string): Promise<void> {
-  await connect(flags).upload(volume, createReadStream(path));
-  process.stdout.write(`${volume} has been filled from ${path}\n`);
-}
-
 export async function printTrash(flags: Flags, output: Output): Promise<void> {
   const entries = await connect(flags).listTrash();
   print(entries, output, () => {
@@ -141,6 +135,12 @@ export async function restoreTrash(flags: Flags, entry: string, machine: string)
 export async function emptyTrash(flags: Flags, entry: string | undefined): Promise<void> {
   const deleted = await connect(flags).emptyTrash(entry);
   process.stdout.write(deleted.map((id) => `deleted ${id}\n`).join('') || 'the trash is empty\n');
+}
+
+/** Fills a data volume of this box from a file, and says what came of it. */
+export async function uploadImage(flags: Flags, volume: string, path: string): Promise<void> {
+  await connect(flags).upload(volume, createReadStream(path));
+  process.stdout.write(`${volume} has been filled from ${path}\n`);
 }
 
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */

@@ -37,8 +37,8 @@ export interface LocalServer {
 
 /**
  * Serves the local door as HTTP on a Unix socket that only the agent's user can open: `GET /status`,
- * `POST /orders` with an order, `PUT /uploads/` and a data volume's name with a disk image, `GET /trash`, `POST /trash`
- * with what to do of it, and `GET /console?machine=` upgraded to a plain stream of bytes.
+ * `POST /orders` with an order, `GET /trash`, `POST /trash` with what to do of it, `PUT /uploads/` and a data
+ * volume's name with a disk image, and `GET /console?machine=` upgraded to a plain stream of bytes.
  */
 export async function serveLocalDoor(path: string, door: LocalDoor, log: Log): Promise<LocalServer> {
   rmSync(path, { force: true });
@@ -93,10 +93,6 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
     const { verb, machine, reason, by } = parsed.value;
     door.order(verb, machine, reason, by);
     send(response, 202, {});
-  } else if (route.startsWith(`PUT ${UPLOAD_PATH}`)) {
-    const volume = decodeURIComponent(route.slice(`PUT ${UPLOAD_PATH}`.length));
-    await door.upload(volume, request as AsyncIterable<Buffer>);
-    send(response, 201, {});
   } else if (route === 'GET /trash') {
     send(response, 200, await door.listTrash());
   } else if (route === 'POST /trash') {
@@ -108,6 +104,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
         ? await door.restoreTrash(given.entry, given.machine)
         : await door.emptyTrash(given.entry);
     send(response, 200, done);
+  } else if (route.startsWith(`PUT ${UPLOAD_PATH}`)) {
+    const volume = decodeURIComponent(route.slice(`PUT ${UPLOAD_PATH}`.length));
+    await door.upload(volume, request as AsyncIterable<Buffer>);
+    send(response, 201, {});
   } else {
     send(response, 404, { error: `there is no ${route} here` });
   }

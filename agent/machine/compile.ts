@@ -7,9 +7,9 @@ import { rankBoot } from './boot-order.ts';
 import type { CompiledClock } from './clock.ts';
 import { compileClock } from './clock.ts';
 import { compileDisks } from './compile-disks.ts';
-import type { CompiledCpu } from './cpu.ts';
 import type { GuestCredentials } from './credentials.ts';
 import { compileCredentials } from './credentials.ts';
+import type { CompiledCpu } from './cpu.ts';
 import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDevices } from './devices.ts';
 import { compileDevices } from './devices.ts';
@@ -23,6 +23,10 @@ import type { CompiledInterface } from './interface.ts';
 import { compileHostname } from './seed.ts';
 import { sourceKey } from './image-source.ts';
 import { compileInterfaces } from './interface.ts';
+import type { MemoryClaim } from './memory-claim.ts';
+import { compileClaim } from './memory-claim.ts';
+import type { CompiledProbes } from './probe.ts';
+import { compileProbes } from './probe.ts';
 import { assignIoThreads } from './io-threads.ts';
 import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
@@ -32,6 +36,7 @@ import { compileMemory, compileMemoryBacking } from './memory.ts';
 import type { Chassis } from './smbios.ts';
 
 export type { CompiledDisk } from './disk.ts';
+export type { Lent } from './host-device.ts';
 export type { ImageSource } from './image-source.ts';
 export { sourceKey } from './image-source.ts';
 
@@ -47,6 +52,8 @@ export interface CompiledMachine {
   /** As QEMU calls it. */
   readonly machineType: string;
   readonly memoryBytes: number;
+  /** What it takes of the box's memory; a change of it alone changes nothing of the process. */
+  readonly claim: MemoryClaim;
   readonly memory: CompiledMemory;
   readonly cpu: CompiledCpu;
   readonly features: CompiledFeatures;
@@ -64,6 +71,7 @@ export interface CompiledMachine {
   readonly endsAtReboot: boolean;
   /** Each run begins held (`startStrategy: Paused`). */
   readonly startsPaused: boolean;
+  readonly probes: CompiledProbes;
   readonly limits: CpuLimits;
   /** How long the guest may take to shut down; 0 means that it is not asked. */
   readonly gracePeriodMs: number;
@@ -81,9 +89,9 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const firmware = compileFirmware(uid, domain, architecture, desired.references);
   const cpu = compileCpu(domain, architecture);
   const boot = rankBoot(domain);
+  const credentials = compileCredentials(desired);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
   const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
-  const credentials = compileCredentials(desired);
   const shape = {
     uid,
     namespace,
@@ -109,6 +117,8 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     limits: compileCpuLimits(domain, shape.cpu),
     ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
+    claim: compileClaim(domain, shape.memoryBytes),
+    probes: compileProbes(spec),
     startsPaused: spec.startStrategy === 'Paused',
     fingerprint: canonicalJson({
       ...shape,

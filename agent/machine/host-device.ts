@@ -14,6 +14,12 @@ export interface WantedHostDevice {
 export type HostDeviceAddress =
   { readonly bus: 'pci'; readonly address: string } | { readonly bus: 'usb'; readonly place: string };
 
+/** What a run has of the box's own, and no other meanwhile. */
+export interface Lent {
+  readonly hostDevices: readonly HostDeviceAddress[];
+  readonly cpus: readonly number[];
+}
+
 export function compileHostDevices({ hostDevices = [], gpus = [] }: Devices): WantedHostDevice[] {
   return [...hostDevices, ...gpus].map(({ name, deviceName }) => ({ name, resource: deviceName }));
 }

@@ -1,4 +1,4 @@
-import type { MachineFigures, Traffic } from '../ports.ts';
+import type { MachineFigures, Traffic } from '../figures-port.ts';
 import type { Metric, Sample } from './exposition.ts';
 
 /** KubeVirt's metrics of a virtual machine instance, under its names and with its labels, so that its dashboards serve. */

@@ -1,5 +1,5 @@
 import { isSameJson } from '../../shared/base/same-json.ts';
-import { formatTime } from '../../shared/base/time.ts';
+import { formatSeconds, formatTime } from '../../shared/base/time.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import { keepMacs } from '../machine/mac.ts';
@@ -23,6 +23,7 @@ export function describePlan(situation: Situation, settled: Settled, draft: Draf
     status,
     statusChanged,
     events: [...settled.events, ...eventsOf(draft, status, reported)],
+    ...(draft.claimBytes === undefined ? {} : { claimBytes: draft.claimBytes }),
     ...(draft.wakeAtMs === undefined ? {} : { wakeAtMs: draft.wakeAtMs }),
   };
 }
@@ -42,7 +43,7 @@ function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus |
   return events;
 }
 
-function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: Draft): MachineStatus {
+function describeStatus({ wanted, observed, memory, wallMs, nowMs }: Situation, draft: Draft): MachineStatus {
   const { reported } = memory;
   const { state, reason, message } = draft;
   const { override } = draft.memory;
@@ -54,13 +55,29 @@ function describeStatus({ wanted, observed, memory, wallMs }: Situation, draft: 
     message,
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
+    ...(draft.dataVolumes === undefined ? {} : { dataVolumes: draft.dataVolumes }),
     ...describeProcess(draft.memory, observed),
     ...describeVolumes(wanted, observed),
     ...describeCredentials(wanted, observed),
     ...describeGuest(draft.memory, observed),
+    ...(draft.state === 'Running' && draft.memory.ready !== undefined && { ready: draft.memory.ready.ok }),
+    ...describeBackOff(draft, wallMs, nowMs, reported),
     ...(restartRequired === undefined ? {} : { restartRequired }),
     ...(override === undefined ? {} : { override: describeOverride(override) }),
   };
+}
+
+/** The time of day of the next try is told once: it would differ a little with each look at the clock. */
+function describeBackOff(
+  { state, memory: { failures, nextStartAtMs } }: Draft,
+  wallMs: number,
+  nowMs: number,
+  reported: MachineStatus | undefined,
+): Pick<MachineStatus, 'backOff'> {
+  if (state !== 'BackOff' || nextStartAtMs === undefined) return {};
+  const same = reported?.state === 'BackOff' && reported.backOff?.failures === failures;
+  const retryAt = formatSeconds(wallMs + nextStartAtMs - nowMs);
+  return { backOff: same && reported.backOff !== undefined ? reported.backOff : { failures, retryAt } };
 }
 
 function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {

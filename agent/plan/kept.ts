@@ -16,6 +16,7 @@ const PASSING = [
   'softReboot',
   'resetting',
   'graceMs',
+  'leaving',
 ] as const;
 
 export function isFound(entry: unknown): boolean {

@@ -70,10 +70,14 @@ export interface MachineMemory {
   readonly restarting?: boolean;
   /** A stop was asked for at the hub that its run strategy does not say, and it is not done. */
   readonly stopping?: boolean;
+  /** The guest is shut down because its box does. */
+  readonly leaving?: boolean;
   /** What the guest may take to shut down this time, in place of what its description says. */
   readonly graceMs?: number;
   /** The run fails and is being ended: why. */
   readonly failing?: string;
+  /** What the readiness probe has found in that run. */
+  readonly ready?: { readonly run: number; readonly ok: boolean; readonly detail: string };
   /** The guest is held until someone lets it go on, or the run ends. */
   readonly paused?: boolean;
   /** The guest is to be let go on, and does not yet. */
@@ -99,6 +103,7 @@ export const EMPTY_MEMORY: MachineMemory = { failures: 0 };
 export const OF_A_RUN = [
   'stop',
   'stopping',
+  'leaving',
   'restarting',
   'graceMs',
   'failing',
@@ -108,6 +113,7 @@ export const OF_A_RUN = [
   'resetting',
   'resumedAtMs',
   'growthTriedAtMs',
+  'ready',
 ] as const satisfies readonly (keyof MachineMemory)[];
 
 /** A copy of `memory` without some of its members. */

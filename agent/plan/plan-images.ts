@@ -20,7 +20,9 @@ export function gatherImages(
   for (const { source, dataVolume } of needed) {
     if (dataVolume !== undefined && situation.observed?.disks.includes(dataVolume) === true) continue;
     const status = situation.imageStatus(source);
-    if (status.state !== 'ready') return provision(situation, memory, source, status);
+    if (status.state !== 'ready') {
+      return { ...provision(situation, memory, source, status), ...describeFilling(dataVolume, status) };
+    }
     const key = sourceKey(source);
     // What is kept may be old: its server is asked once before a disk is made from it.
     if (asksFirst(source) && memory.askedImages?.includes(key) !== true) {
@@ -75,10 +77,24 @@ function provision(
   }
 }
 
-function progress({ bytes, totalBytes }: { readonly bytes: number; readonly totalBytes?: number }): string {
-  if (totalBytes === undefined || totalBytes === 0) return '';
-  const percent = Math.floor((100 * bytes) / totalBytes / PROGRESS_STEP) * PROGRESS_STEP;
-  return `: ${percent} % of ${formatBytes(totalBytes)}`;
+/** How far the disk of a data volume is, where that is known. */
+function describeFilling(name: string | undefined, status: ImageStatus): Pick<Draft, 'dataVolumes'> {
+  if (name === undefined || status.state !== 'fetching') return {};
+  const percent = percentOf(status);
+  const known = percent === undefined ? {} : { progress: `${percent}.0%` };
+  return { dataVolumes: [{ name, phase: 'ImportInProgress', ...known }] };
+}
+
+function percentOf(status: { readonly bytes: number; readonly totalBytes?: number }): number | undefined {
+  const { bytes, totalBytes = 0 } = status;
+  return totalBytes === 0
+    ? undefined
+    : Math.floor((100 * bytes) / totalBytes / PROGRESS_STEP) * PROGRESS_STEP;
+}
+
+function progress(status: { readonly bytes: number; readonly totalBytes?: number }): string {
+  const percent = percentOf(status);
+  return percent === undefined ? '' : `: ${percent} % of ${formatBytes(status.totalBytes ?? 0)}`;
 }
 
 /** Why nothing is fetched though the image is not here, where that is so. */

@@ -14,6 +14,7 @@ import { planGrowth } from './plan-growth.ts';
 import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
+import { admitMemory } from './room.ts';
 import { planVolume } from './plan-volume.ts';
 import type { Settled } from './settle-run.ts';
 import { enterBoot, settleRun } from './settle-run.ts';
@@ -52,11 +53,13 @@ function applyDesired(memory: MachineMemory, wanted: Wanted): Settled {
 }
 
 function draftPlan(situation: Situation, memory: MachineMemory): Draft {
-  const { wanted, observed, nowMs } = situation;
+  const { wanted, observed, nowMs, box } = situation;
   const process = observed?.process;
   if (process !== undefined && memory.run?.ended !== undefined) {
     return reapProcess(memory, memory.run.ended, observed?.uid ?? '', process, nowMs);
   }
+  if (box.goingDown !== undefined && wanted.kind !== 'volume')
+    return planLeaving(situation, memory, box.goingDown.withinMs);
   switch (wanted.kind) {
     case 'removed':
       return process === undefined
@@ -76,6 +79,22 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
     case 'machine':
       return planWanted(situation, memory, wanted);
   }
+}
+
+/** The box is shutting down: what runs is asked to as well, whatever is wanted of it, and nothing is started. */
+function planLeaving(situation: Situation, memory: MachineMemory, withinMs: number): Draft {
+  const why = 'the box is shutting down';
+  const process = situation.observed?.process;
+  if (process === undefined) return waiting(forget(memory, ...OF_A_RUN), 'Stopped', 'BoxGoingDown', why);
+  const { wanted } = situation;
+  const graceMs =
+    wanted.kind === 'machine'
+      ? wanted.compiled.gracePeriodMs
+      : wanted.kind === 'removed'
+        ? graceOf(wanted.desired)
+        : DEFAULT_GRACE_MS;
+  const leaving = { ...memory, leaving: true };
+  return stopProcess(situation, leaving, process, Math.min(graceMs, withinMs), 'Stopping', why);
 }
 
 /** Promise 1: a running machine is not stopped because its newer description can't be read; only an order stops it. */
@@ -127,12 +146,23 @@ function planWanted(
   if (process === undefined) {
     const stopped = forget(memory, ...OF_A_RUN);
     const want = decideWant(stopped, desired.runStrategy);
-    return want.run ? begin(planStart(situation, stopped, compiled), compiled) : planAbsent(stopped, want);
+    if (!want.run) return planAbsent(stopped, want);
+    const start = begin(planStart(situation, stopped, compiled), compiled);
+    return admitMemory(situation, stopped, compiled, start);
   }
   const want = decideWant(memory, desired.runStrategy);
   if (!want.run) {
     const graceMs = memory.graceMs ?? compiled.gracePeriodMs;
     return stopProcess(situation, memory, process, graceMs, 'Stopping', want.why);
+  }
+  const { run } = memory;
+  const { probed } = situation;
+  if (probed?.dead !== undefined && probed.run === run?.number && run.ended === undefined) {
+    const failing = `the liveness probe failed: ${probed.dead}`;
+    const event = { type: 'Warning', reason: 'LivenessProbeFailed', message: failing } as const;
+    const graceMs = memory.graceMs ?? compiled.gracePeriodMs;
+    const stop = stopProcess(situation, { ...memory, failing }, process, graceMs, 'Stopping', failing);
+    return { ...stop, events: [event] };
   }
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
   const running = planRunning(situation, going, process, compiled);

@@ -43,8 +43,32 @@ export function planRunning(
     case 'inmigrate':
       return waiting(memory, 'Starting', 'Starting', `QEMU is ${runState}`);
     default:
-      return waiting(memory, 'Running', 'Running', 'the guest runs');
+      return judgeReadiness(situation, memory, compiled);
   }
+}
+
+/**
+ * Runs, and whether it is ready. Until a new agent's tries have decided that, it is what was found before in the run.
+ */
+function judgeReadiness(
+  { probed }: Situation,
+  memory: MachineMemory,
+  compiled: CompiledMachine | undefined,
+): Draft {
+  const runs = waiting(forget(memory, 'ready'), 'Running', 'Running', 'the guest runs');
+  const number = memory.run?.number;
+  if (compiled?.probes.readiness === undefined || number === undefined) return runs;
+  const fresh = probed?.run === number ? probed.ready : undefined;
+  const { ok, detail } = fresh ??
+    (memory.ready?.run === number ? memory.ready : undefined) ?? {
+      ok: false,
+      detail: 'it has not been tried',
+    };
+  const judged = { ...memory, ready: { run: number, ok, detail } };
+  if (ok) return { ...runs, memory: judged };
+  const draft = waiting(judged, 'Running', 'NotReady', `the guest runs, and is not ready: ${detail}`);
+  // Before it was ever ready it is on its way to be.
+  return { ...draft, warning: fresh !== undefined };
 }
 
 /** Held until someone lets it go on; whoever else lets it go on (at its monitor) does not end that. */

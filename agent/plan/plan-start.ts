@@ -53,12 +53,14 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
 
 function waitForBackoff({ nowMs, wallMs }: Situation, memory: MachineMemory, untilMs: number): Draft {
   const { detail = 'the last run failed', refused } = memory.run?.ended ?? {};
+  const { failures } = memory;
+  const times = failures > 1 ? `; ${failures} runs in a row ended too soon` : '';
   return {
     memory,
     actions: [],
     state: refused === undefined ? 'BackOff' : 'Refused',
     reason: refused ?? 'BackOff',
-    message: `${detail}; the next try is at ${formatSeconds(wallMs + untilMs - nowMs)}`,
+    message: `${detail}${times}; the next try is at ${formatSeconds(wallMs + untilMs - nowMs)}`,
     warning: true,
     wakeAtMs: untilMs,
   };

@@ -1,5 +1,5 @@
 import { formatBytes } from '../../shared/base/quantity.ts';
-import type { TrashEntry } from '../ports.ts';
+import type { TrashEntry } from '../trash-port.ts';
 
 /** How long what was removed is kept, and what the disk is to have free. */
 export interface TrashLimits {

@@ -12,6 +12,8 @@ import type { KeptContent } from '../machine/disk.ts';
 import type { Equipment } from '../machine/equipment.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import type { ProbeOutlook } from './probe.ts';
+import type { BoxMemory, Room } from './room.ts';
 
 /** The planner's words: what it is told, and what it answers. */
 
@@ -25,6 +27,10 @@ export interface Box {
   readonly acceleratorReason: string;
   /** Where removed machines are kept, and for how long; undefined where they are not. */
   readonly trash?: { readonly folder: string; readonly keepMs: number };
+  /** The box is shutting down, and its guests have so long for that. */
+  readonly goingDown?: { readonly withinMs: number };
+  /** Left out where memory is not looked at. */
+  readonly memory?: BoxMemory;
 }
 
 /** What is wanted of a machine, as far as this agent could read it. */
@@ -54,6 +60,10 @@ export interface Situation {
   readonly wallMs: number;
   /** A fraction in [0, 1) to spread restarts by. */
   readonly jitter: number;
+  /** What the probes of its guest have found, where there are some and have. */
+  readonly probed?: ProbeOutlook;
+  /** What is left of the box's memory by the machines before this one; left out where it is not looked at. */
+  readonly room?: Room;
 }
 
 /** One effect, carried out by `act/`. */
@@ -109,6 +119,10 @@ export interface Draft {
   readonly message: string;
   /** Whether an operator should be told when the reason first appears. */
   readonly warning?: boolean;
+  /** The memory that the machine is to have though it has no process yet. */
+  readonly claimBytes?: number;
+  /** How far data volumes are that are being filled. */
+  readonly dataVolumes?: NonNullable<MachineStatus['dataVolumes']>;
   /** What else is to be told. */
   readonly events?: readonly PlannedEvent[];
   /** When to look again though nothing happened, by the monotonic clock. */
@@ -133,5 +147,7 @@ export interface MachinePlan {
   /** Whether the status differs from the one last reported. */
   readonly statusChanged: boolean;
   readonly events: readonly PlannedEvent[];
+  /** The memory that no later machine may have: this one is about to run. */
+  readonly claimBytes?: number;
   readonly wakeAtMs?: number;
 }

@@ -105,6 +105,7 @@ function adoptRecord(memory: MachineMemory, recorded: number | undefined): Machi
 function endRun(memory: MachineMemory, came: RunEnd, seen: string, nowMs: number, jitter: number): Settled {
   const { run, stop } = memory;
   if (run === undefined) return { memory, events: [] };
+  if (memory.leaving === true) return leaveRun(memory, nowMs);
   const failing = memory.failing;
   const asked = stop !== undefined && failing === undefined;
   // After a stop that was asked for, RerunOnFailure runs no more: as if the guest had shut itself down.
@@ -135,4 +136,16 @@ function endRun(memory: MachineMemory, came: RunEnd, seen: string, nowMs: number
   const counted = ranMs === undefined ? failures : failures - FREE_RESTARTS;
   const nextStartAtMs = nowMs + restartDelayMs(counted, jitter);
   return { memory: { ...after, failures, nextStartAtMs }, events: [event] };
+}
+
+/** The box shut down with it: as after a power cut, it runs again as its run strategy says, and does not wait. */
+function leaveRun(memory: MachineMemory, nowMs: number): Settled {
+  const { run } = memory;
+  if (run === undefined) return { memory, events: [] };
+  const detail = 'the box went down';
+  const past = forget(memory, 'nextStartAtMs', ...OF_A_RUN);
+  return {
+    memory: { ...past, failures: 0, run: { ...run, ended: { atMs: nowMs, how: 'failed', detail } } },
+    events: [{ type: 'Normal', reason: 'Stopped', message: 'shut down with its box' }],
+  };
 }

@@ -142,6 +142,7 @@ async function placeForeign(
       const message = `the disk of data volume ${content.dataVolume}, which volume ${name} shows, is not on this box`;
       throw new EffectError('DataVolumeMissing', path, message);
     }
+    // It goes from machine to machine, each of which runs as a user of its own; what has it open keeps it.
     if (account !== undefined) {
       await chmod(dirname(path), 0o711);
       await openTo(account, path, use);

@@ -2,7 +2,7 @@ import { sleep } from '../../shared/base/deadline.ts';
 import { EffectError, codeOf } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
 import { z } from 'zod';
-import type { GuestDetails, GuestUsage } from '../ports.ts';
+import type { GuestDetails, GuestUsage } from '../guest.ts';
 import type { GuestAgent, GuestTurn } from './guest-agent.ts';
 import type { GuestAddresses } from './guest-forms.ts';
 import {

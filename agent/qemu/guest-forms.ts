@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import type { GuestDetails, GuestFileSystem, GuestUser, ObservedMachine } from '../ports.ts';
+import type { GuestDetails, GuestFileSystem, GuestUser } from '../guest.ts';
+import type { ObservedMachine } from '../ports.ts';
 
 /** What a guest's agent answers, cut down to what is bounded and of a known form: a guest may say anything. */
 

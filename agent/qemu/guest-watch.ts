@@ -1,6 +1,6 @@
 import { isSameJson } from '../../shared/base/same-json.ts';
 import type { Clock } from '../../shared/ports.ts';
-import type { GuestDetails } from '../ports.ts';
+import type { GuestDetails } from '../guest.ts';
 import type { GuestAgent } from './guest-agent.ts';
 import { readAddresses, readDetails } from './guest-commands.ts';
 import type { GuestAddresses } from './guest-forms.ts';

@@ -11,6 +11,8 @@ export interface Account {
 /** A systemd scope: QEMU's own cgroup, apart from the agent's. */
 export interface Scope extends Limits {
   readonly unit: string;
+  /** The agent's own unit, which stops before QEMU does when the box shuts down: it asks the guests first. */
+  readonly before?: string;
 }
 
 /** A program and its arguments. */
@@ -127,7 +129,12 @@ export function accountCommand({ uid, gid, groups }: Account): string[] {
   ];
 }
 
-function scopeCommand({ unit, memoryMaxBytes, cpu }: Scope): string[] {
+/** The systemd service that a process is of, by its `/proc/<pid>/cgroup`; undefined where it is of none. */
+export function findService(cgroup: string): string | undefined {
+  return /\/([\w@.:-]+\.service)$/m.exec(cgroup)?.[1];
+}
+
+function scopeCommand({ unit, memoryMaxBytes, cpu, before }: Scope): string[] {
   return [
     'systemd-run',
     '--scope',
@@ -140,6 +147,8 @@ function scopeCommand({ unit, memoryMaxBytes, cpu }: Scope): string[] {
     '-p',
     `CPUWeight=${cpu.weight}`,
     ...(cpu.cores === undefined ? [] : ['-p', `CPUQuota=${Math.ceil(cpu.cores * 100)}%`]),
+    // Units stop in the reverse of the order in which they start.
+    ...(before === undefined ? [] : ['-p', `Before=${before}`]),
     '--',
   ];
 }

@@ -1,21 +1,17 @@
 import { EffectError } from '../../shared/base/errors.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import type { Equipment } from '../machine/equipment.ts';
-import type { HostDeviceAddress } from '../machine/host-device.ts';
+import type { HostDeviceAddress, Lent } from '../machine/host-device.ts';
 import type { Account } from './launch.ts';
 import type { HostDevices } from './host-devices.ts';
 
 /** What a run has of the box's own, and no other run meanwhile. */
-export interface Loan {
-  readonly hostDevices: readonly HostDeviceAddress[];
-  readonly cpus: readonly number[];
+export interface Loan extends Lent {
   /** The NUMA node that all of its CPUs are of, where that was asked for. */
   readonly memoryNode?: number;
 }
 
 export const NO_LOAN: Loan = { hostDevices: [], cpus: [] };
-
-type Lent = Pick<Loan, 'hostDevices' | 'cpus'>;
 
 /** Lends the box's devices and CPUs to runs; what a process of a machine has is on loan until it ends. */
 export interface Loans {

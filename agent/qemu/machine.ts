@@ -6,15 +6,9 @@ import type { Log } from '../../shared/ports.ts';
 import type { KeptContent } from '../machine/disk.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
-import type {
-  GuestDetails,
-  GuestUsage,
-  KeptMachine,
-  MachineFigures,
-  Networks,
-  ObservedMachine,
-  StartRequest,
-} from '../ports.ts';
+import type { GuestDetails, GuestUsage } from '../guest.ts';
+import type { Happened, KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
+import type { MachineFigures } from '../figures-port.ts';
 import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
@@ -24,7 +18,7 @@ import { makeVolume } from './disks.ts';
 import { QEMU_LOG, clearStaging, listDisks, readDiskBytes } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
-import { readDetails, readUsage, shutDown } from './guest-commands.ts';
+import { readDetails, readUsage, runInGuest, shutDown } from './guest-commands.ts';
 import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
@@ -32,8 +26,8 @@ import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
-import { measureProcess } from './measure.ts';
 import { growOpenDisk } from './grow-disk.ts';
+import { measureProcess } from './measure.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -76,10 +70,12 @@ export interface LocalMachine {
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
   readGuest(): Promise<GuestDetails & GuestUsage>;
-  /** Undefined where it does not run, or can't be asked. */
-  measure(): Promise<MachineFigures | undefined>;
   growDisk(dataVolume: string, bytes: number): Promise<void>;
   giveCredentials(credentials: GuestCredentials): Promise<void>;
+  runInGuest(command: readonly string[], deadlineMs: number): Promise<number>;
+  pingGuest(deadlineMs: number): Promise<void>;
+  /** Undefined where it does not run, or can't be asked. */
+  measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** As `removeFolder`; refused while the process lives. */
   remove(removal: Removal): Promise<void>;
@@ -97,6 +93,7 @@ interface MachineOptions {
   readonly clock: StartContext['clock'];
   readonly log: Log;
   readonly onChange: () => void;
+  readonly onHappening: (happened: Happened) => void;
 }
 
 /** The events that change what `observe` says; QEMU has many more, and newer ones others yet. */
@@ -133,8 +130,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const monitor = createMonitor({
     folder,
     clock,
-    onEvent: (name) => {
+    onEvent: (name, data) => {
       if (name === undefined || TELLING_EVENTS.has(name)) tellChange();
+      if (name !== undefined) options.onHappening({ name, data });
     },
   });
   let lastChange: Promise<unknown> = Promise.resolve();
@@ -327,6 +325,16 @@ export function createMachine(options: MachineOptions): LocalMachine {
     async giveCredentials(credentials) {
       const { run } = await locateRunning();
       await giver.give(run, credentials);
+    },
+
+    async runInGuest(words, deadlineMs) {
+      const { run } = await locateRunning();
+      return runInGuest(guestAgent, run, words, deadlineMs, clock);
+    },
+
+    async pingGuest(deadlineMs) {
+      const { run } = await locateRunning();
+      await guestAgent.use(run, async (turn) => turn.execute('guest-ping', undefined, deadlineMs));
     },
 
     async kill() {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import type { Equipment } from '../machine/equipment.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { Machines, Networks, StartRequest } from '../ports.ts';
+import type { Happened, Machines, Networks, StartRequest } from '../ports.ts';
 import type { Accounts } from './accounts.ts';
 import { createAccounts } from './accounts.ts';
 import { findCgroups } from './cgroups.ts';
@@ -15,7 +15,8 @@ import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
-import { createLoans } from './loans.ts';
+import { findService } from './launch.ts';
+import { NO_LOAN, createLoans } from './loans.ts';
 import type { Confinement } from './machine.ts';
 import type { LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
@@ -60,9 +61,12 @@ export function createMachines(options: MachinesOptions): Machines {
     disconnect: async (uid) => machineOf(uid).disconnect(networks),
   });
   const listeners: ((uid: string) => void)[] = [];
+  const hearers: ((uid: string, happened: Happened) => void)[] = [];
   const isRoot = userInfo().uid === 0;
   const useScopes = existsSync('/run/systemd/system') && isRoot;
   const cgroups = useScopes || !isRoot ? Promise.resolve(undefined) : findCgroups(CGROUP_ROOT);
+  const service = useScopes ? findService(readFileSync('/proc/self/cgroup', 'utf8')) : undefined;
+  const before = service === undefined ? {} : { before: service };
   let accounts: Accounts | undefined;
   let closed = false;
 
@@ -84,6 +88,9 @@ export function createMachines(options: MachinesOptions): Machines {
       clock,
       log,
       onChange: () => tell(uid),
+      onHappening: (happened) => {
+        if (!closed) for (const hear of hearers) hear(uid, happened);
+      },
     });
     machines.set(uid, machine);
     return machine;
@@ -97,7 +104,7 @@ export function createMachines(options: MachinesOptions): Machines {
       memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator) + machine.memory.addedOverheadBytes;
     const unit = `${groupPrefix(machine.uid)}${run}`;
     const limits = { memoryMaxBytes, cpu: machine.limits };
-    if (useScopes) return { scope: { unit, ...limits } };
+    if (useScopes) return { scope: { unit, ...limits, ...before } };
     const found = await cgroups;
     return {
       async enter(pid) {
@@ -115,10 +122,7 @@ export function createMachines(options: MachinesOptions): Machines {
       observed
         // One of which nothing is known may have what it had.
         .filter(({ process, problem }) => process !== undefined || problem !== undefined)
-        .map(({ uid, record }) => [
-          uid,
-          { hostDevices: record?.hostDevices ?? [], cpus: record?.cpus ?? [] },
-        ]),
+        .map(({ uid, record }) => [uid, record?.lent ?? NO_LOAN]),
     );
   };
 
@@ -154,6 +158,8 @@ export function createMachines(options: MachinesOptions): Machines {
     reset: async (uid) => machineOf(uid).command('system_reset'),
     setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
+    runInGuest: async (uid, words, deadlineMs) => machineOf(uid).runInGuest(words, deadlineMs),
+    pingGuest: async (uid, deadlineMs) => machineOf(uid).pingGuest(deadlineMs),
     readGuest: async (uid) => machineOf(uid).readGuest(),
     async measure() {
       const uids = await listMachines(root);
@@ -188,6 +194,9 @@ export function createMachines(options: MachinesOptions): Machines {
     openConsole: async (uid) => machineOf(uid).openConsole(),
     onChange(listener) {
       listeners.push(listener);
+    },
+    onHappening(listener) {
+      hearers.push(listener);
     },
     async close() {
       closed = true;

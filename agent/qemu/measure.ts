@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { MachineFigures, RunRecord, Traffic } from '../ports.ts';
+import type { RunRecord } from '../ports.ts';
+import type { MachineFigures, Traffic } from '../figures-port.ts';
 import type { Monitor } from './monitor.ts';
 
 /** Figures of a running QEMU: from its monitor, and from what the kernel counts of its process and taps. */

@@ -37,8 +37,8 @@ export interface Monitor {
 interface MonitorOptions {
   readonly folder: string;
   readonly clock: Clock;
-  /** Calls with an event's name, or with undefined when QEMU hung up. */
-  readonly onEvent: (name: string | undefined) => void;
+  /** Calls with an event's name and what it says, or with undefined when QEMU hung up. */
+  readonly onEvent: (name: string | undefined, data?: unknown) => void;
 }
 
 export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monitor {

@@ -20,8 +20,8 @@ export interface QmpOptions {
   readonly clock: Clock;
   /** What greeting and each reply may take. */
   readonly deadlineMs: number;
-  /** Calls with an event's name. */
-  readonly onEvent: (name: string) => void;
+  /** Calls with an event's name and what it says. */
+  readonly onEvent: (name: string, data: unknown) => void;
   /** Calls once when QEMU hung up, not after `close`. */
   readonly onLost: () => void;
 }
@@ -32,6 +32,7 @@ const MOST_LINE_BYTES = 16 * 2 ** 20;
 const message = z.object({
   QMP: z.unknown().optional(),
   event: z.string().optional(),
+  data: z.unknown().optional(),
   id: z.number().optional(),
   return: z.unknown().optional(),
   error: z.object({ class: z.string(), desc: z.string() }).optional(),
@@ -94,7 +95,7 @@ export async function connectQmp(options: QmpOptions): Promise<Qmp> {
   const readLine = (line: Buffer) => {
     const parsed = parseMessage(line);
     if (parsed === undefined) return;
-    if (parsed.event !== undefined) options.onEvent(parsed.event);
+    if (parsed.event !== undefined) options.onEvent(parsed.event, parsed.data);
     else waiting.get(parsed.QMP === undefined ? (parsed.id ?? -1) : 0)?.resolve(parsed);
   };
 

@@ -9,6 +9,16 @@ import type { RunRecord } from '../ports.ts';
 
 const RECORD_FILE = 'record.json';
 
+const lent = fields({
+  hostDevices: z.array(
+    z.union([
+      fields({ bus: z.literal('pci'), address: z.string() }),
+      fields({ bus: z.literal('usb'), place: z.string() }),
+    ]),
+  ),
+  cpus: z.array(z.int()),
+});
+
 const record = z.object({
   uid: z.string(),
   namespace: z.string(),
@@ -17,17 +27,10 @@ const record = z.object({
   bootId: z.string(),
   accelerator: z.enum(['kvm', 'tcg']),
   ports: z.array(fields({ ...forwardedPort.shape, interface: z.string() })),
-  hostDevices: z
-    .array(
-      z.union([
-        fields({ bus: z.literal('pci'), address: z.string() }),
-        fields({ bus: z.literal('usb'), place: z.string() }),
-      ]),
-    )
-    .exactOptional(),
-  cpus: z.array(z.int()).exactOptional(),
+  lent: lent.exactOptional(),
   fingerprint: z.string(),
   startedAtMs: z.number(),
+  claimBytes: z.number().exactOptional(),
   command: z.array(z.string()),
   places: z.record(z.string(), z.string()).exactOptional(),
   pid: z.int().min(1).exactOptional(),

@@ -5,6 +5,7 @@ import type { Clock } from '../../shared/ports.ts';
 import { compileCommand } from '../machine/command.ts';
 import type { CommandEnvironment } from '../machine/command.ts';
 import { CONSOLE_LOG } from '../machine/files.ts';
+import { claimBytes } from '../machine/memory-claim.ts';
 import { qemuProgram } from '../machine/machine-type.ts';
 import { readPciPlaces } from '../machine/pci.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
@@ -20,6 +21,7 @@ import type { OutsideSettings } from './outside-disks.ts';
 import type { Account, RunCommand } from './launch.ts';
 import { formatWords } from './launch.ts';
 import type { Loan } from './loans.ts';
+import { NO_LOAN } from './loans.ts';
 import type { Monitor } from './monitor.ts';
 import { checkOffers } from './offers.ts';
 import { readStartTicks } from './process.ts';
@@ -123,10 +125,10 @@ async function prepareRun(
     bootId: context.bootId,
     accelerator,
     ports: environment.ports,
-    ...(loan.hostDevices.length === 0 ? {} : { hostDevices: loan.hostDevices }),
-    ...(loan.cpus.length === 0 ? {} : { cpus: loan.cpus }),
+    ...(loan === NO_LOAN ? {} : { lent: { hostDevices: loan.hostDevices, cpus: loan.cpus } }),
     fingerprint: machine.fingerprint,
     startedAtMs: environment.nowMs,
+    claimBytes: claimBytes(machine, accelerator),
     command: command.words,
     places: command.places,
   };

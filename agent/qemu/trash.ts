@@ -2,7 +2,7 @@ import { link, mkdir, readFile, readdir, rename, rm, stat, statfs } from 'node:f
 import { join } from 'node:path';
 import { EffectError, codeOf } from '../../shared/base/errors.ts';
 import { syncPath, writeFileDurably } from '../../shared/host/files.ts';
-import type { Trash, TrashEntry } from '../ports.ts';
+import type { Trash, TrashEntry } from '../trash-port.ts';
 import { KEPT_DISK, machineFolder } from './folder.ts';
 
 /** How long an entry has been kept, in its folder; written now and then. */

@@ -1,6 +1,6 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
+import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
-import { findMeaningless } from '../../shared/model/warnings.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { ObjectTable } from '../ports.ts';
 import { admit } from './admit.ts';
@@ -35,7 +35,7 @@ export async function create(context: ApiContext, path: ResourcePath, request: A
     if (path.namespace !== undefined) await requireNamespace(objects, path.kind, path.namespace);
     await admit(context, tables, { verb: 'create', kind: path.kind, object });
     const created = dryRun ? object : await objects.put(key, object);
-    return objectAnswer(created, { code: 201, warnings: findMeaningless(path.kind.schema, object) });
+    return objectAnswer(created, { code: 201, warnings: warningsOf(path.kind, object) });
   });
 }
 

@@ -1,7 +1,7 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
+import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { FieldWarning } from '../../shared/model/warnings.ts';
-import { findMeaningless } from '../../shared/model/warnings.ts';
 import type { Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
@@ -61,7 +61,7 @@ export async function replace(
   await admit(context, tables, { verb: 'update', kind: path.kind, object: next, previous: current });
   // A label or a status is written without the rest being looked at again.
   const isNew = next.metadata.generation !== current.metadata.generation;
-  const warnings = isNew ? findMeaningless(path.kind.schema, next) : [];
+  const warnings = isNew ? warningsOf(path.kind, next) : [];
   if (dryRun) return { object: next, warnings };
   if (isDeleting(next.metadata) && (next.metadata.finalizers ?? []).length === 0) {
     await tables.objects.remove(keyOf(path));

@@ -63,6 +63,7 @@ export function describeVirtualMachine(
 ): VirtualMachineStatus {
   const { row, generation, runStrategy } = known;
   const ready = describeReady(known);
+  const backOff = row?.status?.backOff;
   const { instancetypeRef, preferenceRef } = before ?? {};
   return {
     ...(instancetypeRef && { instancetypeRef }),
@@ -73,6 +74,14 @@ export function describeVirtualMachine(
     runStrategy,
     desiredGeneration: generation,
     ...(row?.status === undefined ? {} : { observedGeneration: row.status.generation }),
+    ...(backOff === undefined
+      ? {}
+      : {
+          startFailure: {
+            consecutiveFailCount: backOff.failures,
+            retryAfterTimestamp: backOff.retryAt,
+          },
+        }),
     conditions: settleConditions([ready, ...describeOthers(known)], before?.conditions, known.nowMs),
   };
 }
@@ -165,9 +174,10 @@ function describeReady(known: Knowledge): ConditionDraft {
     };
   }
   const { state, reason, message } = status;
+  const isReady = state === 'Running' && status.ready !== false;
   return {
     ...draft,
-    status: state === 'Running' ? 'True' : state === 'Unknown' ? 'Unknown' : 'False',
+    status: isReady ? 'True' : state === 'Unknown' ? 'Unknown' : 'False',
     reason,
     message,
   };

@@ -72,7 +72,8 @@ function describePhase(
   return said ?? 'Pending';
 }
 
-function inferPhase({ kind }: MachineRow, { state }: MachineStatus): VolumePhase | undefined {
+function inferPhase({ kind }: MachineRow, { state, reason }: MachineStatus): VolumePhase | undefined {
+  if (state === 'Provisioning' && reason === 'WaitingForUpload') return 'UploadReady';
   return kind === 'DataVolume' ? OWN_PHASES[state] : PHASES[state];
 }
 

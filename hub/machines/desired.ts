@@ -17,6 +17,12 @@ import { itemsAt } from './expansion.ts';
 /** An object that stands for a machine: a VirtualMachine, or an instance that nobody owns. */
 export type MachineObject = VirtualMachine | VirtualMachineInstance;
 
+/** KubeVirt's annotations of an instance for its instancetype, by that one's scope. */
+export const INSTANCETYPE_NAMES: readonly string[] = [
+  'kubevirt.io/instancetype-name',
+  'kubevirt.io/cluster-instancetype-name',
+];
+
 /** KubeVirt's label for the node that runs an instance. */
 export const NODE_LABEL = 'kubevirt.io/nodeName';
 
@@ -83,15 +89,19 @@ export function isHeldBack({ heldBack }: MachineRow, generation: number): boolea
   return heldBack?.generation === generation;
 }
 
-/** The instance's labels and annotations, where a volume shows them to the guest. */
+/** The instance's labels and annotations, as far as the guest is shown them. */
 function shownMetadata(
   object: MachineObject,
   device: string,
 ): Pick<DesiredMachine, 'labels' | 'annotations'> {
   const isMachine = object.kind === 'VirtualMachine';
   const spec = isMachine ? object.spec.template.spec : object.spec;
-  if (!itemsAt(spec, 'volumes').some(({ item }) => isRecord(item['downwardAPI']))) return {};
   const { labels, annotations } = (isMachine ? object.spec.template.metadata : object.metadata) ?? {};
+  if (!itemsAt(spec, 'volumes').some(({ item }) => isRecord(item['downwardAPI']))) {
+    // cloud-init tells the guest its instancetype.
+    const named = Object.entries(annotations ?? {}).filter(([key]) => INSTANCETYPE_NAMES.includes(key));
+    return named.length === 0 ? {} : { annotations: Object.fromEntries(named) };
+  }
   return {
     labels: { ...labels, [NODE_LABEL]: device, [DEVICE_LABEL]: device },
     annotations: { ...annotations },

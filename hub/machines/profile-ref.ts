@@ -21,6 +21,18 @@ export function kindOf(member: Profiled, matcher: Matcher): string {
   return `VirtualMachine${isClusterWide(matcher) ? 'Cluster' : ''}${KINDS[member]}`;
 }
 
+/** KubeVirt's annotations of an instance for what it was made with: `kubevirt.io/cluster-instancetype-name`. */
+export function nameAnnotations({ spec }: VirtualMachine): Record<string, string> {
+  return Object.fromEntries(
+    PROFILED.flatMap((member) => {
+      const matcher = spec[member];
+      if (matcher === undefined) return [];
+      const scope = isClusterWide(matcher) ? 'cluster-' : '';
+      return [[`kubevirt.io/${scope}${member}-name`, matcher.name]];
+    }),
+  );
+}
+
 export function revisionKey(namespace: string, name: string): ObjectKey {
   return { kind: 'apps/ControllerRevision', namespace, name };
 }

@@ -4,6 +4,7 @@ import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import type { Problem } from '../machines/carry-over.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { expandTemplate } from '../machines/expand.ts';
+import { nameAnnotations } from '../machines/profile-ref.ts';
 import { findForeignClone, referencesOf } from '../machines/references.ts';
 import type { Tables } from '../ports.ts';
 import { readProfile } from './read-profile.ts';
@@ -32,10 +33,10 @@ export async function resolveProfile(tables: Tables, object: MachineObject): Pro
       problems: [{ reason: 'NotSupported', message: formatCauses(expanded.causes) }],
     };
   }
-  const { annotations } = expanded.template;
+  const annotations = { ...expanded.template.annotations, ...nameAnnotations(object) };
   const filled = {
     ...template,
-    metadata: { ...metadata, ...(Object.keys(annotations).length > 0 && { annotations }) },
+    metadata: { ...metadata, annotations },
     spec: expanded.template.spec,
   };
   return { object: { ...object, spec: { ...object.spec, template: filled } }, problems: [] };

@@ -3,6 +3,8 @@ import type { BridgeNetwork } from './machine.ts';
 import { fields, interfaceName, meaningless } from './schema.ts';
 import type { FieldCause } from './validate.ts';
 import { validate } from './validate.ts';
+import type { FieldWarning } from './warnings.ts';
+import { findMeaningless } from './warnings.ts';
 
 /**
  * The CNI configuration in a `NetworkAttachmentDefinition`: JSON of one plugin, or of a list of them. Machines use
@@ -112,6 +114,16 @@ export function parseCniConfig(text: string): Attachment {
   if (one.success) return readPlugin(config, one.data.type, '');
   const message = 'must be the configuration of a CNI plugin (with a type), or a list of them (plugins)';
   return invalid([{ field: '', reason: 'FieldValueInvalid', message }]);
+}
+
+/** What of a well formed configuration has no effect on machines, by the field's path inside it. */
+export function findIdleConfig(text: string): FieldWarning[] {
+  if (parseCniConfig(text).kind !== 'bridge') return [];
+  const config = JSON.parse(text) as { readonly plugins?: readonly unknown[] };
+  if (config.plugins === undefined) return findMeaningless(bridgePlugin, config);
+  return findMeaningless(bridgePlugin, config.plugins[0]).map(({ field, why }) => {
+    return { field: `plugins[0].${field}`, why };
+  });
 }
 
 function readList(config: { plugins: unknown[] }, plugins: readonly { readonly type: string }[]): Attachment {

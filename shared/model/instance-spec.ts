@@ -1,13 +1,19 @@
 import { z } from 'zod';
-import { DEFAULT_ARCHITECTURE, architecture, checkArchitecture } from './domain/architecture.ts';
+import {
+  DEFAULT_ARCHITECTURE,
+  architecture,
+  checkArchitecture,
+  checkSecureBoot,
+} from './domain/architecture.ts';
 import { accessCredential } from './access-credential.ts';
 import { checkDisks } from './disk-rules.ts';
 import { domain, hasMemory } from './domain/domain.ts';
 import { labels } from './metadata.ts';
 import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
+import { livenessProbe, readinessProbe } from './probe.ts';
 import { affinity, toleration, topologySpreadConstraint } from './scheduling.ts';
-import { dnsLabel, dnsSubdomain, fields, meaningless, notYet } from './schema.ts';
+import { dnsLabel, dnsSubdomain, fields, meaningless } from './schema.ts';
 import { volume } from './volume/volume.ts';
 
 /** KubeVirt's `VirtualMachineInstanceSpec`: all that one run of a machine needs. */
@@ -32,6 +38,8 @@ const shape = fields(
       .max(86_400)
       .meta({ description: 'How long the guest may take to shut down; 30 unless given, 0 cuts its power' })
       .optional(),
+    readinessProbe: readinessProbe.optional(),
+    livenessProbe: livenessProbe.optional(),
     startStrategy: z
       .enum(['Paused'])
       .meta({ description: 'Paused: each run begins held, until it is let go on (virtctl unpause vmi)' })
@@ -84,7 +92,6 @@ const shape = fields(
     ).optional(),
   },
   {
-    ...notYet('livenessProbe', 'readinessProbe'),
     dnsConfig: `${noPod}: give the guest its name servers with cloud-init network data`,
     resourceClaims:
       'there is no pool of devices to claim from: name them in domain.devices.gpus or hostDevices',
@@ -134,11 +141,23 @@ export const instanceSpec = shape.superRefine((spec, context) => {
     'interface in spec.domain.devices.interfaces',
   );
   checkNetworks(networks, interfaces, disks, refuse);
+
+  const ports = new Set(interfaces.flatMap((one) => (one.ports ?? []).map(({ name }) => name)));
+  for (const probe of ['readinessProbe', 'livenessProbe'] as const) {
+    for (const action of ['httpGet', 'tcpSocket'] as const) {
+      const port = spec[probe]?.[action]?.port;
+      if (typeof port === 'string' && !ports.has(port))
+        refuse([probe, action, 'port'], `no port of an interface has the name "${port}"`);
+    }
+  }
 });
 export type InstanceSpec = z.infer<typeof instanceSpec>;
 
 /** One that nothing is missing from: a template may leave its sizes to an instancetype. */
 export const runnableSpec = instanceSpec.superRefine((spec, context) => {
+  checkSecureBoot(spec.domain, spec.architecture ?? DEFAULT_ARCHITECTURE, (path, message) =>
+    context.addIssue({ code: 'custom', path: ['domain', ...path], message }),
+  );
   if (hasMemory(spec.domain)) return;
   const params = { reason: 'FieldValueRequired' };
   context.addIssue({ code: 'custom', path: ['domain', 'memory', 'guest'], params, message: 'is required' });

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { ObjectMeta } from './metadata.ts';
 import { objectMeta } from './metadata.ts';
 import { fields } from './schema.ts';
+import type { FieldWarning } from './warnings.ts';
+import { findMeaningless } from './warnings.ts';
 
 /** A column that `kubectl get` shows, as in a CRD's `additionalPrinterColumns`. */
 export interface PrinterColumn {
@@ -45,6 +47,8 @@ export interface KindDefinition {
   readonly columns: readonly PrinterColumn[];
   /** The whole object. */
   readonly schema: z.ZodType<ResourceObject>;
+  /** What of an object has no effect, where its schema can't say. */
+  readonly findWarnings?: (object: ResourceObject) => readonly FieldWarning[];
   /** An object as it is stored, with what its author left out or wrote in another form. */
   readonly complete?: (object: ResourceObject) => ResourceObject;
 }
@@ -75,6 +79,11 @@ export function defineKind({ shape, metadata = objectMeta, ...options }: KindOpt
     // The strict object's inferred type has no index signature; what it accepts is a ResourceObject all the same.
     schema: schema as unknown as z.ZodType<ResourceObject>,
   };
+}
+
+/** What of an object has no effect here, though it is taken and kept. */
+export function warningsOf({ schema, findWarnings }: KindDefinition, object: ResourceObject): FieldWarning[] {
+  return [...findMeaningless(schema, object), ...(findWarnings?.(object) ?? [])];
 }
 
 /** `kubevirt.io/v1`, or `v1` in the core group. */

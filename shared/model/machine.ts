@@ -160,6 +160,8 @@ export const machineStatus = fields({
   unusedDisks: z.array(z.string()).optional(),
   /** Whether the guest has the keys and passwords that it is to get through its agent. */
   credentials: fields({ synchronized: z.boolean(), message: z.string().optional() }).optional(),
+  /** What its readiness probe has found, where it has one. */
+  ready: z.boolean().optional(),
   /** What the guest says of itself, of what changes rarely. */
   guest: fields({
     agentVersion: z.string(),
@@ -171,6 +173,8 @@ export const machineStatus = fields({
   }).optional(),
   /** What differs between the running machine and its description, where it needs a restart. */
   restartRequired: z.string().optional(),
+  /** Where runs end too soon: how many in a row, and when the next is tried. */
+  backOff: fields({ failures: z.int(), retryAt: timestamp }).optional(),
   /** How far its data volumes have been filled, by their names; or the one that the status is of. */
   dataVolumes: z
     .array(fields({ name: z.string(), phase: z.enum(VOLUME_PHASES), progress: z.string().optional() }))

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseCniConfig } from './cni-config.ts';
+import { findIdleConfig, parseCniConfig } from './cni-config.ts';
 import type { KindDefinition, ResourceObject } from './kind.ts';
 import { defineKind } from './kind.ts';
 import { fields } from './schema.ts';
@@ -39,6 +39,11 @@ const kind = defineKind({
 export const networkAttachmentDefinitionKind: KindDefinition = {
   ...kind,
   singular: 'network-attachment-definition',
+  findWarnings: (object) => {
+    const { config } = (object as NetworkAttachmentDefinition).spec ?? {};
+    const found = config === undefined ? [] : findIdleConfig(config);
+    return found.map(({ field, why }) => ({ field: `spec.config.${field}`, why }));
+  },
   schema: kind.schema.superRefine((object, context) => {
     const { config } = (object as NetworkAttachmentDefinition).spec ?? {};
     // Without one it names a file on each node, where a cluster has them.

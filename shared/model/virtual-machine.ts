@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { dataVolumeTemplate } from './data-volume.ts';
+import { DEFAULT_ARCHITECTURE, checkSecureBoot } from './domain/architecture.ts';
 import { hasMemory } from './domain/domain.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
-import { fields } from './schema.ts';
+import { fields, timestamp } from './schema.ts';
 
 /** When a machine runs, in KubeVirt's words; `running: true|false` stands for Always and Halted. */
 export const RUN_STRATEGIES = ['Always', 'Halted', 'Manual', 'Once', 'RerunOnFailure'] as const;
@@ -62,6 +63,12 @@ export const virtualMachineSpec = fields({
     const path = ['template', 'spec', 'domain', 'memory', 'guest'];
     refuse(path, 'is required, or an instancetype', 'FieldValueRequired');
   }
+  if (value.preference === undefined) {
+    const { domain, architecture = DEFAULT_ARCHITECTURE } = value.template.spec;
+    checkSecureBoot(domain, architecture, (path, message) =>
+      refuse(['template', 'spec', 'domain', ...path], message),
+    );
+  }
   const templates = (value.dataVolumeTemplates ?? []).map(({ metadata }) => metadata.name);
   for (const [index, name] of templates.entries()) {
     if (templates.indexOf(name) < index) {
@@ -87,6 +94,12 @@ const status = fields({
   ready: z.boolean().optional(),
   printableStatus: z.string().optional(),
   runStrategy: z.enum(RUN_STRATEGIES).optional(),
+  /** KubeVirt's: of a machine whose runs end too soon. */
+  startFailure: fields({
+    consecutiveFailCount: z.int().optional(),
+    retryAfterTimestamp: timestamp.optional(),
+    lastFailedVMIUID: z.string().optional(),
+  }).optional(),
   conditions: z.array(condition).optional(),
   observedGeneration: z.int().optional(),
   desiredGeneration: z.int().optional(),

@@ -63,10 +63,14 @@ export function blankMachine(uid = UID, change: (spec: Spec) => Spec = (spec) =>
 }
 
 /** A machine that boots the guest of `test/guest` by its kernel, with the name that its seed says. */
-export function guestMachine(uid = UID, userData = '#cloud-config\n'): CompiledMachine {
+export function guestMachine(
+  uid = UID,
+  userData = '#cloud-config\n',
+  change: (domain: Spec['domain']) => Spec['domain'] = (domain) => domain,
+): CompiledMachine {
   return blankMachine(uid, (spec) => ({
     ...spec,
-    domain: {
+    domain: change({
       ...spec.domain,
       memory: { guest: '192Mi' },
       firmware: {
@@ -83,7 +87,7 @@ export function guestMachine(uid = UID, userData = '#cloud-config\n'): CompiledM
           { name: 'scratch', disk: { bus: 'virtio' } },
         ],
       },
-    },
+    }),
     volumes: [
       { name: 'root', dataVolume: { name: 'pos-root' } },
       { name: 'seed', cloudInitNoCloud: { userData } },

@@ -76,6 +76,7 @@ export async function createAgedWorld(device: string) {
         clock: unhurried,
         log,
       }),
+      probes: { run: async () => ({ ok: true, detail: 'not tried' }) },
       images: createImages({ ...PLAIN_LIMITS, dataDir, clock: unhurried, random, log, reserveBytes: 0 }),
       link: createMqttLink(`mqtt://${gate.address}`, device, 20, unhurried),
       facts: createFacts({

@@ -108,6 +108,7 @@ export function createBox(ground: Ground, name: string): Box {
       {
         store,
         machines: bugs.machines(machines, place),
+        probes: { run: async () => ({ ok: true, detail: 'not tried' }) },
         images: createSimImages({
           server: ground.images,
           folder: images,

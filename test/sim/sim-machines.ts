@@ -135,6 +135,12 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     reset: (uid) => command(uid, () => {}),
     // The guests of this world have no agent.
     rebootGuest: (uid) => command(uid, () => {}),
+    async runInGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
+    async pingGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
     measure: async () => [],
     async readGuest(uid) {
       throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
@@ -167,6 +173,8 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     onChange(listener) {
       listeners.push(listener);
     },
+    // Its monitors tell nothing beside what is observed.
+    onHappening() {},
     async close() {
       closed = true;
     },

@@ -23,12 +23,12 @@ export function checkArchitecture(domain: Domain, of: Architecture, refuse: Refu
     );
   }
   if (of === 'arm64') checkArm64(domain, refuse);
-  else checkAmd64(domain, refuse);
 }
 
-function checkAmd64({ firmware, features }: Domain, refuse: Refuse): void {
+/** What secure boot needs, which a preference may give. arm64 does not boot securely. */
+export function checkSecureBoot({ firmware, features }: Domain, of: Architecture, refuse: Refuse): void {
   const efi = firmware?.bootloader?.efi;
-  if (efi === undefined || efi.secureBoot === false || isOn(features?.smm)) return;
+  if (of === 'arm64' || efi === undefined || efi.secureBoot === false || isOn(features?.smm)) return;
   refuse(
     ['firmware', 'bootloader', 'efi', 'secureBoot'],
     'is true by default, and needs features.smm: {enabled: true}; set that, or secureBoot: false',

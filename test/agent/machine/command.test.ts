@@ -44,6 +44,7 @@ const MACHINE: CompiledMachine = {
   namespace: 'shop',
   name: 'pos',
   memoryBytes: 512 * 2 ** 20,
+  claim: { guestBytes: 512 * 2 ** 20, withOverhead: true },
   architecture: 'amd64',
   machineType: 'q35',
   memory: { locked: false, addedOverheadBytes: 0 },
@@ -72,6 +73,7 @@ const MACHINE: CompiledMachine = {
   limits: { weight: 200 },
   endsAtReboot: false,
   startsPaused: false,
+  probes: {},
   gracePeriodMs: 30_000,
   fingerprint: '',
 };

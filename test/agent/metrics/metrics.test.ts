@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { formatMetrics } from '../../../agent/metrics/exposition.ts';
 import { compileMachineMetrics } from '../../../agent/metrics/machine-metrics.ts';
 import { serveMetrics } from '../../../agent/metrics/server.ts';
-import type { MachineFigures } from '../../../agent/ports.ts';
+import type { MachineFigures } from '../../../agent/figures-port.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 
 const TRAFFIC = { bytes: 10, packets: 2, errors: 0, dropped: 1 };

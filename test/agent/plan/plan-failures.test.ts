@@ -34,6 +34,7 @@ describe('failures', () => {
     expect(scenario.state).toBe('Starting');
     scenario.tick();
     expect(scenario.state).toBe('BackOff');
+    expect(scenario.status?.backOff?.failures).toBeGreaterThan(0);
     expect(scenario.status?.message).toContain('no memory');
     scenario.pass(3_000);
     const before = scenario.count('start');
@@ -101,7 +102,9 @@ describe('images', () => {
     scenario.tick();
     expect(scenario.actions).toEqual(['fetch-image']);
     scenario.setImage({ state: 'fetching', bytes: 37, totalBytes: 100 });
-    expect(scenario.tick().status.message).toBe(`fetching ${IMAGE_URL}: 35 % of 100 B`);
+    const { message, dataVolumes } = scenario.tick().status;
+    expect(message).toBe(`fetching ${IMAGE_URL}: 35 % of 100 B`);
+    expect(dataVolumes).toMatchObject([{ phase: 'ImportInProgress', progress: '35.0%' }]);
     scenario.setImage({ state: 'fetching', bytes: 39, totalBytes: 100 });
     expect(scenario.tick().statusChanged).toBe(false);
     scenario.setImage({ state: 'ready', path: '/base', sha256: 'ab', format: 'qcow2', virtualBytes: 1 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { planTrash } from '../../../agent/plan/plan-trash.ts';
-import type { TrashEntry } from '../../../agent/ports.ts';
+import type { TrashEntry } from '../../../agent/trash-port.ts';
 
 const HOUR_MS = 3_600_000;
 const LIMITS = { keepMs: 168 * HOUR_MS, reserveBytes: 512 * 2 ** 20 };

@@ -5,6 +5,7 @@ import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import type { HubOrder, OrderVerb } from '../../../agent/plan/order.ts';
 import { applyHubOrder, applyOrder } from '../../../agent/plan/order.ts';
+import type { ProbeOutlook } from '../../../agent/plan/probe.ts';
 import type { Action, Box, MachinePlan } from '../../../agent/plan/plan.ts';
 import { planMachine } from '../../../agent/plan/plan-machine.ts';
 import { readWanted } from '../../../agent/plan/read-wanted.ts';
@@ -61,6 +62,7 @@ export function createScenario(desired: unknown) {
   let failStart: string | undefined;
   let failCode = 'StartFailed';
   let cutOff = false;
+  let refusal: string | undefined;
   let box: Box = {
     bootId: 'boot-1',
     equipment: NO_EQUIPMENT,
@@ -68,7 +70,7 @@ export function createScenario(desired: unknown) {
     accelerator: 'tcg',
     acceleratorReason: 'asked for',
   };
-  let refusal: string | undefined;
+  let probed: Omit<ProbeOutlook, 'run'> | undefined;
   let wallOffsetMs = START_MS - UPTIME_MS;
   const actions: Action['kind'][] = [];
   const events: string[] = [];
@@ -191,6 +193,7 @@ export function createScenario(desired: unknown) {
         nowMs,
         wallMs: nowMs + wallOffsetMs,
         jitter: 0,
+        ...(probed !== undefined && { probed: { ...probed, run: memory.run?.number ?? 0 } }),
       };
       plan = planMachine(observed === undefined ? situation : { ...situation, observed });
       memory = plan.memory;
@@ -222,6 +225,10 @@ export function createScenario(desired: unknown) {
     hubOrder(verb: OrderVerb, order: HubOrder = {}) {
       memory = applyHubOrder(memory, verb, order);
     },
+    /** What the probes of the run now have found. */
+    probe(outlook: Omit<ProbeOutlook, 'run'> | undefined) {
+      probed = outlook;
+    },
     connectAgent() {
       if (observed?.process === undefined) throw new Error('there is no process');
       observed = { ...observed, process: { ...observed.process, guestAgent: true } };
@@ -249,6 +256,11 @@ export function createScenario(desired: unknown) {
     }: Omit<Partial<Box>, 'accelerator'> & { accelerator?: 'tcg' | undefined }) {
       const { accelerator: _old, ...rest } = box;
       box = { ...rest, ...change, ...(accelerator && { accelerator }) };
+    },
+    /** The box begins to shut down, or an agent starts that sees nothing of that. */
+    goDown(withinMs: number | undefined) {
+      const { goingDown: _old, ...rest } = box;
+      box = withinMs === undefined ? rest : { ...rest, goingDown: { withinMs } };
     },
     observe(change: Partial<ObservedMachine>) {
       if (observed !== undefined) observed = { ...observed, ...change };

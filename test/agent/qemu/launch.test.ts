@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { composeGate, composeLocked, formatWords } from '../../../agent/qemu/launch.ts';
+import { composeGate, findService, composeLocked, formatWords } from '../../../agent/qemu/launch.ts';
 
 const SCOPE = { unit: 'holdfast-1', memoryMaxBytes: 1000, cpu: { weight: 50, cores: 1.5 } };
 
@@ -24,6 +24,14 @@ describe('a gate', () => {
   });
 });
 
+test('a scope stops after the service of the agent, which asks its guest to shut down first', () => {
+  const service = findService('0::/system.slice/holdfast-agent.service\n');
+  expect(service).toBe('holdfast-agent.service');
+  expect(
+    composeGate({ unit: 'a', memoryMaxBytes: 1, cpu: { weight: 100 }, before: service ?? '' }).args.join(' '),
+  ).toContain(' -p MemoryMax=1 -p CPUWeight=100 -p Before=holdfast-agent.service -- ');
+  expect(findService('12:memory:/user.slice\n0::/user.slice/session-2.scope\n')).toBeUndefined();
+});
 const PROGRAM = { program: 'qemu-system-x86_64', arguments: ['-m', 'a b'] };
 const ACCOUNT = { uid: 65534, gid: 65533, groups: [44] };
 
@@ -89,7 +97,8 @@ describe('an open gate', () => {
     expect((await exit)[0]).toBe(0);
     const pid = Number(readFileSync(join(folder, 'copy'), 'utf8'));
     try {
-      expect(readdirSync(`/proc/${pid}/fd`)).toEqual(['0', '1', '2']);
+      // The shell that becomes it has others for a moment, none of which is the lock's.
+      await expect.poll(() => readdirSync(`/proc/${pid}/fd`)).toEqual(['0', '1', '2']);
       const next = await open();
       next.child.kill('SIGKILL');
       expect((await next.exit)[1]).toBe('SIGKILL');

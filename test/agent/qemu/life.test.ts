@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
-import type { Machines } from '../../../agent/ports.ts';
+import { describeHappening } from '../../../agent/describe-happening.ts';
+import type { Happened, Machines } from '../../../agent/ports.ts';
 import {
   UID,
   createWorld,
@@ -37,8 +38,11 @@ test('a guest starts held, says what it is, and is rebooted by its agent and by 
   expect(process?.guest?.commands).toContainEqual({ name: 'guest-ping', enabled: true });
   expect(await machines.readGuest(UID)).toMatchObject({ hostname: 'pos', frozen: false });
 
+  const happened: Happened[] = [];
+  machines.onHappening((_uid, one) => happened.push(one));
   await machines.rebootGuest(UID);
   await console.says(/ready hostname[^]*ready hostname/);
+  expect(happened.map((one) => describeHappening(one)?.reason)).toContain('GuestReset');
   await machines.powerButton(UID);
   await stateIs(machines, 'shutdown');
   await machines.reset(UID);

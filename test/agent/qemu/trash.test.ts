@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Trash } from '../../../agent/ports.ts';
+import type { Trash } from '../../../agent/trash-port.ts';
 import { createTrash, trashName } from '../../../agent/qemu/trash.ts';
 import { createTrashKeeper } from '../../../agent/trash-keeper.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';

@@ -64,6 +64,7 @@ function createIdleAgentCalls() {
             clock,
             log,
           }),
+          probes: { run: async () => ({ ok: true, detail: 'not tried' }) },
           images: createImages({ ...PLAIN_LIMITS, dataDir, clock, random, log, reserveBytes: 0 }),
           clock,
           random,

@@ -266,3 +266,19 @@ describe('a guest', () => {
     );
   });
 });
+
+test('a machine whose runs end too soon shows how many did, and when the next is tried', async () => {
+  await run();
+  await tell({ state: 'BackOff', backOff: { failures: 4, retryAt: '2026-03-01T08:02:40Z' } });
+  await poll(async () => (await hub.call('GET', `${VM}/pos`)).body.status).toMatchObject({
+    printableStatus: 'CrashLoopBackOff',
+    startFailure: { consecutiveFailCount: 4, retryAfterTimestamp: '2026-03-01T08:02:40Z' },
+  });
+});
+
+test('a machine that is not ready by its probe is not, though its guest runs', async () => {
+  await run('Always', { reason: 'NotReady', message: 'no answer', ready: false });
+  await poll(async () => condition('Ready')).toBe('NotReady: no answer');
+  const { body } = await hub.call('GET', `${VM}/pos`);
+  expect(body.status).toMatchObject({ printableStatus: 'Running', ready: false });
+});

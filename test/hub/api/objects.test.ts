@@ -133,6 +133,23 @@ describe('a NetworkAttachmentDefinition', () => {
     expect(await run('get net-attach-def lan')).toMatch(/^NAME AGE\s+lan \d+s$/);
   });
 
+  test('warns of what has no effect, by its path inside', async () => {
+    const config = { plugins: [{ type: 'bridge', macspoofchk: true }] };
+    const object = {
+      apiVersion: 'k8s.cni.cncf.io/v1',
+      kind: 'NetworkAttachmentDefinition',
+      metadata: { name: 'checked' },
+      spec: { config: JSON.stringify(config) },
+    };
+    const { code, stderr } = await kubectl(api.kubeconfigPath, ['apply', '-f', '-'], {
+      stdin: JSON.stringify(object),
+    });
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^Warning: spec\.config\.plugins\[0\]\.macspoofchk/),
+    ]);
+  });
+
   test.each([
     ['not JSON', 'spec.config: Invalid value: must be JSON'],
     [{}, /^spec.config: Invalid value: must be the configuration of a CNI plugin/],

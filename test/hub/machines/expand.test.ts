@@ -87,7 +87,7 @@ describe('an instancetype', () => {
   });
 
   test('that asks for what no machine can have is refused by its own field', () => {
-    const gpus = [{ name: 'gpu', noSuchField: 1 }];
+    const gpus = [{ name: 'gpu', deviceName: 'nvidia.com/T4', noSuchField: 1 }];
     expect(expand(template({}), { instancetype: instancetype({}, {}, { gpus }) })).toEqual([
       expect.stringMatching(
         /^spec\.instancetype: its spec\.gpus gives spec\.template\.spec\.domain\.devices\.gpus/,

@@ -1,0 +1,102 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
+import { runHoldfast } from '../tools/holdfast.ts';
+import { waitFor } from '../tools/wait-for.ts';
+import { compileManifest } from './manifest.ts';
+import type { World } from './world.ts';
+import { GUEST_IMAGE, createWorld } from './world.ts';
+
+/** A machine's life as its operator steers it: kubectl, hub, agent, QEMU and guest, all real. */
+
+const SUB = '/apis/subresources.kubevirt.io/v1/namespaces/default';
+
+describe('a machine with probes', () => {
+  let world: World;
+  let programs: string;
+  let port: number;
+
+  beforeAll(async () => {
+    world = await createWorld();
+    await world.startHub();
+    // A box that is going down, for whoever asks.
+    programs = mkdtempSync(join(tmpdir(), 'holdfast-programs-'));
+    for (const [name, says] of [
+      ['runlevel', '2 0'],
+      ['systemctl', 'stopping'],
+    ] as const) {
+      writeFileSync(join(programs, name), `#!/bin/sh\necho ${says}\n`);
+      chmodSync(join(programs, name), 0o755);
+    }
+    world.startAgent('edge-1', [], ['env', `PATH=${programs}:${process.env['PATH']}`]);
+    await waitFor('edge-1', () => world.get('device', 'edge-1'));
+    const manifest = compileManifest({
+      name: 'pos',
+      device: 'edge-1',
+      url: world.images.url(GUEST_IMAGE),
+      checksum: world.checksum,
+    });
+    const { template } = (manifest as VirtualMachine).spec;
+    Object.assign(template.spec, {
+      readinessProbe: { httpGet: { port: 80 }, periodSeconds: 1, timeoutSeconds: 5 },
+      livenessProbe: { guestAgentPing: {}, initialDelaySeconds: 600 },
+    });
+    await world.apply(manifest);
+    await world.untilStatus('pos', 'Running');
+    port = await world.port('pos');
+  }, 120_000);
+  afterAll(async () => {
+    await world.close();
+    rmSync(programs, { recursive: true, force: true });
+  });
+
+  const condition = async (type: string) =>
+    (await world.instance('pos')).status?.conditions?.find((one) => one.type === type);
+  const order = async (path: string) =>
+    world.tryKubectl(['replace', '--raw', `${SUB}/${path}`, '-f', '-'], '{}');
+  const boot = async () => ((await world.guest(port)) as unknown as { bootId: string }).bootId;
+
+  test('is ready once its guest answers, and says what runs in it', async () => {
+    await waitFor('Ready', async () => (await condition('Ready'))?.status === 'True');
+    await waitFor(
+      'guestOSInfo',
+      async () => (await world.instance('pos')).status?.guestOSInfo?.kernelRelease,
+    );
+    const info = JSON.parse(
+      await world.kubectl('get', '--raw', `${SUB}/virtualmachineinstances/pos/guestosinfo`),
+    );
+    expect(info).toMatchObject({ kind: 'VirtualMachineInstanceGuestAgentInfo', hostname: 'pos' });
+  });
+
+  test('is paused and let go on, which its box remembers, and not paused twice', async () => {
+    expect((await order('virtualmachineinstances/pos/pause')).stderr).toBe('');
+    await waitFor('Paused', async () => (await condition('Paused'))?.reason === 'PausedByUser');
+    expect((await order('virtualmachineinstances/pos/pause')).stderr).toContain('VMI is already paused');
+    const vm = ['vm', 'unpause', 'default/pos', '--data-dir', world.agentDir('edge-1')];
+    expect(await runHoldfast(vm)).toMatchObject({ code: 0 });
+    await waitFor('Ready', async () => (await condition('Ready'))?.status === 'True');
+    expect((await order('virtualmachineinstances/pos/unpause')).stderr).toContain('VMI is not paused');
+  });
+
+  test('is rebooted softly, in the same process', async () => {
+    const [before, pids] = [await boot(), world.qemus('edge-1').map(({ pid }) => pid)];
+    expect((await order('virtualmachineinstances/pos/softreboot')).stderr).toBe('');
+    await waitFor('another boot', async () => (await boot()) !== before);
+    expect(world.qemus('edge-1').map(({ pid }) => pid)).toEqual(pids);
+  });
+
+  test('is shut down with its box, by its guest, and runs again when that is back', async () => {
+    const { uid = '' } = (await world.machine('pos')).metadata;
+    await world.end('edge-1');
+    expect(world.qemus('edge-1')).toEqual([]);
+    expect(world.console('edge-1', uid)).toMatch(/holdfast-guest: shutting down[^]*$/);
+    world.startAgent('edge-1');
+    await waitFor('Ready', async () => (await condition('Ready'))?.status === 'True');
+    // An agent that is stopped on a box that stays up takes nothing with it.
+    const pids = world.qemus('edge-1').map(({ pid }) => pid);
+    await world.end('edge-1');
+    expect([pids.length, world.qemus('edge-1').map(({ pid }) => pid)]).toEqual([1, pids]);
+  });
+});
