@@ -1,16 +1,18 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TrashEntry } from '../../agent/trash-port.ts';
 import type { DataVolume } from '../../shared/model/data-volume-object.ts';
-import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import { runHoldfast } from '../tools/holdfast.ts';
 import { waitFor } from '../tools/wait-for.ts';
-import { compileManifest } from './manifest.ts';
 import type { World } from './world.ts';
-import { GUEST_IMAGE, createWorld } from './world.ts';
+import { createWorld } from './world.ts';
 
-/** Says what the second disk holds, and adds the machine's name to it. */
+const GUEST = new URL('../../.holdfast/guest/', import.meta.url);
+
+/** Says what the ledger holds, and adds the machine's name to it. */
 const USER_DATA = `#!/bin/sh
-disk=/dev/vdb
+disk=/dev/vda
 before=$(dd if=$disk bs=512 count=1 2>/dev/null | tr -d '\\0')
 echo "the ledger held: $before."
 printf '%s %s' "$before" "$(hostname)" | dd of=$disk conv=notrunc,fsync 2>/dev/null
@@ -21,28 +23,48 @@ describe('what machines name: a Secret, and a disk that outlives them', () => {
 
   beforeAll(async () => {
     world = await createWorld();
+    mkdirSync(join(world.folder, 'guest'));
+    for (const file of ['vmlinuz', 'initrd'])
+      copyFileSync(new URL(file, GUEST), join(world.folder, 'guest', file));
     await world.startHub();
-    world.startAgent('edge-1');
+    world.startAgent('edge-1', ['--local-images', world.folder]);
     await waitFor('the device', () => world.get('device', 'edge-1'));
   });
   afterAll(() => world.close());
 
-  function manifest(name: string): VirtualMachine {
-    const whole = compileManifest({
-      name,
-      device: 'edge-1',
-      url: world.images.url(GUEST_IMAGE),
-      checksum: world.checksum,
-    }) as VirtualMachine;
-    const { spec } = whole.spec.template;
-    const named = (volume: string) => ({ name: volume, disk: { bus: 'virtio' as const } });
-    Object.assign(spec.domain.devices, { disks: ['root', 'ledger', 'seed'].map(named) });
-    spec.volumes = [
-      { name: 'root', dataVolume: { name: `${name}-root` } },
-      { name: 'ledger', dataVolume: { name: 'ledger' } },
-      { name: 'seed', cloudInitNoCloud: { secretRef: { name: 'seed' } } },
-    ];
-    return whole;
+  /** A machine that has no disk but the ledger. */
+  function manifest(name: string): object {
+    const container = {
+      image: `file://${world.folder}/guest`,
+      kernelPath: '/vmlinuz',
+      initrdPath: '/initrd',
+    };
+    return {
+      apiVersion: 'kubevirt.io/v1',
+      kind: 'VirtualMachine',
+      metadata: { name, namespace: 'default' },
+      spec: {
+        runStrategy: 'Always',
+        template: {
+          spec: {
+            nodeSelector: { 'kubernetes.io/hostname': 'edge-1' },
+            hostname: name,
+            domain: {
+              memory: { guest: '160Mi' },
+              firmware: { kernelBoot: { kernelArgs: 'console=ttyS0 quiet', container } },
+              devices: {
+                autoattachPodInterface: false,
+                disks: ['ledger', 'seed'].map((disk) => ({ name: disk, disk: { bus: 'virtio' } })),
+              },
+            },
+            volumes: [
+              { name: 'ledger', dataVolume: { name: 'ledger' } },
+              { name: 'seed', cloudInitNoCloud: { secretRef: { name: 'seed' } } },
+            ],
+          },
+        },
+      },
+    };
   }
   const ready = async (name: string) =>
     (await world.machine(name)).status?.conditions?.find(({ type }) => type === 'Ready');
