@@ -3,15 +3,14 @@ import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
-
-import type { AddedMemory, ChangeRequest } from './machine/change.ts';
-import type { GuestCredentials } from './machine/credentials.ts';
 import type { MachineFigures } from './figures-port.ts';
 import type { GuestDetails, GuestUsage } from './guest.ts';
+import type { AddedMemory, ChangeRequest } from './machine/change.ts';
 import type { CompiledMachine, ImageSource, Lent } from './machine/compile.ts';
+import type { GuestCredentials } from './machine/credentials.ts';
+import type { KeptContent } from './machine/disk.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
-import type { KeptContent } from './machine/disk.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */

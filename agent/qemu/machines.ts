@@ -5,9 +5,9 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
+import type { CompiledMachine } from '../machine/compile.ts';
 import type { Equipment } from '../machine/equipment.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { CompiledMachine } from '../machine/compile.ts';
 import type { Accelerator, Happened, Machines, Networks, RunRecord, StartRequest } from '../ports.ts';
 import type { Accounts } from './accounts.ts';
 import { createAccounts } from './accounts.ts';
@@ -19,8 +19,7 @@ import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
 import { composeLimits, findService } from './launch.ts';
 import { NO_LOAN, createLoans } from './loans.ts';
-import type { Confinement } from './machine.ts';
-import type { LocalMachine } from './machine.ts';
+import type { Confinement, LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
 import type { OutsideSettings } from './outside-disks.ts';
 import { runTool } from './tool.ts';
@@ -126,6 +125,12 @@ export function createMachines(options: MachinesOptions): Machines {
     };
   };
 
+  /** Whom a machine's QEMU runs as, where that is not the agent's own user. */
+  const accountOf = async (uid: string) => {
+    if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
+    return accounts?.of(uid);
+  };
+
   /** What the processes of machines have of the box's own. */
   const findLent = async () => {
     const uids = await listMachines(root);
@@ -151,9 +156,8 @@ export function createMachines(options: MachinesOptions): Machines {
       return connections.settle(observed);
     },
     async start(request) {
-      if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
       const { uid } = request.machine;
-      const account = accounts?.of(uid);
+      const account = await accountOf(uid);
       try {
         const loan = await loans.lend(request.machine, findLent, account);
         const context = { localImages, outside, bootId, account, ports, networks, clock, loan };
@@ -163,9 +167,8 @@ export function createMachines(options: MachinesOptions): Machines {
       }
     },
     async change(uid, request) {
-      if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
       await machineOf(uid).change(request, {
-        account: accounts?.of(uid),
+        account: await accountOf(uid),
         outside,
         ports,
         networks,
