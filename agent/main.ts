@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../shared/config/load.ts';
@@ -108,6 +109,8 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const server = await serveLocalDoor(join(dataDir, SOCKET_NAME), agent.door, log);
   agent.start();
   log.info({ dataDir, hub: config.hub, version: VERSION }, 'agent started');
+  // Node itself does so at an orderly end only, and many a box only ever loses its power.
+  flushCompileCache();
 
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);

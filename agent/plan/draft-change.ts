@@ -20,7 +20,7 @@ export function draftChange(situation: Situation, draft: Draft): Draft {
   const { observed, nowMs } = situation;
   const isIdle = draft.state === 'Running' && draft.actions.length === 0;
   if (!isIdle || observed?.process?.runState !== 'running') return draft;
-  const next = planRunning(situation)?.next;
+  const next = compareRun(situation)?.next;
   if (next === undefined) return { ...draft, memory: forget(draft.memory, 'failedChange') };
   const failed = draft.memory.failedChange;
   if (failed !== undefined && failed.what === describeChange(next.change) && nowMs < failed.againAtMs) {
@@ -57,7 +57,7 @@ export function explainRestart(situation: Situation): string | undefined {
   const { wanted, observed, memory, running } = situation;
   if (wanted.kind !== 'machine' || observed?.process === undefined || observed.record === undefined)
     return undefined;
-  const plan = planRunning(situation);
+  const plan = compareRun(situation);
   if (plan === undefined) {
     const before = running?.machine.desired ?? observed.record.desired;
     if (isSameJson(before, wanted.desired)) return undefined;
@@ -70,12 +70,17 @@ export function explainRestart(situation: Situation): string | undefined {
     ...(isFailing ? plan.next.fields.map((field) => `${field} (not made while it runs: ${failed.why})`) : []),
   ];
   if (fields.length === 0) return undefined;
-  const more = fields.length > NAMED ? ` and ${fields.length - NAMED} more` : '';
-  return `changes take effect at the next start: ${fields.slice(0, NAMED).join(', ')}${more}`;
+  return `changes take effect at the next start: ${explainFields(fields)}`;
 }
 
-/** Undefined where it is not known what the process runs by. */
-function planRunning({ wanted, observed, memory, running }: Situation): ChangePlan | undefined {
+/** The first fields of many, and how many more there are. */
+export function explainFields(fields: readonly string[]): string {
+  const more = fields.length > NAMED ? ` and ${fields.length - NAMED} more` : '';
+  return `${fields.slice(0, NAMED).join(', ')}${more}`;
+}
+
+/** What differs between the process and its description; undefined where it is not known what the process runs by. */
+export function compareRun({ wanted, observed, memory, running }: Situation): ChangePlan | undefined {
   if (wanted.kind !== 'machine') return undefined;
   if (running !== undefined) return planChange(running, wanted.compiled);
   if (observed?.record === undefined || observed.record.desired !== undefined) return undefined;

@@ -16,6 +16,8 @@ export interface RunMemory {
     readonly atMs: number;
     readonly how: RunEnd;
     readonly detail: string;
+    /** It was ended to be started again. */
+    readonly again?: boolean;
     /** Why the box would not start it, as a CamelCase word, where nothing failed. */
     readonly refused?: string;
   };
@@ -68,6 +70,8 @@ export interface MachineMemory {
   readonly override?: Override;
   /** A restart was asked for, on the box or by the hub, and its stop is not done. */
   readonly restarting?: boolean;
+  /** The generation of the description that the machine was last restarted for by itself. */
+  readonly restartedFor?: number;
   /** A stop was asked for at the hub that its run strategy does not say, and it is not done. */
   readonly stopping?: boolean;
   /** The guest is shut down because its box does. */

@@ -3,24 +3,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileSmallMachine } from '../bench/small-machine.ts';
-import { whyNoNetwork } from '../tools/namespace.ts';
+import { whyNoBridge } from '../tools/namespace.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import type { FarBox, FarWorld } from './far-boxes.ts';
 import { createFarWorld } from './far-boxes.ts';
 
-/** Where the kernel has no bridges, test/agent/network shows as much in a guest whose kernel has. */
-function whyNoBridge(): string | undefined {
-  const reason = whyNoNetwork();
-  if (reason !== undefined) return reason;
-  const name = `hfb${process.pid}`;
-  try {
-    execFileSync('ip', ['link', 'add', name, 'type', 'bridge'], { stdio: 'pipe' });
-    execFileSync('ip', ['link', 'delete', name], { stdio: 'pipe' });
-    return undefined;
-  } catch {
-    return 'the kernel has no bridges';
-  }
-}
+// Where the kernel has no bridges, test/agent/network shows as much in a guest whose kernel has.
 const reason = whyNoBridge();
 
 describe.skipIf(reason !== undefined)(`machines on the pod network of a box ${reason ?? ''}`, () => {

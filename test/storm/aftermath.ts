@@ -7,8 +7,9 @@ import { READY_LINE } from '../bench/small-machine.ts';
 import type { World } from '../e2e/world.ts';
 import type { ToldEvent } from '../tools/event-journal.ts';
 import { compareTold, readHeld, readJournal, toldBy } from '../tools/event-journal.ts';
+import { findUnmarked } from './busy.ts';
 import type { Operator } from './operator.ts';
-import { graceOf } from './operator.ts';
+import { graceOf, memoryOf } from './operator.ts';
 import type { ProcessWatch } from './process-watch.ts';
 
 interface Remains {
@@ -18,6 +19,8 @@ interface Remains {
   readonly operator: Operator;
   /** The machines that nobody touched: uid by name. */
   readonly steady: ReadonlyMap<string, string>;
+  /** Those that operators started, stopped and changed, likewise. */
+  readonly busy: ReadonlyMap<string, string>;
   /** The reasons of orders that the box said yes to. */
   readonly orders: readonly string[];
   readonly watch: ProcessWatch;
@@ -33,7 +36,12 @@ const PRINTABLE: Readonly<Record<string, string>> = {
 /** What does not agree between hub and box, and what was lost, doubled or restarted, as sentences. */
 export async function findProblems(remains: Remains): Promise<string[]> {
   try {
-    const parts = [await compareStates(remains), await compareEvents(remains), findRestarts(remains)];
+    const parts = [
+      await compareStates(remains),
+      await compareEvents(remains),
+      findRestarts(remains),
+      findUnmarked(remains.world, remains.device, remains.busy),
+    ];
     return parts.flat();
   } catch (error) {
     return [messageOf(error)];
@@ -58,12 +66,14 @@ async function compareStates({ world, device, door, operator }: Remains): Promis
     problems.push(...operator.check(machine));
     agree(`grace of ${name}`, held.get(name)?.spec.terminationGracePeriodSeconds, graceOf(machine.spec));
     agree(`strategy of ${name}`, held.get(name)?.runStrategy, machine.spec.runStrategy);
+    const heldMemory = held.get(name)?.spec.domain.memory?.guest;
+    agree(`memory of ${name}`, heldMemory, memoryOf(machine.spec));
     agree(`state of ${name}`, PRINTABLE[state] ?? state, machine.status?.printableStatus);
   }
   return problems;
 }
 
-async function compareEvents({ world, device, steady, orders }: Remains): Promise<string[]> {
+async function compareEvents({ world, device, steady, busy, operator, orders }: Remains): Promise<string[]> {
   const { items } = await get<{ items: Event[] }>(world, 'events');
   const hub = toldBy(device, items);
   const differ = compareTold(readJournal(world.agentDir(device)), hub);
@@ -76,14 +86,20 @@ async function compareEvents({ world, device, steady, orders }: Remains): Promis
   const restarted = [...steady.keys()].filter(
     (name) => count(({ machine, reason }) => machine === name && reason === 'Started') !== 1,
   );
+  const startedUnasked = [...busy.keys()].flatMap((name) => {
+    const times = count(({ machine, reason }) => machine === name && reason === 'Started');
+    const most = operator.stopsAsked(name) + 1;
+    return times <= most ? [] : [`${name} was started ${times} times, with ${most} starts asked for`];
+  });
   return [
     ...(differ === undefined ? [] : [differ]),
     ...ordersTold,
+    ...startedUnasked,
     ...restarted.map((name) => `${name} is not said to have started once`),
   ];
 }
 
-function findRestarts({ world, device, steady, watch }: Remains): string[] {
+function findRestarts({ world, device, steady, busy, operator, watch }: Remains): string[] {
   const doubled = watch.doubled().map((uid) => `${uid} had two QEMUs at once`);
   const restarted = [...steady].flatMap(([name, uid]) => {
     const processes = watch.seen(uid);
@@ -92,7 +108,13 @@ function findRestarts({ world, device, steady, watch }: Remains): string[] {
       ? []
       : [`${name} had ${processes.length} processes (${processes.join(', ')}) and booted ${boots} times`];
   });
-  return [...doubled, ...restarted];
+  // The first of them was before the processes were watched.
+  const unasked = [...busy].flatMap(([name, uid]) => {
+    const processes = watch.seen(uid).length;
+    const most = operator.stopsAsked(name);
+    return processes <= most ? [] : [`${name} had ${processes} processes, with ${most} asked for`];
+  });
+  return [...doubled, ...restarted, ...unasked];
 }
 
 async function get<T>(world: World, ...args: string[]): Promise<T> {

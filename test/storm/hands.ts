@@ -4,9 +4,9 @@ import type { Operator } from './operator.ts';
 interface HandsOptions {
   readonly door: LocalClient;
   readonly operator: Operator;
-  /** What operators edit, what they start and stop, and what is ordered about on the box. */
+  /** What operators edit, what they start, stop and change, and what is ordered about on the box. */
   readonly steady: readonly string[];
-  readonly switched: string;
+  readonly busy: readonly string[];
   readonly victim: string;
   readonly count: (what: string) => void;
 }
@@ -19,22 +19,31 @@ export interface Hands {
   readonly ordered: readonly string[];
 }
 
+/** The part of all edits that the busy machines have at least. */
+const LEAST_BUSY = 0.2;
 /** KubeVirt's default is 30: each edit is another. */
 const FIRST_GRACE_SECONDS = 31;
 
-export function createHands({ door, operator, steady, switched, victim, count }: HandsOptions): Hands {
+export function createHands({ door, operator, steady, busy, victim, count }: HandsOptions): Hands {
   const ordered: string[] = [];
   let edits = 0;
   let orders = 0;
+
+  async function meddle(machine: string, fraction: () => number): Promise<boolean> {
+    const which = fraction();
+    if (which < 0.2) return operator.setMemory(machine, `${64 + (edits % 8) * 8}Mi`);
+    if (which < 0.4) return operator.setLabel(machine, String(edits));
+    return operator.setStrategy(machine, which < 0.7 ? 'Always' : 'Halted');
+  }
+
   return {
     ordered,
     async edit(fraction) {
       edits += 1;
-      const isSwitch = fraction() < 0.2;
-      const machine = steady[Math.floor(fraction() * steady.length)] ?? '';
-      const granted = isSwitch
-        ? await operator.setStrategy(switched, fraction() < 0.5 ? 'Always' : 'Halted')
-        : await operator.setGrace(machine, FIRST_GRACE_SECONDS + edits);
+      const granted =
+        fraction() < Math.max(LEAST_BUSY, busy.length / (busy.length + steady.length))
+          ? await meddle(pick(busy, fraction), fraction)
+          : await operator.setGrace(pick(steady, fraction), FIRST_GRACE_SECONDS + edits);
       count(granted ? 'edits granted' : 'edits without an answer');
     },
     async order(fraction) {
@@ -49,4 +58,8 @@ export function createHands({ door, operator, steady, switched, victim, count }:
       }
     },
   };
+}
+
+function pick(names: readonly string[], fraction: () => number): string {
+  return names[Math.floor(fraction() * names.length)] ?? '';
 }

@@ -5,35 +5,48 @@ import { BROKERS } from './parts.ts';
 import { raiseStorm } from './storm.ts';
 
 /**
- * `npm run storm -- --minutes M [--seed S] [--broker mosquitto]`: kills hub, broker and agent over and over. The exit code is 1 where something
- * was lost, doubled or restarted.
+ * `npm run storm -- --minutes M [--seed S] [--broker mosquitto] [--machines N] [--busy B] [--agent-kills K]`: kills hub,
+ * broker and agent over and over, the agent at least K times, while B machines are started, stopped and changed and N
+ * are left alone. The exit code is 1 where something was lost, doubled or restarted.
  */
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
     broker: { type: 'string', default: 'embedded' },
+    machines: { type: 'string', default: '8' },
+    busy: { type: 'string', default: '1' },
+    'agent-kills': { type: 'string', default: '0' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
   },
 });
 const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
+const [machines, busy, agentKills] = [values.machines, values.busy, values['agent-kills']].map(Number) as [
+  number,
+  number,
+  number,
+];
 const broker = BROKERS.find((known) => known === values.broker);
-if (!(minutes > 0) || !Number.isInteger(seed) || broker === undefined) {
+const areCounts = machines > 0 && busy > 0 && [machines, busy, agentKills].every(Number.isInteger);
+if (!(minutes > 0) || !areCounts || !Number.isInteger(seed) || broker === undefined) {
   process.stderr.write(
-    `storm: --minutes takes a number above 0, --seed an integer, --broker ${BROKERS.join(' or ')}\n`,
+    `storm: --minutes takes a number above 0, --seed an integer, --machines and --busy integers above 0, --agent-kills an integer, --broker ${BROKERS.join(' or ')}\n`,
   );
   process.exit(2);
 }
 
-const MACHINES = 8;
 const startedAtMs = performance.now();
 const world = await createWorld();
 
-/** Machines are in sessions of their own, and would go on. */
+/** Machines are in sessions of their own, and would go on. The first Ctrl-C ends the storm alone. */
 async function interrupt(): Promise<void> {
   await world.close();
   process.exit(130);
 }
-process.once('SIGINT', () => void interrupt());
+const enough = new AbortController();
+process.once('SIGINT', () => {
+  enough.abort();
+  process.once('SIGINT', () => void interrupt());
+});
 process.once('SIGTERM', () => void interrupt());
 
 const progress = (line: string) => {
@@ -45,7 +58,10 @@ try {
     world,
     broker,
     seconds: minutes * 60,
-    machines: MACHINES,
+    machines,
+    busy,
+    agentKills,
+    enough: enough.signal,
     seed,
     progress,
   });

@@ -2,6 +2,7 @@ import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 
 const MACHINES = '/apis/kubevirt.io/v1/namespaces/default/virtualmachines';
 const DEADLINE_MS = 5_000;
+const LABEL = 'storm.example/round';
 
 type Spec = NonNullable<VirtualMachine['spec']>;
 
@@ -20,6 +21,11 @@ export interface Operator {
   /** @returns whether the hub said yes */
   setGrace(machine: string, seconds: number): Promise<boolean>;
   setStrategy(machine: string, runStrategy: string): Promise<boolean>;
+  /** Takes effect when the machine is next started, and must not start it. */
+  setMemory(machine: string, guest: string): Promise<boolean>;
+  setLabel(machine: string, value: string): Promise<boolean>;
+  /** How often it was asked to be stopped, with whatever answer. */
+  stopsAsked(machine: string): number;
   read(machine: string): Promise<VirtualMachine>;
   /** What is wrong with what the hub has stored of a machine, as sentences. */
   check(machine: VirtualMachine): string[];
@@ -28,6 +34,7 @@ export interface Operator {
 /** @param api the API's `HOST:PORT` as it is now */
 export function createOperator(api: () => string): Operator {
   const wishes = new Map<string, Wish>();
+  const stops = new Map<string, number>();
 
   async function call<T>(machine: string, init: RequestInit = {}): Promise<T> {
     const signal = AbortSignal.timeout(DEADLINE_MS);
@@ -56,12 +63,22 @@ export function createOperator(api: () => string): Operator {
   return {
     setGrace: (machine, seconds) =>
       ask(machine, 'grace', seconds, { template: { spec: { terminationGracePeriodSeconds: seconds } } }),
-    setStrategy: (machine, runStrategy) => ask(machine, 'strategy', runStrategy, { runStrategy }),
+    setStrategy(machine, runStrategy) {
+      if (runStrategy === 'Halted') stops.set(machine, (stops.get(machine) ?? 0) + 1);
+      return ask(machine, 'strategy', runStrategy, { runStrategy });
+    },
+    setMemory: (machine, guest) =>
+      ask(machine, 'memory', guest, { template: { spec: { domain: { memory: { guest } } } } }),
+    setLabel: (machine, value) =>
+      ask(machine, 'label', value, { template: { metadata: { labels: { [LABEL]: value } } } }),
+    stopsAsked: (machine) => stops.get(machine) ?? 0,
     read: (machine) => call<VirtualMachine>(machine),
     check({ metadata: { name }, spec }) {
       const stored: Record<string, WishValue | undefined> = {
         grace: graceOf(spec),
         strategy: spec.runStrategy,
+        memory: memoryOf(spec),
+        label: spec.template.metadata?.labels?.[LABEL],
       };
       return Object.entries(stored).flatMap(([field, value]) => {
         const { granted, unanswered } = wishes.get(`${name} ${field}`) ?? {};
@@ -79,4 +96,8 @@ export function createOperator(api: () => string): Operator {
 
 export function graceOf(spec: Spec): number | undefined {
   return spec.template.spec?.terminationGracePeriodSeconds;
+}
+
+export function memoryOf(spec: Spec): string | undefined {
+  return spec.template.spec?.domain.memory?.guest;
 }
