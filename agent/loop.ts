@@ -3,12 +3,19 @@ import { codeOf, messageOf } from '../shared/base/errors.ts';
 import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
+import type { Change } from './machine/change.ts';
+import { describeChange } from './machine/change.ts';
+import { readRunLimits } from './machine/run-limits.ts';
+import { settleFailedChange } from './plan/draft-change.ts';
 import type { ProbeWatch } from './probe-watch.ts';
 import { imagesOf } from './machine/images.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
+import type { MachineMemory } from './plan/memory.ts';
+import type { Running } from './plan/plan-change.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
+import type { Settled } from './plan/settle-run.ts';
 import type { Room } from './plan/room.ts';
 import { claimOf, inOrderOfStart, takeRoom } from './plan/room.ts';
 import { settleFailedDisk } from './plan/plan-volume.ts';
@@ -181,6 +188,20 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     return readings.get(desired);
   }
 
+  /** What a machine's newest run was started and changed by; undefined where its record does not say. */
+  function runningOf(machine: ObservedMachine | undefined): Running | undefined {
+    const { record, process } = machine ?? {};
+    const entry = record === undefined ? undefined : wantedOf(record.desired);
+    if (record === undefined || entry?.kind !== 'machine') return undefined;
+    const addedBytes = process?.addedMemory?.requestedBytes;
+    return {
+      machine: entry.compiled,
+      limits: readRunLimits(record.command),
+      places: record.places ?? {},
+      ...(addedBytes === undefined ? {} : { addedBytes }),
+    };
+  }
+
   /** Whatever becomes of machines in this tick, what their descriptions name is needed. */
   function retainImages(): void {
     const needed = store.machines().flatMap(({ desired }) => {
@@ -200,11 +221,13 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     try {
       const wanted = wantedOf(row.desired);
       if (wanted === undefined) return undefined;
+      const running = runningOf(machine);
       const probed = probes.outlook(row.uid);
       return planMachine({
         wanted,
         memory: row.memory,
         ...(machine === undefined ? {} : { observed: machine }),
+        ...(running === undefined ? {} : { running }),
         imageStatus: (source) => images.observe(source),
         box: box(),
         nowMs: clock.monotonic(),
@@ -266,21 +289,33 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     } catch (error) {
       log.warn({ action: action.kind, machine: uid, error: messageOf(error) }, 'an action failed');
       // Its backoff is planned.
+      if (action.kind === 'change') return noteFailedChange(uid, action.change, error);
       const isPlanned = action.kind === 'start' || action.kind === 'make-disk';
-      return isPlanned && noteFailure(uid, error);
+      return isPlanned && noteFailedStart(uid, error);
     }
   }
 
+  function noteFailedStart(uid: string, error: unknown): boolean {
+    const [code, why] = [codeOf(error) ?? 'StartFailed', messageOf(error)];
+    return noteFailure(uid, (memory, wanted) => {
+      const settle = wanted.kind === 'volume' ? settleFailedDisk : settleFailedStart;
+      return settle(memory, code, why, clock.monotonic(), random.fraction());
+    });
+  }
+
+  function noteFailedChange(uid: string, change: Change, error: unknown): boolean {
+    const [what, why] = [describeChange(change), messageOf(error)];
+    return noteFailure(uid, (memory) => settleFailedChange(memory, what, why, clock.monotonic()));
+  }
+
   /** The result is whether that could be stored. */
-  function noteFailure(uid: string, error: unknown): boolean {
+  function noteFailure(uid: string, settle: (memory: MachineMemory, wanted: Wanted) => Settled): boolean {
     try {
       store.transaction(() => {
         const row = store.machines().find((machine) => machine.uid === uid);
         const wanted = row === undefined ? undefined : readWanted(row.desired);
         if (row === undefined || wanted === undefined) return;
-        const code = codeOf(error) ?? 'StartFailed';
-        const settle = wanted.kind === 'volume' ? settleFailedDisk : settleFailedStart;
-        const settled = settle(row.memory, code, messageOf(error), clock.monotonic(), random.fraction());
+        const settled = settle(row.memory, wanted);
         store.putMachine({ ...row, memory: settled.memory });
         queueEvents(identityOf(wanted), settled.events);
       });

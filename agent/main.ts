@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../shared/base/errors.ts';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
 import { readBootId } from '../shared/host/files.ts';
@@ -9,32 +11,31 @@ import { createLog } from '../shared/host/log.ts';
 import { readMqttAccess } from '../shared/host/mqtt-access.ts';
 import type { MqttAccess } from '../shared/host/mqtt-client.ts';
 import { createRandom } from '../shared/host/random.ts';
-import { messageOf } from '../shared/base/errors.ts';
 import type { Log } from '../shared/ports.ts';
 import { VERSION } from '../shared/version.ts';
 import { createAgent } from './agent.ts';
 import type { AgentConfig } from './config.ts';
 import { AGENT_SETTINGS } from './config.ts';
 import { createAcceleratorProbe } from './facts/accelerator-probe.ts';
-import { readIdentity } from './facts/identity.ts';
-import { isGoingDown, readSystemState } from './facts/going-down.ts';
 import { createFacts } from './facts/facts.ts';
+import { isGoingDown, readSystemState } from './facts/going-down.ts';
+import { readIdentity } from './facts/identity.ts';
 import { createImages } from './image/images.ts';
 import { createMqttLink } from './link/mqtt-link.ts';
 import { SOCKET_NAME } from './local/client.ts';
 import { serveLocalDoor } from './local/server.ts';
-import type { BoxMemory } from './plan/room.ts';
-import { createProbes } from './probe/probes.ts';
+import { serveMetrics } from './metrics/server.ts';
 import { composeKeepAlive } from './network/keep-alive.ts';
 import { closeLoopback, openLoopback } from './network/loopback.ts';
 import { createNetworks } from './network/networks.ts';
 import { createShell } from './network/shell.ts';
+import type { BoxMemory } from './plan/room.ts';
+import { createProbes } from './probe/probes.ts';
 import { MACHINE_USERS } from './qemu/accounts.ts';
+import { checkPassage, findAccount } from './qemu/folder.ts';
 import { accountCommand } from './qemu/launch.ts';
 import { createMachines } from './qemu/machines.ts';
 import { createTrash } from './qemu/trash.ts';
-import { checkPassage, findAccount } from './qemu/folder.ts';
-import { serveMetrics } from './metrics/server.ts';
 import { createStore } from './store/store.ts';
 
 /** Runs the agent until SIGTERM or SIGINT. It leaves its machines running then, unless the box itself is going down. */
@@ -48,10 +49,9 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const unlock = await lockFolder(dataDir);
 
   const user = await chooseUser(config, log);
-  const { forwardAddress, localImages, hostDevices, dedicatedCpus } = config;
-  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const equipment = { architecture, hostDevices, dedicatedCpus } as const;
-  const { claims, hostDiskFolders, podBridge, podSubnet } = config;
+  const { forwardAddress, podBridge, podSubnet } = config;
+  const { localImages, claims, hostDiskFolders, hostDevices, dedicatedCpus } = config;
+  const equipment = { architecture: readArchitecture(), hostDevices, dedicatedCpus };
   const outside = { claims, hostDiskFolders };
   const trash = createTrash(dataDir);
   const reserveBytes = config.reserveMebibytes * 2 ** 20;
@@ -108,6 +108,8 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const server = await serveLocalDoor(join(dataDir, SOCKET_NAME), agent.door, log);
   agent.start();
   log.info({ dataDir, hub: config.hub, version: VERSION }, 'agent started');
+  // Node itself does so at an orderly end only, and many a box only ever loses its power.
+  flushCompileCache();
 
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
@@ -122,6 +124,10 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   await agent.stop();
   unlock();
   log.info({}, 'agent stopped; machines that run go on');
+}
+
+function readArchitecture(): 'amd64' | 'arm64' {
+  return process.arch === 'arm64' ? 'arm64' : 'amd64';
 }
 
 /** The box's memory, or that of the container that the agent is in. */
@@ -142,7 +148,7 @@ async function readImageSettings(config: AgentConfig, { user }: { user?: string 
       mirrors,
       certificates: registryCa === '' ? [] : [readFileSync(registryCa, 'utf8')],
       readLogins: () => (registryLogins === '' ? undefined : readFileSync(registryLogins, 'utf8')),
-      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      architecture: readArchitecture(),
     },
   };
 }

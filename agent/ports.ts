@@ -3,13 +3,14 @@ import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
-import type { GuestCredentials } from './machine/credentials.ts';
 import type { MachineFigures } from './figures-port.ts';
 import type { GuestDetails, GuestUsage } from './guest.ts';
+import type { AddedMemory, ChangeRequest } from './machine/change.ts';
 import type { CompiledMachine, ImageSource, Lent } from './machine/compile.ts';
+import type { GuestCredentials } from './machine/credentials.ts';
+import type { KeptContent } from './machine/disk.ts';
 import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
-import type { KeptContent } from './machine/disk.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
 /** What the agent needs of the world, beside `shared/ports.ts`. */
@@ -38,11 +39,15 @@ export interface RunRecord {
   readonly accelerator: Accelerator;
   readonly ports: readonly HostPort[];
   readonly lent?: Lent;
-  /** `CompiledMachine.fingerprint` of what was started. */
-  readonly fingerprint: string;
+  /**
+   * The entry of the desired document that the process runs by: as it was started, with what was changed since. Not in
+   * records of agents that did not write it down.
+   */
+  readonly desired?: unknown;
   readonly startedAtMs: number;
   /** What it was counted with of the box's memory; records of before have none. */
   readonly claimBytes?: number;
+  /** QEMU's arguments, with those of the disks and cards that have come and gone since. */
   readonly command: readonly string[];
   /** Where its PCI devices sit; not in records of agents that did not write it down. */
   readonly places?: PciPlaces;
@@ -79,6 +84,8 @@ export interface ObservedMachine {
       readonly name: string;
       readonly ips: readonly string[];
     }[];
+    /** Beside what it was started with; undefined where its monitor does not answer. */
+    readonly addedMemory?: AddedMemory;
     /** What the guest is, once its agent has said so. */
     readonly guest?: GuestDetails;
     readonly credentials?: GivenCredentials;
@@ -131,6 +138,12 @@ export interface Machines {
   makeDisk(uid: string, content: KeptContent, images: ReadonlyMap<string, ReadyImage>): Promise<void>;
   /** Writes what is known of a machine durably beside its disks, in a folder made where there is none. */
   keep(uid: string, kept: KeptMachine): Promise<void>;
+  /**
+   * Makes one change of a machine that runs, and then notes in its record what it runs by. May be called again for the
+   * same change: what is done of it is seen.
+   * @throws EffectError NotRunning, or naming what failed; the machine runs on
+   */
+  change(uid: string, request: ChangeRequest): Promise<void>;
   /** Presses the ACPI power button. */
   powerButton(uid: string): Promise<void>;
   /** Holds the guest until it is resumed. */

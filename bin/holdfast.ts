@@ -1,3 +1,4 @@
+import type { Help } from 'commander';
 import { Command, CommanderError, Option } from 'commander';
 import { AGENT_SETTINGS } from '../agent/config.ts';
 import type { Output } from '../agent/local/main.ts';
@@ -138,13 +139,23 @@ function report(error: unknown): number {
   return error instanceof ConfigError ? WRONG_USE : 1;
 }
 
+/** A flag on a line of its own and what is said of it below: `--help` where that is much. */
+function formatBelow(term: string, _width: number, description: string, helper: Help): string {
+  const prose = helper.boxWrap(description, (helper.helpWidth ?? 80) - 8);
+  return `  ${term}\n${prose.replace(/^/gm, ' '.repeat(8))}`;
+}
+
 /** A table's settings as flags. Defaults are left to the table: a flag that is not given must not hide the file's. */
 function addSettings(command: Command, settings: Settings): Command {
-  for (const [key, { placeholder, prose, fallback }] of Object.entries(settings)) {
+  for (const [key, { placeholder, prose, fallback, topic = '' }] of Object.entries(settings)) {
     const value = fallback === undefined ? 'required' : `default: ${fallback === '' ? 'none' : fallback}`;
-    command.option(`${flagOf(key)} <${placeholder}>`, `${prose} (${value}; ${variableOf(key)})`);
+    command
+      .optionsGroup(topic === '' ? '' : `${topic}:`)
+      .option(`${flagOf(key)} <${placeholder}>`, `${prose} (${value}; ${variableOf(key)})`);
   }
   return command
+    .configureHelp(Object.keys(settings).length > 1 ? { formatItem: formatBelow } : {})
+    .optionsGroup('')
     .option(
       '--config <FILE>',
       'a YAML file with these settings, by their names in camelCase (HOLDFAST_CONFIG)',
@@ -153,5 +164,5 @@ function addSettings(command: Command, settings: Settings): Command {
 }
 
 function addDataDir(command: Command): Command {
-  return addSettings(command, { dataDir: AGENT_SETTINGS.dataDir });
+  return addSettings(command, { dataDir: { ...AGENT_SETTINGS.dataDir, topic: '' } });
 }

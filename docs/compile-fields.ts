@@ -20,8 +20,8 @@ interface Struct {
   readonly refused: RefusedFields;
 }
 
-/** By the members of a struct, which are the same wherever it is used: where it was described first. */
-type Described = Map<object, string>;
+/** Structs, and where each was described first. */
+type Described = Map<Struct, string>;
 
 export function compileFields(kinds: readonly KindDefinition[]): string {
   const described: Described = new Map();
@@ -49,9 +49,9 @@ function compileStruct(
   const struct = structOf(schema);
   if (struct === undefined) return [];
   const heading = `### ${kind.kind}: \`${path}\`\n`;
-  const elsewhere = described.get(struct.members);
+  const [, elsewhere] = [...described].find(([other]) => isSameStruct(struct, other)) ?? [];
   if (elsewhere !== undefined) return [heading, `As in ${elsewhere}.\n`];
-  described.set(struct.members, `${kind.kind}: \`${path}\``);
+  described.set(struct, `${kind.kind}: \`${path}\``);
   const inner: string[] = [];
   const rows: string[][] = [];
   for (const [name, member] of Object.entries(struct.members)) {
@@ -68,6 +68,16 @@ function compileStruct(
     .toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1))
     .map(([name = '', verdict = '', text = '']) => `| \`${name}\` | ${verdict} | ${escape(text)} |`);
   return [heading, `| field | | |\n| --- | --- | --- |\n${table.join('\n')}\n`, ...inner];
+}
+
+/** Whether two structs have the same fields, whatever is checked beyond these. */
+function isSameStruct(one: Struct, other: Struct): boolean {
+  return hasSame(one.members, other.members) && hasSame(one.refused, other.refused);
+}
+
+function hasSame(one: Readonly<Record<string, unknown>>, other: Readonly<Record<string, unknown>>): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }
 
 /** The struct that a schema is, a list or a map of, or a choice with; undefined where it has no fields. */

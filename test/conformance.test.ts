@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -8,15 +8,19 @@ import { KINDS } from '../shared/model/kinds.ts';
 import { formatPath } from '../shared/model/validate.ts';
 import type { TestApi } from './hub/api/start-api.ts';
 import { startApi } from './hub/api/start-api.ts';
+import type { ConformanceRow } from './tools/conformance.ts';
+import {
+  CONFORMANCE_FOLDER,
+  CONFORMANCE_ROWS,
+  describeAbsence,
+  findConformanceFiles,
+} from './tools/conformance.ts';
 
 /**
  * Manifests written for KubeVirt, from a folder beside the checkout where there is one: the hub takes each, or refuses
  * it with reasons that lead to what is in it, just as the table in docs/conformance.md says. None is taken with
  * something of it left aside without a warning.
  */
-
-const FOLDER = join(import.meta.dirname, '../../shared/conformance');
-const PAGE = readFileSync(join(import.meta.dirname, '../docs/conformance.md'), 'utf8');
 
 interface Manifest {
   readonly apiVersion: string;
@@ -69,28 +73,15 @@ const RUN_KINDS = [
 ];
 const OUTCOMES = ['runs', 'waits', 'taken', 'refused'];
 
-/** Rows of the table, as they stand there. */
-const TABLE = PAGE.split('\n').filter((line) => /^\| [\w-]+\.yaml \|/.test(line));
-
-function cellsOf(row: string): string[] {
-  const cells = row.split(/(?<!\\)\|/).slice(1, -1);
-  return cells.map((cell) => cell.trim());
-}
-
 /** What the hub can tell of a row: a machine that it takes may still wait on its device, which says why. */
-function asTheHubSeesIt(row: string): string {
-  const [file = '', kind = '', outcome, why = ''] = cellsOf(row);
-  return outcome === 'waits' ? formatRow(file, kind, 'runs', '') : formatRow(file, kind, outcome ?? '', why);
+function asTheHubSeesIt(row: ConformanceRow): ConformanceRow {
+  return row.outcome === 'waits' ? { ...row, outcome: 'runs', why: '' } : row;
 }
 
-function formatRow(file: string, kind: string, outcome: string, why: string): string {
-  return `| ${file} | ${kind} | ${outcome} | ${why} |`;
-}
-
-function compileRow(file: string, kind: string, { taken, words }: Verdict): string {
+function compileRow(file: string, kind: string, { taken, words }: Verdict): ConformanceRow {
   const outcome = RUN_KINDS.includes(kind) ? 'runs' : 'taken';
   const why = words.map((text) => text.replaceAll('|', '\\|')).join('<br>');
-  return formatRow(file, kind, taken ? outcome : 'refused', why);
+  return { file, kind, outcome: taken ? outcome : 'refused', why };
 }
 
 /** The path of everything in a document, as causes write it. */
@@ -107,19 +98,11 @@ function subjectOf({ field, reason }: Cause): string {
   return reason === 'FieldValueRequired' ? field.replace(/(?:\.[^.[\]]+|\[[^\]]*\])$/, '') : field;
 }
 
-function findFiles(): string[] {
-  if (!existsSync(FOLDER)) return [];
-  return readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.ya?ml$/.test(path))
-    .sort();
-}
+const files = findConformanceFiles();
 
-const files = findFiles();
-const absence = files.length > 0 ? '' : ' (left out: there is no ../shared/conformance beside the checkout)';
-
-describe.skipIf(files.length === 0)(`manifests written for KubeVirt${absence}`, () => {
+describe.skipIf(files.length === 0)(`manifests written for KubeVirt${describeAbsence(files)}`, () => {
   /** Rows as the hub would have them. */
-  const said: string[] = [];
+  const said: ConformanceRow[] = [];
   let api: TestApi;
   beforeAll(async () => {
     api = await startApi({ admit: admitWrite });
@@ -129,7 +112,7 @@ describe.skipIf(files.length === 0)(`manifests written for KubeVirt${absence}`, 
   test.each(files.length === 0 ? ['none'] : files)(
     '%s is taken, or refused for what is in it',
     async (path) => {
-      const documents = parseAllDocuments(readFileSync(join(FOLDER, path), 'utf8'));
+      const documents = parseAllDocuments(readFileSync(join(CONFORMANCE_FOLDER, path), 'utf8'));
       const manifests = documents.map((document) => document.toJS() as Manifest | null);
       for (const manifest of manifests.filter((one) => one !== null)) {
         const verdict = await submit(api, manifest);
@@ -143,18 +126,18 @@ describe.skipIf(files.length === 0)(`manifests written for KubeVirt${absence}`, 
 
   // A file that the table does not have may be taken or refused.
   test('what comes of each is what docs/conformance.md says', () => {
-    const listed = new Set(TABLE.map((row) => cellsOf(row)[0]));
+    const listed = new Set(CONFORMANCE_ROWS.map(({ file }) => file));
     const there = new Set(files.map((path) => basename(path)));
-    const rows = TABLE.filter((row) => there.has(cellsOf(row)[0] ?? ''));
+    const rows = CONFORMANCE_ROWS.filter(({ file }) => there.has(file));
     expect(rows.length).toBeGreaterThan(0);
-    expect(said.filter((row) => listed.has(cellsOf(row)[0]))).toEqual(rows.map(asTheHubSeesIt));
+    expect(said.filter(({ file }) => listed.has(file))).toEqual(rows.map(asTheHubSeesIt));
   });
 });
 
 test('each row of the table has an outcome, and a reason where it does not run', () => {
-  expect(TABLE.length).toBeGreaterThan(10);
-  for (const row of TABLE) {
-    const [, , outcome = '', why] = cellsOf(row);
+  expect(CONFORMANCE_ROWS.length).toBeGreaterThan(10);
+  for (const row of CONFORMANCE_ROWS) {
+    const { outcome, why } = row;
     expect([row, OUTCOMES.includes(outcome)]).toEqual([row, true]);
     if (outcome === 'waits' || outcome === 'refused') expect([row, why]).not.toEqual([row, '']);
   }

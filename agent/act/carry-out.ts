@@ -12,6 +12,8 @@ export async function carryOut(action: Action, machines: Machines, images: Image
       return;
     case 'start':
       return machines.start(action);
+    case 'change':
+      return machines.change(action.uid, action);
     case 'make-disk':
       return machines.makeDisk(action.uid, action.content, action.images);
     case 'power-button':

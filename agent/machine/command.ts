@@ -85,7 +85,7 @@ function platformArguments(machine: CompiledMachine, environment: CommandEnviron
     '-accel',
     accelerator === 'kvm' ? 'kvm' : formatOptions('tcg', { thread: 'multi', 'tb-size': TCG_BUFFER_MIB }),
     ...cpuArguments(machine.cpu, accelerator, architecture, machine.features.kvmFlags),
-    ...memoryArguments(machine.memoryBytes, machine.memory, environment.memoryNode),
+    ...memoryArguments(machine, environment.memoryNode),
     ...clockArguments(machine.clock, environment.nowMs, accelerator),
     ...actionArguments(machine),
     ...smbiosArguments(firmware, machine.chassis),

@@ -55,6 +55,7 @@ function compileDisk(
     cdrom: disk.cdrom !== undefined || (bus === 'sata' && readonly),
     readonly,
     cache: disk.cache ?? 'none',
+    ...(isHotPluggable(volume) ? { hotpluggable: true } : {}),
     ...(bootIndex === undefined ? {} : { bootIndex }),
     ...(serial === undefined ? {} : { serial }),
     ...(io === undefined || io === 'default' ? {} : { io }),
@@ -63,6 +64,11 @@ function compileDisk(
     ...(blockSizes === undefined ? {} : { blockSizes }),
     ...(disk.dedicatedIOThread === true ? { ioThread: dedicatedIoThread(disk.name) } : {}),
   };
+}
+
+function isHotPluggable(volume: Volume | undefined): boolean {
+  const { dataVolume, persistentVolumeClaim: claim } = volume ?? {};
+  return (dataVolume ?? claim)?.hotpluggable === true;
 }
 
 function compileBlockSizes({ blockSize }: Disk): BlockSizes | 'volume' | undefined {

@@ -1,4 +1,3 @@
-import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import { DEFAULT_ARCHITECTURE } from '../../shared/model/domain/architecture.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
@@ -14,7 +13,7 @@ import { compileCpu, cpuCount } from './cpu.ts';
 import type { CompiledDevices } from './devices.ts';
 import { compileDevices } from './devices.ts';
 import type { CompiledDisk } from './disk.ts';
-import { isKept } from './disk.ts';
+import { diskFile, isKept } from './disk.ts';
 import type { CompiledFeatures } from './features.ts';
 import { compileFeatures } from './features.ts';
 import type { CompiledFirmware } from './firmware.ts';
@@ -32,7 +31,7 @@ import type { CpuLimits } from './limits.ts';
 import { compileCpuLimits } from './limits.ts';
 import { compileMachineType } from './machine-type.ts';
 import type { CompiledMemory } from './memory.ts';
-import { compileMemory, compileMemoryBacking } from './memory.ts';
+import { compileMaxMemory, compileMemory, compileMemoryBacking } from './memory.ts';
 import type { Chassis } from './smbios.ts';
 
 export type { CompiledDisk } from './disk.ts';
@@ -52,6 +51,8 @@ export interface CompiledMachine {
   /** As QEMU calls it. */
   readonly machineType: string;
   readonly memoryBytes: number;
+  /** What the guest can be given at most while it runs. */
+  readonly maxMemoryBytes: number;
   /** What it takes of the box's memory; a change of it alone changes nothing of the process. */
   readonly claim: MemoryClaim;
   readonly memory: CompiledMemory;
@@ -77,8 +78,8 @@ export interface CompiledMachine {
   readonly gracePeriodMs: number;
   /** What users of the guest get through its agent while it runs. */
   readonly credentials?: GuestCredentials;
-  /** Canonical text of all that shapes the process: two that are equal need no restart. */
-  readonly fingerprint: string;
+  /** What it was compiled from. */
+  readonly desired: DesiredMachine;
 }
 
 /** Translates a checked manifest with KubeVirt's semantics and defaults. */
@@ -88,17 +89,19 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
   const architecture = spec.architecture ?? DEFAULT_ARCHITECTURE;
   const firmware = compileFirmware(uid, domain, architecture, desired.references);
   const cpu = compileCpu(domain, architecture);
+  const memoryBytes = compileMemory(domain);
   const boot = rankBoot(domain);
-  const credentials = compileCredentials(desired);
   const ordered = compileDisks(desired).map((disk) => orderDisk(disk, boot));
   const { threads: ioThreads, disks } = assignIoThreads(domain, ordered);
-  const shape = {
+  const credentials = compileCredentials(desired);
+  return {
     uid,
     namespace,
     name,
     architecture,
     machineType: compileMachineType(domain.machine?.type, architecture),
-    memoryBytes: compileMemory(domain),
+    memoryBytes,
+    maxMemoryBytes: compileMaxMemory(domain, architecture),
     memory: compileMemoryBacking(domain),
     cpu,
     features: compileFeatures(domain),
@@ -111,40 +114,53 @@ export function compileMachine(desired: DesiredMachine): CompiledMachine {
     bootCards: [...(boot?.interfaces ?? [])],
     devices: compileDevices(domain.devices, architecture, firmware.loader.kind),
     endsAtReboot: domain.rebootPolicy === 'Terminate',
-  };
-  return {
-    ...shape,
-    limits: compileCpuLimits(domain, shape.cpu),
+    limits: compileCpuLimits(domain, cpu),
     ...(credentials === undefined ? {} : { credentials }),
     gracePeriodMs: (spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000,
-    claim: compileClaim(domain, shape.memoryBytes),
+    claim: compileClaim(domain, memoryBytes),
     probes: compileProbes(spec),
     startsPaused: spec.startStrategy === 'Paused',
-    fingerprint: canonicalJson({
-      ...shape,
-      firmware: fingerprintFirmware(shape.firmware),
-      disks: shape.disks.map(fingerprintDisk),
-      interfaces: shape.interfaces.map(fingerprintInterface),
-    }),
+    desired,
+  };
+}
+
+/**
+ * All of it that shapes the process: two machines that are the same in it run the same. A grace period, how a run
+ * begins, its share of the box and what goes through the guest's agent are not of the process.
+ */
+export function shapeOf(machine: CompiledMachine): object {
+  const {
+    gracePeriodMs: _,
+    startsPaused: __,
+    limits: ___,
+    credentials: ____,
+    desired: _____,
+    ...shape
+  } = machine;
+  return {
+    ...shape,
+    firmware: shapeOfFirmware(shape.firmware),
+    disks: shape.disks.map(shapeOfDisk),
+    interfaces: shape.interfaces.map(shapeOfInterface),
   };
 }
 
 /** A disk that is made once keeps its content: a restart would change nothing of it. */
-function fingerprintDisk(disk: CompiledDisk): object {
-  if (isKept(disk)) return { ...disk, content: 'kept' };
+function shapeOfDisk(disk: CompiledDisk): object {
+  if (isKept(disk)) return { ...disk, content: diskFile(disk) };
   const { content } = disk;
   return content.from === 'container' ? { ...disk, content: sourceKey(content.source) } : disk;
 }
 
 /** How an image is to be had shapes nothing, and may be secret. */
-function fingerprintFirmware(firmware: CompiledFirmware): object {
+function shapeOfFirmware(firmware: CompiledFirmware): object {
   const { kernelBoot } = firmware;
   if (kernelBoot?.source === undefined) return firmware;
   return { ...firmware, kernelBoot: { ...kernelBoot, source: sourceKey(kernelBoot.source) } };
 }
 
 /** An address that was derived is kept from run to run: a restart would change nothing of it. */
-function fingerprintInterface(card: CompiledInterface): object {
+function shapeOfInterface(card: CompiledInterface): object {
   return card.macGiven ? card : { ...card, mac: 'kept' };
 }
 

@@ -24,7 +24,7 @@ export interface CompiledCpu extends CpuTopology {
 type FeaturePolicy = 'force' | 'require' | 'optional' | 'disable';
 
 /** KubeVirt's `maxHotplugRatio`. */
-const HOTPLUG_RATIO = 4;
+export const HOTPLUG_RATIO = 4;
 
 /**
  * As KubeVirt counts (`getCPUTopology`): what `cpu` says; where it says nothing, as many sockets as the CPU limit,

@@ -44,10 +44,12 @@ export function diskArguments(
   buffered: ReadonlySet<string>,
   found: ReadonlyMap<string, FoundDisk>,
   pci: PciLayout,
+  nameNode = (index: number) => `disk${index}`,
 ): string[] {
   const count = { virtio: 0, sata: 0, scsi: 0, usb: 0 };
   return disks.flatMap((disk, index) => {
-    const node = `disk${index}`;
+    // QEMU takes at most 31 characters, less than a volume's name may have.
+    const node = nameNode(index);
     const number = count[disk.bus]++;
     const isEmpty = disk.content.from === 'nothing';
     const box = found.get(disk.name);
@@ -96,9 +98,9 @@ function controllerArguments(
   number: number,
   pci: PciLayout,
 ): string[] {
-  const controller = (kind: string, id: string, properties: object = {}) => [
+  const controller = (kind: string, id: string, properties: object = {}, isLive = false) => [
     '-device',
-    formatOptions(kind, { id, ...properties, ...pci.placeOnRoot(id) }),
+    formatOptions(kind, { id, ...properties, ...(isLive ? pci.placeOnPort(id) : pci.placeOnRoot(id)) }),
   ];
   switch (bus) {
     case 'virtio': {
@@ -106,7 +108,7 @@ function controllerArguments(
       return isOwn ? ['-object', formatOptions('iothread', { id: ioThread })] : [];
     }
     case 'scsi':
-      return number === 0 ? controller('virtio-scsi-pci', SCSI_CONTROLLER) : [];
+      return number === 0 ? controller('virtio-scsi-pci', SCSI_CONTROLLER, {}, true) : [];
     case 'usb':
       return number === 0 ? controller('qemu-xhci', USB_CONTROLLER, { p2: USB_PORTS, p3: USB_PORTS }) : [];
     case 'sata':
@@ -134,7 +136,12 @@ function deviceOf(
       });
     case 'scsi': {
       // All are units of one target, as with libvirt, so that a guest finds them where KubeVirt has them.
-      const place = { bus: `${SCSI_CONTROLLER}.0`, channel: 0, 'scsi-id': 0, lun: number };
+      const place = {
+        bus: `${SCSI_CONTROLLER}.0`,
+        channel: 0,
+        'scsi-id': 0,
+        lun: pci.placeOnScsi(shared.id),
+      };
       return formatOptions(disk.cdrom ? 'scsi-cd' : 'scsi-hd', { ...shared, ...place });
     }
     case 'usb':

@@ -64,8 +64,15 @@ export interface CompiledDisk {
   readonly shareable?: boolean;
   /** `volume` are those of what the disk lies on. */
   readonly blockSizes?: BlockSizes | 'volume';
+  /** Whether it may come and go while the guest runs. */
+  readonly hotpluggable?: true;
   /** The I/O thread that serves it. */
   readonly ioThread?: string;
+}
+
+/** Whether it can come and go while the guest runs. */
+export function canHotPlugDisk({ hotpluggable, bus, cdrom, ioThread }: CompiledDisk): boolean {
+  return hotpluggable === true && !cdrom && ioThread === undefined && (bus === 'virtio' || bus === 'scsi');
 }
 
 /** The file of a disk that is in a machine's folder, relative to this machine's; undefined where only the box knows. */

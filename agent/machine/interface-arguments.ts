@@ -27,6 +27,16 @@ const DEVICES: Readonly<Record<CompiledInterface['model'], string>> = {
 /** The models that are PCI Express, and can sit on a root port. */
 const EXPRESS: ReadonlySet<CompiledInterface['model']> = new Set(['virtio', 'e1000e', 'igb']);
 
+/** Whether it can sit on a root port, and so come and go while the guest runs. */
+export function isExpress({ model }: CompiledInterface): boolean {
+  return EXPRESS.has(model);
+}
+
+/** The box's end of a card in QEMU. */
+export function netdevId(name: string): string {
+  return `net-${name}`;
+}
+
 /** The id of a card in QEMU: what `set_link` and `device_del` name. */
 export function interfaceId(name: string): string {
   return `interface-${name}`;
@@ -50,7 +60,7 @@ function formatBackend(
   environment: InterfaceEnvironment,
 ) {
   const { accelerator, ports, taps } = environment;
-  const id = `net-${name}`;
+  const id = netdevId(name);
   if (network.kind === 'user') {
     const forwarded = ports.filter((port) => port.interface === name);
     return `user,${formatUser(id, network)}${forwarded.map(formatForward).join('')}`;
@@ -93,9 +103,9 @@ function formatCard(card: CompiledInterface, environment: InterfaceEnvironment, 
   const bootIndex = environment.bootIndexes.get(name);
   return formatOptions(DEVICES[model], {
     id,
-    netdev: `net-${name}`,
+    netdev: netdevId(name),
     mac,
-    ...(EXPRESS.has(model) ? pci.placeOnPort(id) : pci.placeOnRoot(id)),
+    ...(isExpress(card) ? pci.placeOnPort(id) : pci.placeOnRoot(id)),
     mq: queues > 1 ? true : undefined,
     // One for each queue's way in and out, one for changes, one for control.
     vectors: queues > 1 ? 2 * queues + 2 : undefined,

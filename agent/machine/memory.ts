@@ -1,9 +1,10 @@
 import { assert } from '../../shared/base/assert.ts';
 import { quantityBytes } from '../../shared/base/quantity.ts';
+import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
 import type { CpuTopology } from './cpu.ts';
-import { cpuCount } from './cpu.ts';
+import { HOTPLUG_RATIO, cpuCount } from './cpu.ts';
 import { formatOptions } from './options.ts';
 
 const MIB = 2 ** 20;
@@ -17,6 +18,28 @@ export function compileMemory({ memory, resources }: Domain): number {
     memory?.guest ?? resources?.requests?.memory ?? resources?.limits?.memory ?? memory?.hugepages?.pageSize;
   assert(wanted !== undefined, 'the schema asks for a memory size');
   return Math.ceil(quantityBytes(wanted) / MIB) * MIB;
+}
+
+/** What memory is added and taken in, and what a size must be a multiple of for that: that of a transparent huge page. */
+export const BLOCK_BYTES = 2 * MIB;
+/**
+ * KubeVirt's bound. A guest that can be given memory above 4 GiB sets 64 MiB aside at its boot to copy through
+ * (Linux: swiotlb): of a small one that is too much.
+ */
+const LEAST_GROWING_BYTES = 1024 * MIB;
+
+/**
+ * What the guest can be given at most while it runs (`memory.maxGuest`); what it has where that can't be changed: on
+ * arm64, and where its memory is huge pages, locked, or of one NUMA node of the box.
+ */
+export function compileMaxMemory(domain: Domain, architecture: Architecture): number {
+  const bytes = compileMemory(domain);
+  const { maxGuest, hugepages, reservedOverhead } = domain.memory ?? {};
+  const isBound = reservedOverhead?.memLock === 'Required' || domain.cpu?.numa !== undefined;
+  if (architecture !== 'amd64' || hugepages !== undefined || isBound) return bytes;
+  if (bytes % BLOCK_BYTES !== 0 || (maxGuest === undefined && bytes < LEAST_GROWING_BYTES)) return bytes;
+  const most = maxGuest === undefined ? bytes * HOTPLUG_RATIO : quantityBytes(maxGuest);
+  return Math.max(bytes, Math.floor(most / BLOCK_BYTES) * BLOCK_BYTES);
 }
 
 /** How the guest's memory is had of the box. */
@@ -44,8 +67,15 @@ export const MEMORY_BACKEND = 'memory';
 
 /** `node` is the one NUMA node of the box that all of the memory is to be of, where there is one. */
 export function memoryArguments(
-  memoryBytes: number,
-  { hugepageBytes, locked }: CompiledMemory,
+  {
+    memoryBytes,
+    maxMemoryBytes,
+    memory: { hugepageBytes, locked },
+  }: {
+    readonly memoryBytes: number;
+    readonly maxMemoryBytes: number;
+    readonly memory: CompiledMemory;
+  },
   node: number | undefined,
 ): string[] {
   const size = `${memoryBytes / MIB}M`;
@@ -60,7 +90,7 @@ export function memoryArguments(
   };
   return [
     '-m',
-    size,
+    formatOptions(size, { maxmem: maxMemoryBytes > memoryBytes ? `${maxMemoryBytes / MIB}M` : undefined }),
     ...(hugepageBytes === undefined ? [] : ['-object', formatOptions('memory-backend-memfd', backend)]),
     ...(locked ? ['-overcommit', 'mem-lock=on'] : []),
   ];

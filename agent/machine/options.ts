@@ -14,3 +14,14 @@ export function formatOptions(
   }
   return parts.join(',');
 }
+
+/** The properties in the text of an option that names nothing first, as `formatOptions` writes it. */
+export function parseOptions(text: string): Record<string, string> {
+  const parts = text.replaceAll(',,', '\0').split(',');
+  return Object.fromEntries(
+    parts.map((part): [string, string] => {
+      const split = part.indexOf('=');
+      return [part.slice(0, split), part.slice(split + 1).replaceAll('\0', ',')];
+    }),
+  );
+}

@@ -19,6 +19,8 @@ export interface PciLayout {
   placeOnPort(id: string): PciAddress;
   /** For what stays as long as the guest runs, and for all that is not PCI Express, which takes no root port. */
   placeOnRoot(id: string): PciAddress;
+  /** The unit number of a disk on the SCSI controller, which is kept the same way. */
+  placeOnScsi(id: string): number;
   /** All that has been placed. */
   places(): PciPlaces;
   /** The root ports: those in use and spare ones. To come before the devices on them. */
@@ -32,12 +34,16 @@ const FIRST_ROOT_SLOT = 0x4;
 const FIRST_PORT_SLOT = 0x1b;
 const FUNCTIONS = 8;
 const PORT = 'port';
+/** Units of the SCSI controller: virtio's bound of those that are addressed in one byte. */
+const UNIT = 'unit';
 
 const formatSlot = (slot: number) => `0x${slot.toString(16)}`;
 const ROOT_SLOTS: readonly string[] = Array.from({ length: FIRST_PORT_SLOT - FIRST_ROOT_SLOT }, (_, index) =>
   formatSlot(FIRST_ROOT_SLOT + index),
 );
 const PORTS: readonly string[] = Array.from({ length: 4 * FUNCTIONS }, (_, index) => `${PORT}${index}`);
+
+const UNITS: readonly string[] = Array.from({ length: 256 }, (_, index) => `${UNIT}${index}`);
 
 /**
  * As many as KubeVirt makes: a large machine gets more. An empty port costs a guest some milliseconds of its boot
@@ -55,7 +61,7 @@ export function createPciLayout(before: PciPlaces): PciLayout {
 
   const take = (id: string, wanted: readonly string[], had: string | undefined): PciAddress | undefined => {
     const isNew = (place: string) => isFree(place) && !kept.has(place);
-    const place = had !== undefined && isFree(had) ? had : wanted.find(isNew);
+    const place = places.get(id) ?? (had !== undefined && isFree(had) ? had : wanted.find(isNew));
     if (place === undefined) return undefined;
     places.set(id, place);
     return place.startsWith(PORT) ? { bus: place, addr: '0x0' } : { addr: place };
@@ -63,7 +69,7 @@ export function createPciLayout(before: PciPlaces): PciLayout {
 
   const placeOnRoot = (id: string): PciAddress => {
     const fixed = FIXED_SLOTS[id];
-    const had = before[id]?.startsWith(PORT) === true ? undefined : before[id];
+    const had = before[id]?.startsWith('0x') === true ? before[id] : undefined;
     const address = take(id, ROOT_SLOTS, fixed ?? had);
     if (address !== undefined) return address;
     throw new EffectError(
@@ -75,7 +81,15 @@ export function createPciLayout(before: PciPlaces): PciLayout {
 
   return {
     placeOnRoot,
-    placeOnPort: (id) => take(id, PORTS, before[id]) ?? placeOnRoot(id),
+    placeOnPort: (id) =>
+      take(id, PORTS, before[id]?.startsWith(UNIT) === true ? undefined : before[id]) ?? placeOnRoot(id),
+    placeOnScsi(id) {
+      const place =
+        places.get(id) ??
+        take(id, UNITS, before[id]?.startsWith(UNIT) === true ? before[id] : undefined)?.addr;
+      if (place !== undefined) return Number(place.slice(UNIT.length));
+      throw new EffectError('TooManyDevices', id, `there is no SCSI unit left for ${id}`);
+    },
     places: () => Object.fromEntries(places),
     portArguments(memoryBytes) {
       const { ports, spare } = memoryBytes > LARGE_BYTES ? LARGE : SMALL;

@@ -4,7 +4,9 @@ import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
+import { explainRestart } from './draft-change.ts';
 import type { MachineMemory } from './memory.ts';
+import { describeFilling } from './describe-filling.ts';
 import { describeVolumes } from './describe-volumes.ts';
 import { describeCredentials } from './plan-credentials.ts';
 import { describeOverride } from './order.ts';
@@ -43,11 +45,12 @@ function eventsOf(draft: Draft, status: MachineStatus, reported: MachineStatus |
   return events;
 }
 
-function describeStatus({ wanted, observed, memory, wallMs, nowMs }: Situation, draft: Draft): MachineStatus {
+function describeStatus(situation: Situation, draft: Draft): MachineStatus {
+  const { wanted, observed, memory, wallMs, nowMs } = situation;
   const { reported } = memory;
   const { state, reason, message } = draft;
   const { override } = draft.memory;
-  const restartRequired = explainRestart(wanted, observed);
+  const restartRequired = explainRestart(situation);
   return {
     ...subjectOf(wanted, reported),
     state,
@@ -55,8 +58,8 @@ function describeStatus({ wanted, observed, memory, wallMs, nowMs }: Situation, 
     message,
     since: reported?.state === state ? reported.since : formatTime(wallMs),
     interfaces: describeInterfaces(wanted, observed),
-    ...(draft.dataVolumes === undefined ? {} : { dataVolumes: draft.dataVolumes }),
-    ...describeProcess(draft.memory, observed),
+    ...describeProcess(draft.memory, situation),
+    ...describeFilling(situation),
     ...describeVolumes(wanted, observed),
     ...describeCredentials(wanted, observed),
     ...describeGuest(draft.memory, observed),
@@ -92,14 +95,27 @@ function subjectOf(wanted: Wanted, reported: MachineStatus | undefined) {
 
 function describeProcess(
   memory: MachineMemory,
-  observed: ObservedMachine | undefined,
+  { observed, running }: Situation,
 ): Pick<MachineStatus, 'process'> {
   if (observed?.process === undefined || observed.record === undefined || memory.run?.ended !== undefined)
     return {};
   const { record, process } = observed;
+  const { pid, guestAgent, addedMemory } = process;
   const startedAt = formatTime(record.startedAtMs);
+  const described = { pid, startedAt, accelerator: record.accelerator, guestAgent };
+  if (running === undefined || addedMemory === undefined) return { process: described };
+  const { sockets, cores, threads } = running.machine.cpu;
+  const { memoryBytes: bootBytes } = running.limits;
+  const [currentBytes, requestedBytes] = [
+    bootBytes + addedMemory.bytes,
+    bootBytes + addedMemory.requestedBytes,
+  ];
   return {
-    process: { pid: process.pid, startedAt, accelerator: record.accelerator, guestAgent: process.guestAgent },
+    process: {
+      ...described,
+      cpu: { sockets, cores, threads },
+      memory: { bootBytes, currentBytes, requestedBytes },
+    },
   };
 }
 
@@ -145,11 +161,4 @@ function describeInterfaces(wanted: Wanted, observed: ObservedMachine | undefine
       ...(ports.length === 0 ? {} : { ports }),
     };
   });
-}
-
-function explainRestart(wanted: Wanted, observed: ObservedMachine | undefined): string | undefined {
-  if (wanted.kind !== 'machine' || observed?.process === undefined || observed.record === undefined)
-    return undefined;
-  if (observed.record.fingerprint === wanted.compiled.fingerprint) return undefined;
-  return 'the machine runs as it was before its last change, which takes effect at its next start';
 }

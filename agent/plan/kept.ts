@@ -16,6 +16,7 @@ const PASSING = [
   'softReboot',
   'resetting',
   'graceMs',
+  'failedChange',
   'leaving',
 ] as const;
 

@@ -16,6 +16,8 @@ export interface RunMemory {
     readonly atMs: number;
     readonly how: RunEnd;
     readonly detail: string;
+    /** It was ended to be started again. */
+    readonly again?: boolean;
     /** Why the box would not start it, as a CamelCase word, where nothing failed. */
     readonly refused?: string;
   };
@@ -68,6 +70,8 @@ export interface MachineMemory {
   readonly override?: Override;
   /** A restart was asked for, on the box or by the hub, and its stop is not done. */
   readonly restarting?: boolean;
+  /** The generation of the description that the machine was last restarted for by itself. */
+  readonly restartedFor?: number;
   /** A stop was asked for at the hub that its run strategy does not say, and it is not done. */
   readonly stopping?: boolean;
   /** The guest is shut down because its box does. */
@@ -91,6 +95,13 @@ export interface MachineMemory {
   readonly runStrategy?: RunStrategy;
   /** When a guest held by an I/O error was last let go on. */
   readonly resumedAtMs?: number;
+  /** The change of the running machine that was last tried and could not be made. */
+  readonly failedChange?: {
+    readonly what: string;
+    readonly why: string;
+    readonly tries: number;
+    readonly againAtMs: number;
+  };
   /** When the growth of a disk was last tried. */
   readonly growthTriedAtMs?: number;
   /** The status last reported. */
@@ -112,6 +123,7 @@ export const OF_A_RUN = [
   'softReboot',
   'resetting',
   'resumedAtMs',
+  'failedChange',
   'growthTriedAtMs',
   'ready',
 ] as const satisfies readonly (keyof MachineMemory)[];

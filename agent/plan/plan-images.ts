@@ -20,9 +20,7 @@ export function gatherImages(
   for (const { source, dataVolume } of needed) {
     if (dataVolume !== undefined && situation.observed?.disks.includes(dataVolume) === true) continue;
     const status = situation.imageStatus(source);
-    if (status.state !== 'ready') {
-      return { ...provision(situation, memory, source, status), ...describeFilling(dataVolume, status) };
-    }
+    if (status.state !== 'ready') return provision(situation, memory, source, status);
     const key = sourceKey(source);
     // What is kept may be old: its server is asked once before a disk is made from it.
     if (asksFirst(source) && memory.askedImages?.includes(key) !== true) {
@@ -77,22 +75,18 @@ function provision(
   }
 }
 
-/** How far the disk of a data volume is, where that is known. */
-function describeFilling(name: string | undefined, status: ImageStatus): Pick<Draft, 'dataVolumes'> {
-  if (name === undefined || status.state !== 'fetching') return {};
-  const percent = percentOf(status);
-  const known = percent === undefined ? {} : { progress: `${percent}.0%` };
-  return { dataVolumes: [{ name, phase: 'ImportInProgress', ...known }] };
+interface Progress {
+  readonly bytes: number;
+  readonly totalBytes?: number;
 }
 
-function percentOf(status: { readonly bytes: number; readonly totalBytes?: number }): number | undefined {
-  const { bytes, totalBytes = 0 } = status;
-  return totalBytes === 0
-    ? undefined
-    : Math.floor((100 * bytes) / totalBytes / PROGRESS_STEP) * PROGRESS_STEP;
+/** How much of a download is there, in steps; undefined where its size is not known. */
+export function percentOf({ bytes, totalBytes }: Progress): number | undefined {
+  if (totalBytes === undefined || totalBytes === 0) return undefined;
+  return Math.floor((100 * bytes) / totalBytes / PROGRESS_STEP) * PROGRESS_STEP;
 }
 
-function progress(status: { readonly bytes: number; readonly totalBytes?: number }): string {
+function progress(status: Progress): string {
   const percent = percentOf(status);
   return percent === undefined ? '' : `: ${percent} % of ${formatBytes(status.totalBytes ?? 0)}`;
 }

@@ -3,6 +3,7 @@ import type { CompiledMachine } from '../machine/compile.ts';
 import { keptDisks } from '../machine/disk.ts';
 import type { ObservedMachine } from '../ports.ts';
 import { describePlan } from './describe-plan.ts';
+import { draftChange } from './draft-change.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { OF_A_RUN, forget } from './memory.ts';
 import { settleOrder } from './order.ts';
@@ -11,11 +12,12 @@ import { waiting } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
 import { planCredentials } from './plan-credentials.ts';
 import { planGrowth } from './plan-growth.ts';
+import { planRestart } from './plan-restart.ts';
 import { planRunning } from './plan-running.ts';
 import { planStart } from './plan-start.ts';
 import { planStop } from './plan-stop.ts';
-import { admitMemory } from './room.ts';
 import { planVolume } from './plan-volume.ts';
+import { admitMemory } from './room.ts';
 import type { Settled } from './settle-run.ts';
 import { enterBoot, settleRun } from './settle-run.ts';
 import type { Want } from './want.ts';
@@ -166,7 +168,11 @@ function planWanted(
   }
   const going = cancelStop(memory, compiled.gracePeriodMs, situation.nowMs);
   const running = planRunning(situation, going, process, compiled);
-  return planCredentials(situation, planGrowth(situation, running, compiled), compiled);
+  const settled = planCredentials(situation, planGrowth(situation, running, compiled), compiled);
+  const next = planRestart(situation, settled, desired, compiled);
+  if (!('why' in next)) return draftChange(situation, next);
+  const event = { type: 'Normal', reason: 'Restarting', message: next.why } as const;
+  return { ...planWanted(situation, next.memory, wanted), events: [event] };
 }
 
 /** A start that is to begin held, where it is. */

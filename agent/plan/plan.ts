@@ -6,12 +6,14 @@ import type {
   MachineStatus,
   RemovedMachine,
 } from '../../shared/model/machine.ts';
+import type { Change } from '../machine/change.ts';
 import type { GuestCredentials } from '../machine/credentials.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { KeptContent } from '../machine/disk.ts';
 import type { Equipment } from '../machine/equipment.ts';
 import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
+import type { Running } from './plan-change.ts';
 import type { ProbeOutlook } from './probe.ts';
 import type { BoxMemory, Room } from './room.ts';
 
@@ -52,6 +54,8 @@ export interface Situation {
   readonly wanted: Wanted;
   readonly memory: MachineMemory;
   readonly observed?: ObservedMachine;
+  /** What its process runs by, as far as its record says that. */
+  readonly running?: Running;
   readonly imageStatus: (source: ImageSource) => ImageStatus;
   readonly box: Box;
   /** By the monotonic clock: what the wall clock says may jump by years when the network is back. */
@@ -77,6 +81,14 @@ export type Action =
       readonly images: ReadonlyMap<string, ReadyImage>;
       /** The guest is held before its first instruction. */
       readonly paused?: boolean;
+    }
+  | {
+      readonly kind: 'change';
+      readonly uid: string;
+      readonly change: Change;
+      /** What the process runs by once that is made. */
+      readonly running: DesiredMachine;
+      readonly images: ReadonlyMap<string, ReadyImage>;
     }
   | {
       readonly kind: 'make-disk';
@@ -121,8 +133,6 @@ export interface Draft {
   readonly warning?: boolean;
   /** The memory that the machine is to have though it has no process yet. */
   readonly claimBytes?: number;
-  /** How far data volumes are that are being filled. */
-  readonly dataVolumes?: NonNullable<MachineStatus['dataVolumes']>;
   /** What else is to be told. */
   readonly events?: readonly PlannedEvent[];
   /** When to look again though nothing happened, by the monotonic clock. */

@@ -113,7 +113,8 @@ function endRun(memory: MachineMemory, came: RunEnd, seen: string, nowMs: number
     memory.stopping === true && memory.runStrategy === 'RerunOnFailure' ? 'shutdown' : 'stopped';
   const detail = failing ?? seen;
   const how = failing === undefined ? came : 'failed';
-  const ended = { atMs: nowMs, how: asked ? stopped : how, detail };
+  const again = asked && memory.restarting === true;
+  const ended = { atMs: nowMs, how: asked ? stopped : how, detail, ...(again && { again }) };
   const ranMs = run.runningSinceMs === undefined ? undefined : nowMs - run.runningSinceMs;
   const past = forget(memory, 'nextStartAtMs', ...OF_A_RUN);
   // An order to start is good for one run; only Halted needs it for longer.

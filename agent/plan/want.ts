@@ -52,7 +52,10 @@ export function decideWant(memory: MachineMemory, runStrategy: RunStrategy): Wan
         ? { run: true, why: 'the run strategy is Once' }
         : { run: false, why: 'it has run, and the run strategy is Once' };
     case 'Manual':
-      return { run: run !== undefined && run.ended === undefined, why: 'the run strategy is Manual' };
+      return {
+        run: run !== undefined && (run.ended === undefined || run.ended.again === true),
+        why: 'the run strategy is Manual',
+      };
   }
 }
 

@@ -14,6 +14,8 @@ export interface Limits {
 export interface Cgroups {
   /** Moves a process into a group of this name, made with these limits. @throws where the kernel refuses */
   enter(name: string, limits: Limits, pid: number): Promise<void>;
+  /** Gives a group other limits; nothing where there is none of that name. @throws where the kernel refuses */
+  limit(name: string, limits: Limits): Promise<void>;
   /** Removes the groups whose names begin so and in which no process is left. */
   clear(prefix: string): Promise<void>;
 }
@@ -37,17 +39,23 @@ export async function findCgroups(root: string): Promise<Cgroups | undefined> {
 /** Version 2: one hierarchy for everything. */
 function createUnified(root: string): Cgroups {
   const own = join(root, OWN_FOLDER);
+  const limit: Cgroups['limit'] = async (name, { memoryMaxBytes, cpu }) => {
+    const group = join(own, name);
+    if (!existsSync(group)) return;
+    await writeFile(join(group, 'memory.max'), String(memoryMaxBytes));
+    await writeFile(join(group, 'cpu.weight'), String(cpu.weight));
+    const quota = cpu.cores === undefined ? 'max' : String(Math.ceil(cpu.cores * PERIOD_US));
+    await writeFile(join(group, 'cpu.max'), `${quota} ${PERIOD_US}`);
+  };
   return {
-    async enter(name, { memoryMaxBytes, cpu }, pid) {
+    limit,
+    async enter(name, limits, pid) {
       const group = join(own, name);
       await mkdir(own, { recursive: true });
       // Children have the controllers that each group above hands down.
       for (const above of [root, own]) await writeFile(join(above, 'cgroup.subtree_control'), '+memory +cpu');
       await mkdir(group, { recursive: true });
-      await writeFile(join(group, 'memory.max'), String(memoryMaxBytes));
-      await writeFile(join(group, 'cpu.weight'), String(cpu.weight));
-      const quota = cpu.cores === undefined ? 'max' : String(Math.ceil(cpu.cores * PERIOD_US));
-      await writeFile(join(group, 'cpu.max'), `${quota} ${PERIOD_US}`);
+      await limit(name, limits);
       await writeFile(join(group, 'cgroup.procs'), String(pid));
     },
     clear: (prefix) => removeEmpty(own, prefix),
@@ -57,23 +65,29 @@ function createUnified(root: string): Cgroups {
 /** Version 1: a hierarchy for each controller. */
 function createLegacy(root: string, hierarchies: readonly string[]): Cgroups {
   const own = (hierarchy: string) => join(root, hierarchy, OWN_FOLDER);
+  const limit: Cgroups['limit'] = async (name, { memoryMaxBytes, cpu }) => {
+    const values: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+      memory: { 'memory.limit_in_bytes': String(memoryMaxBytes) },
+      cpu: {
+        'cpu.shares': String(Math.max(2, Math.round((cpu.weight * 1024) / 100))),
+        'cpu.cfs_period_us': String(PERIOD_US),
+        'cpu.cfs_quota_us': cpu.cores === undefined ? '-1' : String(Math.ceil(cpu.cores * PERIOD_US)),
+      },
+    };
+    for (const hierarchy of hierarchies) {
+      const group = join(own(hierarchy), name);
+      if (!existsSync(group)) continue;
+      for (const [file, value] of Object.entries(values[hierarchy] ?? {}))
+        await writeFile(join(group, file), value);
+    }
+  };
   return {
-    async enter(name, { memoryMaxBytes, cpu }, pid) {
-      const values: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-        memory: { 'memory.limit_in_bytes': String(memoryMaxBytes) },
-        cpu: {
-          'cpu.shares': String(Math.max(2, Math.round((cpu.weight * 1024) / 100))),
-          'cpu.cfs_period_us': String(PERIOD_US),
-          'cpu.cfs_quota_us': cpu.cores === undefined ? '-1' : String(Math.ceil(cpu.cores * PERIOD_US)),
-        },
-      };
-      for (const hierarchy of hierarchies) {
-        const group = join(own(hierarchy), name);
-        await mkdir(group, { recursive: true });
-        for (const [file, value] of Object.entries(values[hierarchy] ?? {}))
-          await writeFile(join(group, file), value);
-        await writeFile(join(group, 'cgroup.procs'), String(pid));
-      }
+    limit,
+    async enter(name, limits, pid) {
+      for (const hierarchy of hierarchies) await mkdir(join(own(hierarchy), name), { recursive: true });
+      await limit(name, limits);
+      for (const hierarchy of hierarchies)
+        await writeFile(join(own(hierarchy), name, 'cgroup.procs'), String(pid));
     },
     async clear(prefix) {
       for (const hierarchy of hierarchies) await removeEmpty(own(hierarchy), prefix);

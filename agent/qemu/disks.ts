@@ -45,11 +45,16 @@ type Place = OutsideDisk & { readonly format: 'qcow2' | 'raw'; readonly under: r
  *   `findClaim`, `findHostDisk`, `checkReachable`
  */
 export async function makeDisks(machine: CompiledMachine, context: DiskContext): Promise<DiskFiles> {
+  await clearPassing(machine, context.folder);
+  return addDisks(machine.disks, context);
+}
+
+/** The same for disks that come beside those that a machine has. */
+export async function addDisks(disks: readonly CompiledDisk[], context: DiskContext): Promise<DiskFiles> {
   const buffered = new Set<string>();
   const backing: string[] = [];
   const found = new Map<string, FoundDisk>();
-  await clearPassing(machine, context.folder);
-  for (const disk of machine.disks) {
+  for (const disk of disks) {
     if (disk.content.from === 'nothing') continue;
     const place = await placeDisk(disk, context);
     for (const base of place.under) await requireImage(base, disk.name);

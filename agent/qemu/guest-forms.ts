@@ -21,7 +21,7 @@ const bytes = z.number().min(0).max(Number.MAX_SAFE_INTEGER).transform(Math.trun
 
 const interfaces = z.array(
   z.object({
-    name: z.string().max(64),
+    name: z.string().max(64).pipe(text),
     'hardware-address': z.string().max(17).optional(),
     'ip-addresses': z.array(z.object({ 'ip-address': z.string().max(64) })).optional(),
   }),

@@ -16,6 +16,11 @@ export interface HostPorts {
    * @throws EffectError NoFreePort
    */
   choose(uid: string, wanted: readonly GuestPort[], before: readonly HostPort[]): Promise<HostPort[]>;
+  /**
+   * As many host ports more, beside those that the machine has.
+   * @throws EffectError NoFreePort
+   */
+  add(uid: string, wanted: readonly GuestPort[]): Promise<HostPort[]>;
   /** Takes note of ports that a machine was given in an earlier life of the agent. */
   claim(uid: string, ports: readonly HostPort[]): void;
   release(uid: string): void;
@@ -57,6 +62,12 @@ export function createHostPorts(address: string): HostPorts {
         const name = key(protocol, hostPort);
         if (!owners.has(name)) owners.set(name, uid);
       }
+    },
+    async add(uid, wanted) {
+      const chosen: HostPort[] = [];
+      for (const port of wanted)
+        chosen.push({ ...port, hostAddress: address, hostPort: await takeAny(uid, port.protocol) });
+      return chosen;
     },
     async choose(uid, wanted, before) {
       release(uid);

@@ -129,6 +129,22 @@ export function accountCommand({ uid, gid, groups }: Account): string[] {
   ];
 }
 
+/** Gives the scope of a run other limits; they last as long as it does. */
+export function composeLimits({ unit, ...limits }: Scope): Launch {
+  return composeProgram([
+    'systemctl',
+    'set-property',
+    '--runtime',
+    `${unit}.scope`,
+    ...scopeProperties(limits),
+  ]);
+}
+
+function scopeProperties({ memoryMaxBytes, cpu }: Omit<Scope, 'unit'>): string[] {
+  const quota = cpu.cores === undefined ? [] : [`CPUQuota=${Math.ceil(cpu.cores * 100)}%`];
+  return [`MemoryMax=${memoryMaxBytes}`, `CPUWeight=${cpu.weight}`, ...quota];
+}
+
 /** The systemd service that a process is of, by its `/proc/<pid>/cgroup`; undefined where it is of none. */
 export function findService(cgroup: string): string | undefined {
   return /\/([\w@.:-]+\.service)$/m.exec(cgroup)?.[1];
@@ -142,11 +158,7 @@ function scopeCommand({ unit, memoryMaxBytes, cpu, before }: Scope): string[] {
     '--collect',
     `--unit=${unit}`,
     '--slice=holdfast.slice',
-    '-p',
-    `MemoryMax=${memoryMaxBytes}`,
-    '-p',
-    `CPUWeight=${cpu.weight}`,
-    ...(cpu.cores === undefined ? [] : ['-p', `CPUQuota=${Math.ceil(cpu.cores * 100)}%`]),
+    ...scopeProperties({ memoryMaxBytes, cpu }).flatMap((property) => ['-p', property]),
     // Units stop in the reverse of the order in which they start.
     ...(before === undefined ? [] : ['-p', `Before=${before}`]),
     '--',

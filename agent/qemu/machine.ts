@@ -9,6 +9,9 @@ import { interfaceId } from '../machine/interface-arguments.ts';
 import type { GuestDetails, GuestUsage } from '../guest.ts';
 import type { Happened, KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
 import type { MachineFigures } from '../figures-port.ts';
+import type { ChangeRequest } from '../machine/change.ts';
+import type { ChangeContext } from './change-machine.ts';
+import { changeMachine } from './change-machine.ts';
 import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
@@ -28,18 +31,18 @@ import { createLocator } from './locate.ts';
 import { trimLog } from './log-file.ts';
 import { growOpenDisk } from './grow-disk.ts';
 import { measureProcess } from './measure.ts';
+import { sendKill } from './kill.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
-import { findMachineProcess, readRunNumber, readStartTicks } from './process.ts';
-import { readRecord } from './record.ts';
+import { findMachineProcess, readRunNumber } from './process.ts';
+import { createRecordReader, readRecord } from './record.ts';
 import type { Removal } from './remove.ts';
 import { removeFolder } from './remove.ts';
 import type { OpenGate } from './spawn.ts';
 import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
 import { startBehindGate } from './start.ts';
-import { runTool } from './tool.ts';
 
 /** What a run is kept in: a scope that systemd starts it in, or a group that it enters. */
 export interface Confinement {
@@ -61,6 +64,10 @@ export interface LocalMachine {
     context: Pick<StartRequest, 'images'> & Pick<StartContext, 'outside'>,
   ): Promise<void>;
   keep(kept: KeptMachine): Promise<void>;
+  change(
+    request: ChangeRequest,
+    context: Pick<ChangeContext, 'account' | 'outside' | 'ports' | 'networks' | 'limit'>,
+  ): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
   /** Puts a card's cable in, or takes it out. */
@@ -100,6 +107,7 @@ interface MachineOptions {
 const TELLING_EVENTS: ReadonlySet<string> = new Set([
   'BLOCK_IO_ERROR',
   'GUEST_PANICKED',
+  'MEMORY_DEVICE_SIZE_CHANGE',
   'RESET',
   'RESUME',
   'SHUTDOWN',
@@ -123,6 +131,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const findProcess = createLocator({ uid, folder, bootId, note, isStarting: () => starting });
   const changes = coalesce(clock, CHANGE_SPACING_MS, options.onChange);
   const tellChange = () => changes.tell();
+  const readSeen = createRecordReader(folder);
   const console = createConsole(folder, clock);
   const guestAgent = createGuestAgent(folder, clock);
   const giver = createCredentialGiver(guestAgent, clock);
@@ -201,7 +210,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
         });
       const [disks = [], known, kept] = await Promise.all([
         attempt("the machine's disks can't be listed", listDisks(folder)),
-        attempt("the machine's last run is not known", readRecord(folder)),
+        attempt("the machine's last run is not known", readSeen()),
         attempt('what is kept of the machine is not known', readKept(folder, uid)),
         trimLogs(folder).then(
           () => note('cut its logs', undefined),
@@ -245,6 +254,15 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
         const { namespace, name } = request.machine;
         throw asFailure(error, `${namespace}/${name}`, 'StartFailed');
+      });
+    },
+
+    async change(request, context) {
+      await inTurn(async () => {
+        const { record, process } = await locate();
+        if (record === undefined || process === undefined)
+          throw new EffectError('NotRunning', uid, 'the machine has no process');
+        await changeMachine(request, { ...context, folder, record, monitor, clock, note });
       });
     },
 
@@ -376,11 +394,4 @@ async function trimLogs(folder: string): Promise<void> {
     );
     trimLog(path, size);
   }
-}
-
-async function sendKill({ pid, startTicks }: LiveProcess): Promise<void> {
-  await runTool('bash', ['-c', 'kill -KILL "$0"', String(pid)]).catch(async (error: unknown) => {
-    // It went by itself meanwhile.
-    if ((await readStartTicks(pid)) === startTicks) throw error;
-  });
 }

@@ -5,22 +5,24 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
+import type { CompiledMachine } from '../machine/compile.ts';
 import type { Equipment } from '../machine/equipment.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { Happened, Machines, Networks, StartRequest } from '../ports.ts';
+import type { Accelerator, Happened, Machines, Networks, RunRecord, StartRequest } from '../ports.ts';
 import type { Accounts } from './accounts.ts';
 import { createAccounts } from './accounts.ts';
+import type { Limits } from './cgroups.ts';
 import { findCgroups } from './cgroups.ts';
 import { createConnections } from './connections.ts';
 import { clearRemoved, findAccount, listMachines, machineFolder, removingFolder } from './folder.ts';
 import { createHostDevices } from './host-devices.ts';
 import { createHostPorts } from './host-ports.ts';
-import { findService } from './launch.ts';
+import { composeLimits, findService } from './launch.ts';
 import { NO_LOAN, createLoans } from './loans.ts';
-import type { Confinement } from './machine.ts';
-import type { LocalMachine } from './machine.ts';
+import type { Confinement, LocalMachine } from './machine.ts';
 import { createMachine } from './machine.ts';
 import type { OutsideSettings } from './outside-disks.ts';
+import { runTool } from './tool.ts';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
 
@@ -99,11 +101,20 @@ export function createMachines(options: MachinesOptions): Machines {
   // The folder is in the name too: agents with folders of their own may have machines of the same uid.
   const groupPrefix = (uid: string) =>
     `holdfast-${createHash('sha256').update(root).digest('hex').slice(0, 8)}-${uid}-`;
+  const limitsOf = (machine: CompiledMachine, accelerator: Accelerator): Limits => ({
+    memoryMaxBytes:
+      memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator) + machine.memory.addedOverheadBytes,
+    cpu: machine.limits,
+  });
+  const limitRun = async ({ uid, run, accelerator }: RunRecord, machine: CompiledMachine): Promise<void> => {
+    const [unit, limits] = [`${groupPrefix(uid)}${run}`, limitsOf(machine, accelerator)];
+    if (!useScopes) return (await cgroups)?.limit(unit, limits);
+    const { file, args } = composeLimits({ unit, ...limits });
+    await runTool(file, args);
+  };
   const confinementOf = async ({ machine, run, accelerator }: StartRequest): Promise<Confinement> => {
-    const memoryMaxBytes =
-      memoryLimitBytes(machine.memoryBytes, machine.cpu, accelerator) + machine.memory.addedOverheadBytes;
     const unit = `${groupPrefix(machine.uid)}${run}`;
-    const limits = { memoryMaxBytes, cpu: machine.limits };
+    const limits = limitsOf(machine, accelerator);
     if (useScopes) return { scope: { unit, ...limits, ...before } };
     const found = await cgroups;
     return {
@@ -112,6 +123,12 @@ export function createMachines(options: MachinesOptions): Machines {
         await found?.enter(unit, limits, pid);
       },
     };
+  };
+
+  /** Whom a machine's QEMU runs as, where that is not the agent's own user. */
+  const accountOf = async (uid: string) => {
+    if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
+    return accounts?.of(uid);
   };
 
   /** What the processes of machines have of the box's own. */
@@ -139,9 +156,8 @@ export function createMachines(options: MachinesOptions): Machines {
       return connections.settle(observed);
     },
     async start(request) {
-      if (user !== undefined) accounts ??= createAccounts(root, await findAccount(user));
       const { uid } = request.machine;
-      const account = accounts?.of(uid);
+      const account = await accountOf(uid);
       try {
         const loan = await loans.lend(request.machine, findLent, account);
         const context = { localImages, outside, bootId, account, ports, networks, clock, loan };
@@ -149,6 +165,15 @@ export function createMachines(options: MachinesOptions): Machines {
       } finally {
         loans.settle(uid);
       }
+    },
+    async change(uid, request) {
+      await machineOf(uid).change(request, {
+        account: await accountOf(uid),
+        outside,
+        ports,
+        networks,
+        limit: limitRun,
+      });
     },
     makeDisk: async (uid, content, images) => machineOf(uid).makeDisk(content, { images, outside }),
     keep: async (uid, kept) => machineOf(uid).keep(kept),

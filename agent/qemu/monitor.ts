@@ -4,6 +4,7 @@ import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
 import { GUEST_AGENT_CHARDEV } from '../machine/channel.ts';
 import { socketFiles } from '../machine/files.ts';
+import type { AddedMemory } from '../machine/change.ts';
 import type { RunState } from '../ports.ts';
 import type { Qmp } from './qmp.ts';
 import { connectQmp } from './qmp.ts';
@@ -13,12 +14,16 @@ const DEADLINE_MS = 2_000;
 const IMPATIENT_DEADLINE_MS = 250;
 
 const status = z.object({ status: z.string() });
+const memoryDevices = z.array(
+  z.object({ data: z.object({ size: z.int().optional(), 'requested-size': z.int().optional() }) }),
+);
 const chardevs = z.array(z.object({ label: z.string(), 'frontend-open': z.boolean() }));
 
 export interface MonitorState {
   readonly runState: RunState;
   /** Whether the guest has its agent's port open. */
   readonly guestAgent: boolean;
+  readonly addedMemory?: AddedMemory;
 }
 
 /** The connection to a machine's monitor: made when needed, held while it lasts, for one run at a time. */
@@ -85,17 +90,36 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
       try {
         const qmp = await connect(run);
         const deadlineMs = impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS;
-        const [newest, ends] = await Promise.all([
+        const [newest, ends, devices] = await Promise.all([
           qmp.execute('query-status', deadlineMs),
           qmp.execute('query-chardev', deadlineMs),
+          // A QEMU that does not say is none the worse for it.
+          qmp.execute('query-memory-devices', deadlineMs).catch(() => undefined),
         ]);
         impatient = false;
         const guestAgent = chardevs.parse(ends).find(({ label }) => label === GUEST_AGENT_CHARDEV);
-        return { runState: status.parse(newest).status, guestAgent: guestAgent?.['frontend-open'] ?? false };
+        return {
+          runState: status.parse(newest).status,
+          guestAgent: guestAgent?.['frontend-open'] ?? false,
+          ...readAddedMemory(devices),
+        };
       } catch (error) {
         impatient = error instanceof EffectError && error.code === 'QmpTimeout';
         return undefined;
       }
+    },
+  };
+}
+
+function readAddedMemory(said: unknown): Pick<MonitorState, 'addedMemory'> {
+  const devices = memoryDevices.safeParse(said);
+  if (!devices.success) return {};
+  const sum = (values: readonly (number | undefined)[]) =>
+    values.reduce<number>((all, one = 0) => all + one, 0);
+  return {
+    addedMemory: {
+      bytes: sum(devices.data.map(({ data }) => data.size)),
+      requestedBytes: sum(devices.data.map(({ data }) => data['requested-size'])),
     },
   };
 }

@@ -28,7 +28,7 @@ const record = z.object({
   accelerator: z.enum(['kvm', 'tcg']),
   ports: z.array(fields({ ...forwardedPort.shape, interface: z.string() })),
   lent: lent.exactOptional(),
-  fingerprint: z.string(),
+  desired: z.unknown().optional(),
   startedAtMs: z.number(),
   claimBytes: z.number().exactOptional(),
   command: z.array(z.string()),
@@ -43,12 +43,25 @@ const record = z.object({
  * @throws EffectError RecordUnreadable
  */
 export async function readRecord(folder: string): Promise<RunRecord | undefined> {
+  return createRecordReader(folder)();
+}
+
+/** Reads as `readRecord`; while the record is the same, so is the object. */
+export function createRecordReader(folder: string): () => Promise<RunRecord | undefined> {
   const path = join(folder, RECORD_FILE);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw new EffectError('RecordUnreadable', path, `can't read ${path}: ${messageOf(error)}`, error);
-  });
-  if (text === undefined) return undefined;
+  let last: { readonly text: string; readonly record: RunRecord } | undefined;
+  return async () => {
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw new EffectError('RecordUnreadable', path, `can't read ${path}: ${messageOf(error)}`, error);
+    });
+    if (text === undefined) return undefined;
+    if (last?.text !== text) last = { text, record: parseRecord(path, text) };
+    return last.record;
+  };
+}
+
+function parseRecord(path: string, text: string): RunRecord {
   try {
     return record.parse(JSON.parse(text));
   } catch (error) {

@@ -45,7 +45,8 @@ export interface StartContext {
 
 /** From the command's words to the monitor's greeting. */
 const DEADLINE_MS = 20_000;
-const RETRY_MS = 20;
+/** Nothing says when QEMU listens, and half of this is lost with every start. */
+const RETRY_MS = 5;
 /** For a killed process to end; one that waits for a disk that does not answer (state D) can't until that does. */
 const END_DEADLINE_MS = 5_000;
 
@@ -126,7 +127,7 @@ async function prepareRun(
     accelerator,
     ports: environment.ports,
     ...(loan === NO_LOAN ? {} : { lent: { hostDevices: loan.hostDevices, cpus: loan.cpus } }),
-    fingerprint: machine.fingerprint,
+    desired: machine.desired,
     startedAtMs: environment.nowMs,
     claimBytes: claimBytes(machine, accelerator),
     command: command.words,

@@ -98,6 +98,7 @@ export function describeInstance(known: Knowledge, before: InstanceStatus | unde
     ...(reason === undefined || phase === 'Running' ? {} : { reason }),
     interfaces: row?.status?.interfaces ?? [],
     ...(guest === undefined ? {} : { guestOSInfo: guest.os }),
+    ...describeSize(row?.status),
     ...(row?.status?.volumes === undefined ? {} : { volumeStatus: describeVolumes(row.status) }),
     phaseTransitionTimestamps:
       before?.phase === phase
@@ -106,8 +107,42 @@ export function describeInstance(known: Knowledge, before: InstanceStatus | unde
             ...transitions.filter((one) => one.phase !== phase),
             { phase, phaseTransitionTimestamp: formatSeconds(nowMs) },
           ],
-    conditions: settleConditions([describeReady(known), ...describeOthers(known)], before?.conditions, nowMs),
+    conditions: settleConditions(
+      [describeReady(known), ...describeOthers(known), ...describeGrowth(row?.status)],
+      before?.conditions,
+      nowMs,
+    ),
   };
+}
+
+/** CPUs and memory of the run as they are now. */
+function describeSize(status: MachineStatus | undefined): InstanceStatus {
+  const { cpu, memory } = status?.process ?? {};
+  return {
+    ...(cpu === undefined ? {} : { currentCPUTopology: cpu }),
+    ...(memory === undefined
+      ? {}
+      : {
+          memory: {
+            guestAtBoot: formatMebibytes(memory.bootBytes),
+            guestCurrent: formatMebibytes(memory.currentBytes),
+            guestRequested: formatMebibytes(memory.requestedBytes),
+          },
+        }),
+  };
+}
+
+/** KubeVirt's condition of a guest that takes memory, or gives it back, in its own time. */
+function describeGrowth(status: MachineStatus | undefined): ConditionDraft[] {
+  const { memory } = status?.process ?? {};
+  if (memory === undefined || memory.currentBytes === memory.requestedBytes) return [];
+  const [has, asked] = [formatMebibytes(memory.currentBytes), formatMebibytes(memory.requestedBytes)];
+  const message = `the guest has ${has} of memory, and was asked to have ${asked}`;
+  return [{ type: 'HotMemoryChange', status: 'True', reason: 'MemoryChanging', message }];
+}
+
+function formatMebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)}Mi`;
 }
 
 /** Whether its device held it and does not any more. */

@@ -11,7 +11,7 @@ export interface Mirror {
 
 /** `PREFIX=URL`, several of them separated by commas. */
 export const mirrors = (options: Pick<Setting<unknown>, 'prose' | 'fallback'>): Setting<Mirror[]> => ({
-  placeholder: 'PREFIX=URL,…',
+  placeholder: 'PREFIX=URL,...',
   ...options,
   parse: (text) =>
     text

@@ -9,6 +9,8 @@ export interface Setting<T> {
   /** What `--help` shows for the value, e.g. `DIR`. */
   readonly placeholder: string;
   readonly prose: string;
+  /** What `--help` shows it below. */
+  readonly topic?: string;
   /** Left out where the setting must be given. */
   readonly fallback?: string;
   /** @throws Error whose message completes "<key> …", e.g. "must be HOST:PORT" */
@@ -180,6 +182,12 @@ export const integer = (min: number, max: number, options: Options): Setting<num
     throw new Error(`must be a whole number from ${min} to ${max}`);
   },
 });
+
+/** Puts settings under one heading of `--help`. */
+export function about<const S extends Settings>(topic: string, settings: S): S {
+  const entries = Object.entries(settings).map(([key, setting]) => [key, { ...setting, topic }]);
+  return Object.fromEntries(entries) as S;
+}
 
 /** `dataDir` as a flag: `--data-dir`. */
 export function flagOf(key: string): string {

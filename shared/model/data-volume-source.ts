@@ -17,17 +17,17 @@ const headerLine = printable.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e]*$/,
 const http = fields({
   url: z
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
-    .meta({ description: 'a disk image, raw or qcow2, also packed with gzip, xz or zstd' }),
+    .meta({ description: 'A disk image, raw or qcow2, also packed with gzip, xz or zstd' }),
   checksum: z
     .string()
     .regex(/^sha256:[0-9a-fA-F]{64}$/, 'must be "sha256:" and 64 hexadecimal digits')
-    .meta({ description: 'the SHA-256 of the file as the server has it' })
+    .meta({ description: 'The SHA-256 of the file as the server has it' })
     .optional(),
   certConfigMap: certConfigMap.optional(),
   extraHeaders: z
     .array(headerLine)
     .max(32)
-    .meta({ description: 'headers to send, each as "Name: value"' })
+    .meta({ description: 'Headers to send, each as "Name: value"' })
     .optional(),
   secretExtraHeaders: z
     .array(dnsSubdomain)
@@ -48,38 +48,38 @@ const registry = fields(
           url.startsWith('docker://') && parseImageReference(url.slice('docker://'.length)) !== undefined,
         REGISTRY_URL,
       )
-      .meta({ description: 'a container image with a disk under /disk, as docker://HOST/REPOSITORY:TAG' }),
+      .meta({ description: 'A container image with a disk under /disk, as docker://HOST/REPOSITORY:TAG' }),
     secretRef: secretRef.optional(),
     certConfigMap: certConfigMap.optional(),
     pullMethod: meaningless(
-      z.enum(['pod', 'node']).meta({ description: 'how a cluster would fetch the image' }),
+      z.enum(['pod', 'node']).meta({ description: 'How a cluster would fetch the image' }),
       'the agent fetches the image',
     ).optional(),
     platform: fields({
       architecture: z
         .string()
         .regex(/^[a-z0-9]{1,32}$/, 'must be an architecture such as amd64 or arm64')
-        .meta({ description: "of the images in a list, the one for this architecture; default the box's" })
+        .meta({ description: "Of the images in a list, the one for this architecture; default the box's" })
         .optional(),
     })
-      .meta({ description: 'which of the images in a list' })
+      .meta({ description: 'Which of the images in a list' })
       .optional(),
   },
   { imageStream: 'image streams are objects of OpenShift; give url with the image in its registry' },
 );
 
 const pvc = fields({
-  name: dnsSubdomain.meta({ description: 'the data volume, or claim, that is copied' }),
-  namespace: dnsLabel.meta({ description: "its namespace: the data volume's own" }).optional(),
+  name: dnsSubdomain.meta({ description: 'The data volume, or claim, that is copied' }),
+  namespace: dnsLabel.meta({ description: "Its namespace: the data volume's own" }).optional(),
 });
 
 const SOURCES = {
-  http: http.meta({ description: 'a disk image on a web server' }).optional(),
-  registry: registry.meta({ ...registry.meta(), description: 'a disk in a container image' }).optional(),
-  blank: fields({}).meta({ description: 'an empty disk' }).optional(),
-  pvc: pvc.meta({ description: 'a copy of a disk that is on the same box' }).optional(),
+  http: http.meta({ description: 'A disk image on a web server' }).optional(),
+  registry: registry.meta({ ...registry.meta(), description: 'A disk in a container image' }).optional(),
+  blank: fields({}).meta({ description: 'An empty disk' }).optional(),
+  pvc: pvc.meta({ description: 'A copy of a disk that is on the same box' }).optional(),
   upload: fields({})
-    .meta({ description: 'filled on the box with "holdfast image upload NAMESPACE/NAME FILE"' })
+    .meta({ description: 'Filled on the box with "holdfast image upload NAMESPACE/NAME FILE"' })
     .optional(),
 };
 

@@ -20,7 +20,7 @@ export const dataVolumeTemplate = fields({
     .meta({ ...templateMeta.meta(), description: 'Its name, labels and annotations' }),
   spec: fields(
     {
-      source: dataVolumeSource,
+      source: dataVolumeSource.meta({ description: 'What the disk is filled with' }),
       pvc: dataVolumeStorage.meta({ description: 'The same as storage, in an older form' }).optional(),
       storage: dataVolumeStorage.meta({ description: 'How large the disk is' }).optional(),
       contentType: z

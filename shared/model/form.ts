@@ -5,7 +5,6 @@ import type { RefusedFields } from './schema.ts';
 export type Form =
   | {
       readonly form: 'object';
-      /** The same object wherever a struct is used. */
       readonly members: Readonly<Record<string, z.core.$ZodType>>;
       readonly refused: RefusedFields;
       /** Whether other fields are taken as well, whatever they hold. */

@@ -139,6 +139,9 @@ export const machineStatus = fields({
     startedAt: timestamp,
     accelerator: z.enum(['kvm', 'tcg']),
     guestAgent: z.boolean(),
+    /** What the guest runs with now, which may have changed since its start. */
+    cpu: fields({ sockets: z.int(), cores: z.int(), threads: z.int() }).optional(),
+    memory: fields({ bootBytes: z.int(), currentBytes: z.int(), requestedBytes: z.int() }).optional(),
   }).optional(),
   interfaces: z.array(interfaceStatus),
   volumes: z

@@ -25,12 +25,12 @@ const podCidr6 = z.string().superRefine((value, context) => {
 const pod = fields({
   vmNetworkCIDR: podCidr
     .meta({
-      description: 'Addresses under masquerade, 10.0.2.0/24 by default: .1 is the gateway, .2 the machine.',
+      description: 'Addresses under masquerade, 10.0.2.0/24 by default: .1 is the gateway, .2 the machine',
     })
     .optional(),
   vmIPv6NetworkCIDR: podCidr6
     .meta({
-      description: 'The same for IPv6, fd10:0:2::/64 by default; one longer than /64 is taken for its /64.',
+      description: 'The same for IPv6, fd10:0:2::/64 by default; one longer than /64 is taken for its /64',
     })
     .optional(),
 });
@@ -43,20 +43,20 @@ const multus = fields({
       const parts = name.split('/');
       return parts.length <= 2 && parts.every((part) => dnsSubdomain.safeParse(part).success);
     }, 'must be the name of a NetworkAttachmentDefinition, or NAMESPACE/NAME')
-    .meta({ description: 'The NetworkAttachmentDefinition, as NAME or NAMESPACE/NAME.' }),
+    .meta({ description: 'The NetworkAttachmentDefinition, as NAME or NAMESPACE/NAME' }),
   default: z
     .boolean()
-    .meta({ description: 'Whether it stands in for the pod network, which the machine then has none of.' })
+    .meta({ description: 'Whether it stands in for the pod network, which the machine then has none of' })
     .optional(),
 });
 
 /** KubeVirt's `Network`: what an interface is connected to. */
 export const network = fields(
   {
-    name: dnsLabel.meta({ description: 'Its name within the machine.' }),
-    pod: pod.meta({ description: "The box's own network." }).optional(),
+    name: dnsLabel.meta({ description: 'Its name within the machine' }),
+    pod: pod.meta({ description: "The box's own network" }).optional(),
     multus: multus
-      .meta({ description: 'A bridge of the box that a NetworkAttachmentDefinition names.' })
+      .meta({ description: 'A bridge of the box that a NetworkAttachmentDefinition names' })
       .optional(),
   },
   {

@@ -84,11 +84,6 @@ export function meaningless<Schema extends z.ZodType>(schema: Schema, why: strin
 /** What the message for a refused field begins with. */
 export const NOT_SUPPORTED = 'is not supported: ';
 
-/** Refused for now. */
-export function notYet(...names: readonly string[]): RefusedFields {
-  return Object.fromEntries(names.map((name) => [name, 'Holdfast does not run it yet']));
-}
-
 function describeUnknownKey(key: string, known: readonly string[], refused: RefusedFields): string {
   const why = Object.hasOwn(refused, key) ? refused[key] : undefined;
   if (why !== undefined) return `${NOT_SUPPORTED}${why}`;

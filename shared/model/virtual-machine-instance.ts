@@ -4,7 +4,7 @@ import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { annotations, condition, objectMeta } from './metadata.ts';
-import { fields, timestamp } from './schema.ts';
+import { fields, timestamp, quantity } from './schema.ts';
 
 /** KubeVirt's phases of a run; `Unknown` where the device can't be heard. */
 export const INSTANCE_PHASES = [
@@ -78,6 +78,16 @@ const status = fields({
   conditions: z.array(condition).optional(),
   interfaces: z.array(interfaceStatus).optional(),
   guestOSInfo: guestOs.optional(),
+  currentCPUTopology: fields({
+    sockets: z.int().optional(),
+    cores: z.int().optional(),
+    threads: z.int().optional(),
+  }).optional(),
+  memory: fields({
+    guestAtBoot: quantity.optional(),
+    guestCurrent: quantity.optional(),
+    guestRequested: quantity.optional(),
+  }).optional(),
   volumeStatus: z.array(volumeStatus).optional(),
   phaseTransitionTimestamps: z
     .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))

@@ -44,8 +44,8 @@ function put(name: string, runStrategy: RunStrategy = 'Always', requests?: strin
 
 const machines = {
   observe: async () => [...running.values()],
-  async start({ machine: { uid, namespace, name, fingerprint }, run }) {
-    const record = { uid, namespace, name, run, bootId, accelerator: 'kvm', ports: [], fingerprint } as const;
+  async start({ machine: { uid, namespace, name, desired }, run }) {
+    const record = { uid, namespace, name, run, bootId, accelerator: 'kvm', ports: [], desired } as const;
     const process = { pid: 1, runState: 'running', guestAgent: false, addresses: [] };
     running.set(uid, { uid, disks: [], record: { ...record, startedAtMs: 0, command: [], pid: 1 }, process });
   },
@@ -65,7 +65,7 @@ function open(): void {
   const ports = {
     store,
     machines,
-    images: { retain() {} } as unknown as Images,
+    images: { retain: () => {} } as unknown as Images,
     clock,
     random: createRandom(),
     log: createLogRecorder(),

@@ -7,10 +7,16 @@ import type { Figure, Report, Row } from './figure.ts';
 import { createFirstAnswerFigure } from './first-answer.ts';
 import { createStartFigure } from './start.ts';
 import { createTenMachinesFigure } from './ten-machines.ts';
+import { createTwentyMachinesFigure } from './twenty-machines.ts';
 
 /** The figures of one box with real guests. */
 export function createBoxFigures(open: OpenWorlds): Figure[] {
-  return [createTenMachinesFigure(open), createStartFigure(open), createFirstAnswerFigure(open)];
+  return [
+    createTenMachinesFigure(open),
+    createTwentyMachinesFigure(open),
+    createStartFigure(open),
+    createFirstAnswerFigure(open),
+  ];
 }
 
 /** Measures figures and prints them as one table; the result names what could not be measured. */

@@ -7,6 +7,7 @@ import type { Networks } from '../../agent/ports.ts';
 import { createNamespace, whyNoNetwork } from '../tools/namespace.ts';
 import type { Namespace } from '../tools/namespace.ts';
 import { createNoNetworks } from '../tools/no-networks.ts';
+import { waitFor } from '../tools/wait-for.ts';
 import { endProcess } from '../tools/wire.ts';
 import {
   UID,
@@ -61,7 +62,11 @@ function onTap(machine: CompiledMachine): CompiledMachine {
     ports: [],
     queues: 2,
   } as const;
-  return { ...machine, interfaces: [{ ...card, network: { kind: 'bridge', bridge: 'site' } }] };
+  return {
+    ...machine,
+    cpu: { ...machine.cpu, sockets: 2 },
+    interfaces: [{ ...card, network: { kind: 'bridge', bridge: 'site' } }],
+  };
 }
 
 /** Opened by a user that may open nothing else, the tap is moved away from the box's own network. */
@@ -86,14 +91,19 @@ test.skipIf(whyNoNetwork() !== undefined)(
     const dnsmasq = spawn(file, words, { stdio: 'ignore' });
     try {
       const heard = listen(await machines.openConsole(UID));
-      await heard.says(/holdfast-guest: mtu 1400 queues 2\s/);
-      await heard.says(/holdfast-guest: ready/);
+      const says = async (pattern: RegExp) =>
+        waitFor(`the console to say ${pattern}`, () => {
+          if (pattern.test(heard.text())) return true;
+          throw new Error(heard.text());
+        });
+      await says(/holdfast-guest: mtu 1400 queues 2\s/);
+      await says(/holdfast-guest: ready/);
       expect(heard.text()).not.toContain('holdfast-guest: address');
       expect(readFileSync(`/proc/${(await observeOne(machines)).process?.pid}/status`, 'utf8')).not.toMatch(
         /^Uid:\t0/m,
       );
       await machines.setLink(UID, 'lan', true);
-      await heard.says(new RegExp(`holdfast-guest: address ${ADDRESS}`));
+      await says(new RegExp(`holdfast-guest: address ${ADDRESS}`));
       const [nsenter = '', ...into] = namespace.within;
       const page = execFileSync(nsenter, [...into, 'curl', '-s', '-m', '10', `http://${ADDRESS}/`]);
       expect(JSON.parse(page.toString())).toMatchObject({ instanceId: UID });

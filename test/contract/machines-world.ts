@@ -179,7 +179,7 @@ export async function observeOne(machines: Machines, uid = UID): Promise<Observe
 export async function until(
   what: string,
   check: () => boolean | Promise<boolean>,
-  mostMs = 30_000,
+  mostMs = 120_000,
 ): Promise<void> {
   const endMs = performance.now() + mostMs;
   while (!(await check())) {

@@ -38,6 +38,27 @@ export function testMachines(create: () => MachinesWorld): void {
       .toBe('running');
   });
 
+  test('the disk of a data volume of its own is made once, and stays', async () => {
+    const world = create();
+    const machines = world.open();
+    const content = { from: 'blank', dataVolume: 'media', bytes: 2 ** 20 } as const;
+    // Not every world has sizes.
+    const size = { media: content.bytes };
+    const isMade = async () => {
+      const { diskBytes = size, ...seen } = (await observeIn(world, machines)) ?? {};
+      expect([seen, diskBytes]).toEqual([{ uid: world.uid, disks: ['media'] }, size]);
+    };
+    await machines.makeDisk(world.uid, content, new Map());
+    await machines.makeDisk(world.uid, content, new Map());
+    await isMade();
+    const image = { url: 'http://images.example/absent' };
+    const unready = { from: 'image', dataVolume: 'other', source: image, minBytes: 0 } as const;
+    await expect(machines.makeDisk(world.uid, unready, new Map())).rejects.toMatchObject({
+      code: 'ImageMissing',
+    });
+    await isMade();
+  });
+
   test('a start does nothing where the machine runs, for this agent and the next', async () => {
     const world = create();
     const first = world.open();

@@ -67,11 +67,13 @@ describe('bad input', () => {
     expect(stderr).toMatch(/spec\.template\.spec\.domain\.memory\.guest.*must be a quantity such as/);
   });
 
-  test('an unsupported device is refused by name, as unsupported', async () => {
+  test('a device that is not supported is refused by name, with why', async () => {
     const stderr = await refusal(
-      (spec) => (spec.domain.devices['gpus'] = [{ name: 'gpu1', deviceName: 'nvidia.com/P40' }]),
+      (spec) => (spec.domain.devices['filesystems'] = [{ name: 'shared', virtiofs: {} }]),
     );
-    expect(stderr).toMatch(/spec\.template\.spec\.domain\.devices\.gpus.*does not support/);
+    expect(stderr).toMatch(
+      /spec\.template\.spec\.domain\.devices\.filesystems: .*is not supported: no folders/,
+    );
   });
 
   test('a machine that no device matches waits, and says how many matched', async () => {

@@ -27,6 +27,7 @@ describe.runIf(process.getuid?.() === 0)('a QEMU that was taken over', () => {
       uids[name] = (await world.machine(name)).metadata.uid ?? '';
       pids[name] = world.qemus('edge-1').find(({ uid }) => uid === uids[name])?.pid ?? 0;
     }
+    await waitFor("the victim's console", () => world.console('edge-1', uids['victim'] ?? '') !== '');
   });
   afterAll(() => world.close());
 

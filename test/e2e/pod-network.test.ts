@@ -3,24 +3,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileSmallMachine } from '../bench/small-machine.ts';
-import { whyNoNetwork } from '../tools/namespace.ts';
+import { whyNoBridge } from '../tools/namespace.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import type { FarBox, FarWorld } from './far-boxes.ts';
 import { createFarWorld } from './far-boxes.ts';
 
-/** Where the kernel has no bridges, test/agent/network shows as much in a guest whose kernel has. */
-function whyNoBridge(): string | undefined {
-  const reason = whyNoNetwork();
-  if (reason !== undefined) return reason;
-  const name = `hfb${process.pid}`;
-  try {
-    execFileSync('ip', ['link', 'add', name, 'type', 'bridge'], { stdio: 'pipe' });
-    execFileSync('ip', ['link', 'delete', name], { stdio: 'pipe' });
-    return undefined;
-  } catch {
-    return 'the kernel has no bridges';
-  }
-}
+// Where the kernel has no bridges, test/agent/network shows as much in a guest whose kernel has.
 const reason = whyNoBridge();
 
 describe.skipIf(reason !== undefined)(`machines on the pod network of a box ${reason ?? ''}`, () => {
@@ -30,9 +18,11 @@ describe.skipIf(reason !== undefined)(`machines on the pod network of a box ${re
   const dnsmasq = () => Number(readFileSync(join(folder(), 'dnsmasq.pid'), 'utf8'));
 
   /** As KubeVirt's own `bridge: {}` on the pod network. */
-  const apply = async (name: string) => {
+  const apply = async (name: string, network: object = { pod: {} }) => {
     const manifest = compileSmallMachine(name, 'edge', far.kernels);
-    const text = JSON.stringify(manifest).replace(/"masquerade":\{\},"ports":\[[^\]]*\]/, '"bridge":{}');
+    const text = JSON.stringify(manifest)
+      .replace(/"masquerade":\{\},"ports":\[[^\]]*\]/, '"bridge":{}')
+      .replace('"pod":{}', JSON.stringify(network).slice(1, -1));
     await far.world.apply(JSON.parse(text) as object);
   };
   const addressOf = async (name: string) =>
@@ -92,5 +82,24 @@ describe.skipIf(reason !== undefined)(`machines on the pod network of a box ${re
       const held = readFileSync(join(folder(), 'hosts'), 'utf8');
       return taps() === 1 && held.includes(`${till},`) && !held.includes(`${camera},`);
     });
+  }, 300_000);
+
+  test('are refused while the box lacks the bridge that their network names, and run once it is there', async () => {
+    const config = JSON.stringify({ cniVersion: '0.3.1', name: 'shelf', type: 'bridge', bridge: 'shelf0' });
+    await far.world.apply({
+      apiVersion: 'k8s.cni.cncf.io/v1',
+      kind: 'NetworkAttachmentDefinition',
+      metadata: { name: 'shelf', namespace: 'default' },
+      spec: { config },
+    });
+    await apply('scales', { multus: { networkName: 'shelf' } });
+    await waitFor('the reason at the hub', async () => {
+      const said = JSON.stringify(await far.world.machine('scales'));
+      return said.includes('the box has no bridge shelf0: make it (ip link add shelf0 type bridge)');
+    });
+    expect(await box.localState('scales')).toBe('Refused');
+    on('ip', 'link', 'add', 'shelf0', 'up', 'type', 'bridge');
+    await far.world.untilStatus('scales', 'Running');
+    expect(on('ip', '-o', 'link', 'show', 'master', 'shelf0').trim().split('\n')).toHaveLength(1);
   }, 300_000);
 });

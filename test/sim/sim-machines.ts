@@ -54,7 +54,7 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
   }
 
   async function start({ machine, run, accelerator, images }: StartRequest): Promise<void> {
-    const { uid, namespace, name, fingerprint } = machine;
+    const { uid, namespace, name, desired } = machine;
     life.step();
     if (disk.machine(uid).process !== undefined) return;
     await life.pause(disk.random.between(50, 400), 'preparing a start');
@@ -70,7 +70,7 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
       bootId,
       accelerator,
       ports: [],
-      fingerprint,
+      desired,
       startedAtMs,
       command: [],
     };
@@ -128,6 +128,11 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
         disk.machine(uid).kept = JSON.parse(JSON.stringify(kept)) as KeptMachine;
         life.step();
         await life.pause(5, 'keeping');
+      }),
+    change: (uid, { running }) =>
+      command(uid, () => {
+        const { record } = disk.machine(uid);
+        if (record !== undefined) disk.machine(uid).record = { ...record, desired: running };
       }),
     powerButton: (uid) => command(uid, () => disk.pressPower(uid)),
     pause: (uid) => command(uid, (process) => disk.pause(uid, process)),

@@ -38,3 +38,18 @@ export function whyNoNetwork(): string | undefined {
     return messageOf(error);
   }
 }
+
+/** Why an agent can't have bridges in a network of its own here; undefined where it can. */
+export function whyNoBridge(): string | undefined {
+  const reason = whyNoNetwork();
+  if (reason !== undefined) return reason;
+  const namespace = createNamespace(`hf-try-${process.pid}`);
+  try {
+    namespace.ip('link', 'add', 'hf-try', 'type', 'bridge');
+    return undefined;
+  } catch {
+    return 'the kernel has no bridges';
+  } finally {
+    namespace.close();
+  }
+}

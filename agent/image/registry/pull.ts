@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { assert } from '../../../shared/base/assert.ts';
 import { EffectError } from '../../../shared/base/errors.ts';
 import { parseImageReference } from '../../../shared/base/image-reference.ts';
@@ -44,14 +45,15 @@ export async function pullImage(
   const folders = [work];
   try {
     const layers = await listLayers(pulled.text, registry, source, options);
-    await rm(work, { recursive: true, force: true });
+    const places = layers.map((layer) => placeOf(folder, layer));
+    await removeOthers(folder, places);
     openFolder(work, 0o711);
     const paths = source.files ?? (source.path === undefined ? undefined : [source.path]);
     const reader = createLayerReader({ ...options, paths, folder: work, mostBytes: options.largestBytes });
     const tally = tallyProgress(layers, options);
     for (const layer of layers.toReversed()) {
       if (reader.isDone()) break;
-      const place = `${folder}-${hashOf(layer.digest).slice(0, 32)}`;
+      const place = placeOf(folder, layer);
       folders.push(place);
       await readLayer(layer, place, registry, reader, { ...options, progress: tally.follow() });
       tally.add(layer);
@@ -64,6 +66,20 @@ export async function pullImage(
   } catch (error) {
     if (error instanceof RefusedImage) return { version, refused: error, folders };
     throw error;
+  }
+}
+
+/** The folder in which a layer is received. */
+function placeOf(folder: string, { digest }: Descriptor): string {
+  return `${folder}-${hashOf(digest).slice(0, 32)}`;
+}
+
+/** Deletes what is left of other versions of the image: nothing would go on with that. */
+async function removeOthers(folder: string, places: readonly string[]): Promise<void> {
+  for (const name of await readdir(dirname(folder))) {
+    const path = join(dirname(folder), name);
+    if (!path.startsWith(`${folder}-`) || places.includes(path)) continue;
+    await rm(path, { recursive: true, force: true });
   }
 }
 

@@ -7,7 +7,7 @@ export const DEFAULT_ARCHITECTURE = 'amd64';
 
 export const architecture = z
   .enum(['amd64', 'arm64'], 'must be amd64 or arm64')
-  .describe('amd64 (the default) or arm64; the box must be of the same.');
+  .meta({ description: 'amd64 (the default) or arm64; the box must be of the same' });
 export type Architecture = z.infer<typeof architecture>;
 
 type Refuse = (path: PropertyKey[], message: string) => void;

@@ -1,43 +1,48 @@
 import { z } from 'zod';
 import { fields } from '../schema.ts';
 
-const present = z.boolean().describe('True by default.').optional();
+const present = z.boolean().meta({ description: 'True by default' }).optional();
 
 const timer = fields({
   hpet: fields(
     { present },
     { tickPolicy: "QEMU's HPET has no tick policy; leave it out, or the whole timer with present: false" },
   )
-    .describe('The high precision event timer; there unless it says otherwise.')
+    .meta({ description: 'The high precision event timer; there unless it says otherwise' })
     .optional(),
-  hyperv: fields({ present }).describe("Hyper-V's clock, for Windows; under KVM only.").optional(),
-  kvm: fields({ present }).describe("KVM's clock; there under KVM unless it says otherwise.").optional(),
+  hyperv: fields({ present })
+    .meta({ description: "Hyper-V's clock, for Windows; under KVM only" })
+    .optional(),
+  kvm: fields({ present })
+    .meta({ description: "KVM's clock; there under KVM unless it says otherwise" })
+    .optional(),
   pit: fields({
     present,
     tickPolicy: z
       .enum(['delay', 'catchup', 'discard'])
-      .describe('Under KVM: what becomes of ticks that came too late: delay, catchup or discard.')
+      .meta({ description: 'Under KVM: what becomes of ticks that came too late: delay, catchup or discard' })
       .optional(),
   })
-    .describe('The programmable interval timer.')
+    .meta({ description: 'The programmable interval timer' })
     .optional(),
   rtc: fields({
     present: z
       .literal(true, { error: 'is not supported: every machine has a real-time clock' })
-      .describe('True by default.')
+      .meta({ description: 'True by default' })
       .optional(),
     tickPolicy: z
       .enum(['delay', 'catchup'])
-      .describe('What becomes of ticks that came too late: delay or catchup.')
+      .meta({ description: 'What becomes of ticks that came too late: delay or catchup' })
       .optional(),
     track: z
       .enum(['guest', 'wall'])
-      .describe(
-        'Whose time it goes by: wall (the default), or guest, which stands still while the machine does.',
-      )
+      .meta({
+        description:
+          'Whose time it goes by: wall (the default), or guest, which stands still while the machine does',
+      })
       .optional(),
   })
-    .describe('The real-time clock.')
+    .meta({ description: 'The real-time clock' })
     .optional(),
 });
 
@@ -64,13 +69,18 @@ export const clock = fields({
       .int()
       .min(-86_400_000)
       .max(86_400_000)
-      .describe("Added to the time at each start. What the guest sets its clock to in between isn't kept.")
+      .meta({
+        description:
+          "Added to the time at each start. What the guest sets its clock to in between isn't kept",
+      })
       .optional(),
   })
-    .describe("The guest's clock shows UTC at each start; the default.")
+    .meta({ description: "The guest's clock shows UTC at each start; the default" })
     .optional(),
-  timezone: timezone.describe("The guest's clock shows the time of this zone at each start.").optional(),
-  timer: timer.describe('The timers that the machine has.').optional(),
+  timezone: timezone
+    .meta({ description: "The guest's clock shows the time of this zone at each start" })
+    .optional(),
+  timer: timer.meta({ description: 'The timers that the machine has' }).optional(),
 }).superRefine(({ utc, timezone: zone }, context) => {
   if (utc === undefined || zone === undefined) return;
   context.addIssue({ code: 'custom', path: ['timezone'], message: 'must not be given together with utc' });

@@ -11,7 +11,7 @@ const word = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'must be letters, digits, "_", "." or "-"');
 
 const feature = fields({
-  name: word.describe("The feature, by libvirt's or QEMU's name, e.g. vmx or pcid."),
+  name: word.meta({ description: "The feature, by libvirt's or QEMU's name, e.g. vmx or pcid" }),
   policy: z
     .enum(['force', 'require', 'optional', 'disable'], {
       error: ({ input }) =>
@@ -19,49 +19,53 @@ const feature = fields({
           ? 'is not supported: what the box can do is no reason to refuse a machine; "disable" hides the feature'
           : undefined,
     })
-    .describe('force, require (the default), optional or disable.')
+    .meta({ description: 'force, require (the default), optional or disable' })
     .optional(),
 });
 
 const numa = fields({
   guestMappingPassthrough: fields({})
-    .describe("The guest's memory and CPUs come from one NUMA node of the box.")
+    .meta({ description: "The guest's memory and CPUs come from one NUMA node of the box" })
     .optional(),
 });
 
 /** KubeVirt's `CPU`. */
 export const cpu = fields(
   {
-    cores: count.describe('Cores of a socket.').optional(),
-    sockets: count.describe('Sockets; they can be added while the machine runs.').optional(),
-    threads: count.describe('Threads of a core.').optional(),
+    cores: count.meta({ description: 'Cores of a socket' }).optional(),
+    sockets: count.meta({ description: 'Sockets; they can be added while the machine runs' }).optional(),
+    threads: count.meta({ description: 'Threads of a core' }).optional(),
     maxSockets: count
-      .describe(
-        'The most sockets that can be added up to while the machine runs; four times those it has by default.',
-      )
+      .meta({
+        description:
+          'The most sockets that can be added up to while the machine runs; four times those it has by default',
+      })
       .optional(),
     model: word
-      .describe(
-        "host-model (the default) and host-passthrough are the box's own CPU under KVM and QEMU's most capable one under TCG; else a model that QEMU knows.",
-      )
+      .meta({
+        description:
+          "host-model (the default) and host-passthrough are the box's own CPU under KVM and QEMU's most capable one under TCG; else a model that QEMU knows",
+      })
       .optional(),
     features: z
       .array(feature)
-      .describe('Features that the CPU gets beside those of its model, or loses.')
+      .meta({ description: 'Features that the CPU gets beside those of its model, or loses' })
       .optional(),
     dedicatedCpuPlacement: z
       .boolean()
-      .describe(
-        "The machine's CPUs are CPUs of the box that no other machine has (the agent's setting dedicatedCpus).",
-      )
+      .meta({
+        description:
+          "The machine's CPUs are CPUs of the box that no other machine has (the agent's setting dedicatedCpus)",
+      })
       .optional(),
     isolateEmulatorThread: z
       .boolean()
-      .describe(
-        'With dedicatedCpuPlacement: one CPU of the box more, for all that QEMU does beside running the guest.',
-      )
+      .meta({
+        description:
+          'With dedicatedCpuPlacement: one CPU of the box more, for all that QEMU does beside running the guest',
+      })
       .optional(),
-    numa: numa.describe("How the guest's NUMA topology follows the box's.").optional(),
+    numa: numa.meta({ description: "How the guest's NUMA topology follows the box's" }).optional(),
   },
   {
     realtime:

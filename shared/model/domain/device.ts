@@ -3,12 +3,12 @@ import { fields, printable } from '../schema.ts';
 
 /** The kinds of devices that are neither disks nor network cards. */
 
-const name = z.string().min(1).max(253);
+const name = z.string().min(1).max(253).meta({ description: 'Its name' });
 
 export const input = fields({
   name,
-  type: z.literal('tablet').describe('tablet: a pointer that knows where it is.'),
-  bus: z.enum(['usb', 'virtio']).describe('usb (the default) or virtio.').optional(),
+  type: z.literal('tablet').meta({ description: 'tablet: a pointer that knows where it is' }),
+  bus: z.enum(['usb', 'virtio']).meta({ description: 'usb (the default) or virtio' }).optional(),
 });
 export type Input = z.infer<typeof input>;
 
@@ -19,12 +19,13 @@ export const watchdog = fields(
     i6300esb: fields({
       action: z
         .enum(['poweroff', 'reset', 'shutdown'])
-        .describe(
-          'What is done when the guest no longer feeds it: reset (the default), poweroff, or shutdown.',
-        )
+        .meta({
+          description:
+            'What is done when the guest no longer feeds it: reset (the default), poweroff, or shutdown',
+        })
         .optional(),
     })
-      .describe('The i6300esb watchdog.')
+      .meta({ description: 'The i6300esb watchdog' })
       .optional(),
   },
   { diag288: 'it is a device of s390x, which is not run; i6300esb is the one of amd64' },
@@ -40,10 +41,13 @@ export const watchdog = fields(
 });
 
 export const tpm = fields({
-  enabled: z.boolean().describe('True by default.').optional(),
+  enabled: z.boolean().meta({ description: 'True by default' }).optional(),
   persistent: z
     .boolean()
-    .describe("What the TPM keeps outlives the machine's restarts; it is a new TPM at each start by default.")
+    .meta({
+      description:
+        "What the TPM keeps outlives the machine's restarts; it is a new TPM at each start by default",
+    })
     .optional(),
 });
 export type Tpm = z.infer<typeof tpm>;
@@ -52,7 +56,7 @@ export const sound = fields({
   name,
   model: z
     .enum(['ich9', 'ac97'])
-    .describe('ich9 (the default) or ac97. What is played is heard nowhere.')
+    .meta({ description: 'ich9 (the default) or ac97. What is played is heard nowhere' })
     .optional(),
 });
 
@@ -61,18 +65,20 @@ export const VIDEO_TYPES = ['vga', 'virtio', 'bochs', 'ramfb', 'cirrus'] as cons
 export const video = fields({
   type: z
     .enum(VIDEO_TYPES)
-    .describe(
-      'vga (the default with a BIOS), bochs (the default with UEFI), virtio (the default on arm64), ramfb or cirrus.',
-    )
+    .meta({
+      description:
+        'vga (the default with a BIOS), bochs (the default with UEFI), virtio (the default on arm64), ramfb or cirrus',
+    })
     .optional(),
 });
 
 export const panicDevice = fields({
   model: z
     .enum(['isa', 'hyperv', 'pvpanic'])
-    .describe(
-      "isa (the default on amd64), pvpanic (on PCI; the default on arm64), or hyperv, Windows' way, under KVM only.",
-    )
+    .meta({
+      description:
+        "isa (the default on amd64), pvpanic (on PCI; the default on arm64), or hyperv, Windows' way, under KVM only",
+    })
     .optional(),
 });
 
@@ -90,8 +96,10 @@ const byClaim =
 export const hostDevice = fields(
   {
     name,
-    deviceName: resourceName.describe("The device, by what the agent's setting hostDevices calls it."),
-    tag: z.string().describe('Given to the guest by cloud-init.').optional(),
+    deviceName: resourceName.meta({
+      description: "The device, by what the agent's setting hostDevices calls it",
+    }),
+    tag: z.string().meta({ description: 'Given to the guest by cloud-init' }).optional(),
   },
   { claimName: byClaim, requestName: byClaim },
 );
@@ -100,8 +108,10 @@ export type HostDevice = z.infer<typeof hostDevice>;
 export const gpu = fields(
   {
     name,
-    deviceName: resourceName.describe("The GPU, by what the agent's setting hostDevices calls it."),
-    tag: z.string().describe('Given to the guest by cloud-init.').optional(),
+    deviceName: resourceName.meta({
+      description: "The GPU, by what the agent's setting hostDevices calls it",
+    }),
+    tag: z.string().meta({ description: 'Given to the guest by cloud-init' }).optional(),
   },
   {
     claimName: byClaim,

@@ -9,55 +9,70 @@ export const devices = fields(
   {
     disks: z
       .array(disk)
-      .describe('The disks, in their order; a volume that none names gets one too.')
+      .meta({ description: 'The disks, in their order; a volume that none names gets one too' })
       .optional(),
-    interfaces: z.array(networkInterface).describe('The network cards.').optional(),
-    inputs: z.array(input).describe('Pointers.').optional(),
-    rng: fields({}).describe("Random numbers of the box's for the guest.").optional(),
-    watchdog: watchdog.describe('What acts when the guest hangs.').optional(),
-    tpm: tpm.describe('A TPM 2.0, which swtpm plays.').optional(),
-    sound: sound.describe('A sound card.').optional(),
-    video: video.describe('The display card.').optional(),
-    panicDevices: z.array(panicDevice).max(3).describe('What the guest tells its panics by.').optional(),
+    interfaces: z.array(networkInterface).meta({ description: 'The network cards' }).optional(),
+    inputs: z.array(input).meta({ description: 'Pointers' }).optional(),
+    rng: fields({}).meta({ description: "Random numbers of the box's for the guest" }).optional(),
+    watchdog: watchdog.meta({ description: 'What acts when the guest hangs' }).optional(),
+    tpm: tpm.meta({ description: 'A TPM 2.0, which swtpm plays' }).optional(),
+    sound: sound.meta({ description: 'A sound card' }).optional(),
+    video: video.meta({ description: 'The display card' }).optional(),
+    panicDevices: z
+      .array(panicDevice)
+      .max(3)
+      .meta({ description: 'What the guest tells its panics by' })
+      .optional(),
     hostDevices: z
       .array(hostDevice)
-      .describe("PCI and USB devices of the box's, for this machine alone.")
+      .meta({ description: "PCI and USB devices of the box's, for this machine alone" })
       .optional(),
-    gpus: z.array(gpu).describe("GPUs of the box's, for this machine alone.").optional(),
+    gpus: z.array(gpu).meta({ description: "GPUs of the box's, for this machine alone" }).optional(),
     autoattachPodInterface: z
       .boolean()
-      .describe('Whether a machine without interfaces gets one on the pod network; true by default.')
+      .meta({
+        description: 'Whether a machine without interfaces gets one on the pod network; true by default',
+      })
       .optional(),
     autoattachGraphicsDevice: z
       .boolean()
-      .describe('Whether there is a display card; true by default.')
+      .meta({ description: 'Whether there is a display card; true by default' })
       .optional(),
     autoattachInputDevice: z
       .boolean()
-      .describe('Whether a machine without inputs gets a USB tablet; false by default.')
+      .meta({ description: 'Whether a machine without inputs gets a USB tablet; false by default' })
       .optional(),
     autoattachMemBalloon: z
       .boolean()
-      .describe('Whether there is a memory balloon; true by default.')
+      .meta({ description: 'Whether there is a memory balloon; true by default' })
       .optional(),
     autoattachSerialConsole: z
       .boolean()
-      .describe('Whether there is a serial console; true by default.')
+      .meta({ description: 'Whether there is a serial console; true by default' })
       .optional(),
     logSerialConsole: z
       .boolean()
-      .describe("Whether what the guest writes to it is kept in the machine's console.log; true by default.")
+      .meta({
+        description:
+          "Whether what the guest writes to it is kept in the machine's console.log; true by default",
+      })
       .optional(),
-    blockMultiQueue: meaningless(z.boolean(), 'a virtio disk has a queue for each CPU anyway').optional(),
+    blockMultiQueue: meaningless(
+      z.boolean().meta({ description: 'Whether virtio disks have a queue for each CPU' }),
+      'they have one anyway',
+    ).optional(),
     networkInterfaceMultiqueue: z
       .boolean()
-      .describe('Whether virtio cards on bridges have a queue for each CPU; false by default.')
+      .meta({ description: 'Whether virtio cards on bridges have a queue for each CPU; false by default' })
       .optional(),
     useVirtioTransitional: z
       .boolean()
-      .describe('Virtio devices that guests of before virtio 1.0 know as well; false by default.')
+      .meta({ description: 'Virtio devices that guests of before virtio 1.0 know as well; false by default' })
       .optional(),
-    disableHotplug: z.boolean().describe('No disks can be added while the machine runs.').optional(),
+    disableHotplug: z
+      .boolean()
+      .meta({ description: 'No disks can be added while the machine runs' })
+      .optional(),
   },
   {
     autoattachVSOCK:

@@ -114,7 +114,10 @@ export const disk = fields(
       .boolean()
       .meta({ description: 'Whether the disk has a thread of its own; virtio only' })
       .optional(),
-    tag: meaningless(z.string(), 'no guest is told tags of disks').optional(),
+    tag: meaningless(
+      z.string().meta({ description: 'A word by which the guest is to know it' }),
+      'no guest is told tags of disks',
+    ).optional(),
   },
   {
     changedBlockTracking: 'there are no incremental backups; leave it out',

@@ -8,10 +8,16 @@ import { features } from './features.ts';
 import { firmware } from './firmware.ts';
 import { memory, resources } from './memory.ts';
 
-const text = printable.max(255).optional();
+const text = printable.max(255);
 
 /** KubeVirt's `Chassis`: SMBIOS' table of the case. */
-const chassis = fields({ asset: text, manufacturer: text, serial: text, sku: text, version: text });
+const chassis = fields({
+  asset: text.meta({ description: 'Its asset tag' }).optional(),
+  manufacturer: text.meta({ description: 'Who made it' }).optional(),
+  serial: text.meta({ description: 'Its serial number' }).optional(),
+  sku: text.meta({ description: 'Its stock-keeping number' }).optional(),
+  version: text.meta({ description: 'Its version' }).optional(),
+});
 
 /** KubeVirt's `Machine`. Its defaults are those of KubeVirt's `emulatedMachines`. */
 const machine = fields({
@@ -21,45 +27,47 @@ const machine = fields({
       /^((pc-)?q35(-[a-z0-9.-]+)?|virt(-[a-z0-9.-]+)?)?$/,
       'is not supported: must be q35 or a version of it (pc-q35-…) on amd64, virt or a version of it (virt-…) on arm64',
     )
-    .describe("q35 on amd64, virt on arm64, or one of their versions that the box's QEMU has.")
+    .meta({ description: "q35 on amd64, virt on arm64, or one of their versions that the box's QEMU has" })
     .optional(),
 });
 
 /** KubeVirt's `DomainSpec`: the virtual hardware, as far as Holdfast runs it. */
 export const domain = fields(
   {
-    cpu: cpu.describe('The CPUs.').optional(),
-    memory: memory.describe('The memory.').optional(),
+    cpu: cpu.meta({ description: 'The CPUs' }).optional(),
+    memory: memory.meta({ description: 'The memory' }).optional(),
     resources: resources
-      .describe('What the machine needs of the box, and the most that it may use.')
+      .meta({ description: 'What the machine needs of the box, and the most that it may use' })
       .optional(),
-    devices: devices.describe('The devices.'),
-    firmware: firmware.describe('The firmware, and what it says of the system.').optional(),
-    machine: machine.describe('The kind of computer.').optional(),
-    chassis: chassis.describe("What the guest sees of the computer's case.").optional(),
-    clock: clock.describe("The guest's clock and timers.").optional(),
-    features: features.describe('Features of the computer and of its hypervisor.').optional(),
+    devices: devices.meta({ description: 'The devices' }),
+    firmware: firmware.meta({ description: 'The firmware, and what it says of the system' }).optional(),
+    machine: machine.meta({ description: 'The kind of computer' }).optional(),
+    chassis: chassis.meta({ description: "What the guest sees of the computer's case" }).optional(),
+    clock: clock.meta({ description: "The guest's clock and timers" }).optional(),
+    features: features.meta({ description: 'Features of the computer and of its hypervisor' }).optional(),
     ioThreads: fields({
       supplementalPoolThreadCount: z
         .int()
         .min(1)
         .max(64)
-        .describe('How many threads the pool has.')
+        .meta({ description: 'How many threads the pool has' })
         .optional(),
     })
-      .describe('For ioThreadsPolicy: supplementalPool.')
+      .meta({ description: 'For ioThreadsPolicy: supplementalPool' })
       .optional(),
     ioThreadsPolicy: z
       .enum(['shared', 'auto', 'supplementalPool'])
-      .describe(
-        "Which threads virtio disks are served by: shared (one, beside those of dedicatedIOThread), auto (two for each CPU requested) or supplementalPool; QEMU's own where it is left out.",
-      )
+      .meta({
+        description:
+          "Which threads virtio disks are served by: shared (one, beside those of dedicatedIOThread), auto (two for each CPU requested) or supplementalPool; QEMU's own where it is left out",
+      })
       .optional(),
     rebootPolicy: z
       .enum(['Reboot', 'Terminate'])
-      .describe(
-        'Reboot (the default) lets the guest reboot; Terminate ends the run, and the run strategy says what follows.',
-      )
+      .meta({
+        description:
+          'Reboot (the default) lets the guest reboot; Terminate ends the run, and the run strategy says what follows',
+      })
       .optional(),
   },
   {

@@ -3,30 +3,30 @@ import { parseQuantity } from '../../base/quantity.ts';
 import { fields, positiveQuantity, quantity } from '../schema.ts';
 
 const hugepages = fields({
-  pageSize: z.enum(['2Mi', '1Gi']).describe('2Mi or 1Gi; the box must have set as many aside.'),
+  pageSize: z.enum(['2Mi', '1Gi']).meta({ description: '2Mi or 1Gi; the box must have set as many aside' }),
 });
 
 const reservedOverhead = fields({
   addedOverhead: quantity
-    .describe("More that QEMU may use beside the guest's memory and the usual overhead.")
+    .meta({ description: "More that QEMU may use beside the guest's memory and the usual overhead" })
     .optional(),
   memLock: z
     .enum(['Required', 'NotRequired'])
-    .describe("Required locks the guest's memory: none of it is ever swapped out.")
+    .meta({ description: "Required locks the guest's memory: none of it is ever swapped out" })
     .optional(),
 });
 
 /** KubeVirt's `Memory`. */
 export const memory = fields({
   guest: positiveQuantity
-    .describe('What the guest gets; by default the memory requested, or else the limit.')
+    .meta({ description: 'What the guest gets; by default the memory requested, or else the limit' })
     .optional(),
-  hugepages: hugepages.describe("The guest's memory is huge pages of the box.").optional(),
+  hugepages: hugepages.meta({ description: "The guest's memory is huge pages of the box" }).optional(),
   maxGuest: positiveQuantity
-    .describe('The most that the guest can be given while it runs; four times guest by default.')
+    .meta({ description: 'The most that the guest can be given while it runs; four times guest by default' })
     .optional(),
   reservedOverhead: reservedOverhead
-    .describe('What QEMU may use beside it, and whether it is locked.')
+    .meta({ description: 'What QEMU may use beside it, and whether it is locked' })
     .optional(),
 }).superRefine(({ guest, hugepages: pages, maxGuest }, context) => {
   const refuse = (field: string, message: string) =>
@@ -41,20 +41,21 @@ export type Memory = z.infer<typeof memory>;
 
 const resourceList = fields({
   memory: positiveQuantity
-    .describe("Of QEMU for the guest; where memory.guest is not given, the guest's memory.")
+    .meta({ description: "Of QEMU for the guest; where memory.guest is not given, the guest's memory" })
     .optional(),
-  cpu: quantity.describe('CPUs; where cpu says no topology, as many sockets.').optional(),
+  cpu: quantity.meta({ description: 'CPUs; where cpu says no topology, as many sockets' }).optional(),
 });
 
 /** KubeVirt's `ResourceRequirements`. */
 export const resources = fields({
-  requests: resourceList.describe('What the machine needs.').optional(),
-  limits: resourceList.describe('The most that it may use.').optional(),
+  requests: resourceList.meta({ description: 'What the machine needs' }).optional(),
+  limits: resourceList.meta({ description: 'The most that it may use' }).optional(),
   overcommitGuestOverhead: z
     .boolean()
-    .describe(
-      "What QEMU needs beside the guest's memory is not counted when the box decides whether the machine fits.",
-    )
+    .meta({
+      description:
+        "What QEMU needs beside the guest's memory is not counted when the box decides whether the machine fits",
+    })
     .optional(),
 }).superRefine(({ requests, limits }, context) => {
   for (const name of ['memory', 'cpu'] as const) {

@@ -16,7 +16,7 @@ export const imageReference = printable.refine(
 
 /** When an image that is kept on the box is asked for again; `Always` starts offline from the one that is kept. */
 export const imagePullPolicy = z.enum(['Always', 'IfNotPresent', 'Never']).meta({
-  description: 'when the registry is asked; default Always for :latest or no tag, else IfNotPresent',
+  description: 'When the registry is asked; default Always for :latest or no tag, else IfNotPresent',
 });
 
 export const imagePullSecret = printable
@@ -27,12 +27,12 @@ export const imagePullSecret = printable
 /** KubeVirt's `ContainerDiskSource`: a disk from a container image; what the guest writes is gone at the next start. */
 export const containerDisk = fields({
   image: imageReference.meta({
-    description: 'the container image that has the disk, as HOST/REPOSITORY:TAG',
+    description: 'The container image that has the disk, as HOST/REPOSITORY:TAG',
   }),
   imagePullPolicy: imagePullPolicy.optional(),
   imagePullSecret: imagePullSecret.optional(),
   path: pathInImage
-    .meta({ description: "the disk's file in the image; default the only one under /disk" })
+    .meta({ description: "The disk's file in the image; default the only one under /disk" })
     .optional(),
 });
 export type ContainerDisk = z.infer<typeof containerDisk>;

@@ -56,7 +56,10 @@ const downwardFile = fields(
       )
       .meta({ description: 'The file, relative to the disk' }),
     fieldRef: fields({
-      apiVersion: meaningless(z.string(), 'there is one version of the fields').optional(),
+      apiVersion: meaningless(
+        z.string().meta({ description: 'The version that the field is of' }),
+        'there is one version of the fields',
+      ).optional(),
       fieldPath: z
         .string()
         .regex(
@@ -66,7 +69,7 @@ const downwardFile = fields(
         .meta({ description: "What of the machine's metadata it holds" }),
     }).meta({ description: 'A field of the machine' }),
     mode: meaningless(
-      z.int().min(0).max(0o777),
+      z.int().min(0).max(0o777).meta({ description: "The file's permissions" }),
       'the disk is read-only, and files on it belong to root',
     ).optional(),
   },

@@ -4,6 +4,7 @@ import type { CompiledMachine } from '../../../agent/machine/compile.ts';
 import type { CompiledInterface } from '../../../agent/machine/interface.ts';
 import type { CompiledDisk } from '../../../agent/machine/disk.ts';
 import { memoryLimitBytes } from '../../../agent/machine/memory.ts';
+import type { DesiredMachine } from '../../../shared/model/machine.ts';
 import { formatOptions } from '../../../agent/machine/options.ts';
 import { UID, valuesOf } from './manifest.ts';
 
@@ -44,6 +45,7 @@ const MACHINE: CompiledMachine = {
   namespace: 'shop',
   name: 'pos',
   memoryBytes: 512 * 2 ** 20,
+  maxMemoryBytes: 2048 * 2 ** 20,
   claim: { guestBytes: 512 * 2 ** 20, withOverhead: true },
   architecture: 'amd64',
   machineType: 'q35',
@@ -75,7 +77,7 @@ const MACHINE: CompiledMachine = {
   startsPaused: false,
   probes: {},
   gracePeriodMs: 30_000,
-  fingerprint: '',
+  desired: {} as DesiredMachine,
 };
 const ENVIRONMENT = {
   accelerator: 'kvm',

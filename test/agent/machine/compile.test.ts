@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compileMachine } from '../../../agent/machine/compile.ts';
+import { compileMachine, shapeOf } from '../../../agent/machine/compile.ts';
 import type { Manifest } from './desired.ts';
 import { UID, desired, imageVolume } from './desired.ts';
 
@@ -47,20 +47,29 @@ test('the grace period is 30 s unless given, and may be none', () => {
   expect(compile({ spec: { terminationGracePeriodSeconds: 0 } }).gracePeriodMs).toBe(0);
 });
 
-describe('the fingerprint', () => {
+test.each<[object, number]>([
+  [{ guest: '1Gi' }, 4096],
+  [{ guest: '512Mi' }, 512],
+  [{ guest: '512Mi', maxGuest: '1Gi' }, 1024],
+  [{ guest: '1025Mi' }, 1025],
+  [{ guest: '2Gi', hugepages: { pageSize: '2Mi' } }, 2048],
+])('a guest with memory %j can be given up to %d MiB while it runs', (memory, mebibytes) => {
+  expect(compile({ domain: { memory } }).maxMemoryBytes / 2 ** 20).toBe(mebibytes);
+});
+
+describe('the shape', () => {
   const volumes = [{ name: 'root', dataVolume: { name: 'pos-root' } }];
   const base = { spec: { volumes }, dataVolumes: [imageVolume('pos-root')] };
+  const shape = (change: Parameters<typeof compile>[0]) => shapeOf(compile(change));
 
   test('changes with what the process is made of', () => {
-    expect(compile(base).fingerprint).toBe(compile(base).fingerprint);
-    expect(compile({ ...base, domain: { cpu: { cores: 2 } } }).fingerprint).not.toBe(
-      compile(base).fingerprint,
-    );
+    expect(shape(base)).toEqual(shape(base));
+    expect(shape({ ...base, domain: { cpu: { cores: 2 } } })).not.toEqual(shape(base));
   });
 
   test('does not change with what a restart would not change', () => {
     const grown = { ...base, dataVolumes: [imageVolume('pos-root', '20Gi')] };
     const patient = { ...base, spec: { volumes, terminationGracePeriodSeconds: 60 } };
-    for (const other of [grown, patient]) expect(compile(other).fingerprint).toBe(compile(base).fingerprint);
+    for (const other of [grown, patient]) expect(shape(other)).toEqual(shape(base));
   });
 });

@@ -178,6 +178,18 @@ describe('the hub asks for', () => {
     expect(scenario.memory).not.toHaveProperty('graceMs');
   });
 
+  test.each(['Manual', 'RerunOnFailure', 'Always'] as const)('a restart under %s', (runStrategy) => {
+    const scenario = createScenario(desiredMachine(runStrategy));
+    scenario.settle();
+    scenario.hubOrder('start');
+    scenario.settle();
+    scenario.hubOrder('restart');
+    scenario.tick();
+    scenario.guest('shutdown');
+    scenario.settle();
+    expect([scenario.state, scenario.count('start')]).toEqual(['Running', 2]);
+  });
+
   test.each(['Manual', 'RerunOnFailure'] as const)('a stop and a start under %s', (runStrategy) => {
     const scenario = createScenario(desiredMachine(runStrategy));
     scenario.settle();

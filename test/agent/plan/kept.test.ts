@@ -83,7 +83,6 @@ describe('a folder that the store knows nothing of', () => {
       bootId: 'boot-1',
       accelerator: 'tcg' as const,
       ports: [],
-      fingerprint: '',
       startedAtMs: 0,
       command: [],
     };

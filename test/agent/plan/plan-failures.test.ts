@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { DesiredMachine } from '../../../shared/model/machine.ts';
 import { createScenario, desiredMachine, IMAGE_URL, imageMachine, UID, UPTIME_MS } from './scenario.ts';
 
 describe('failures', () => {
@@ -176,17 +177,83 @@ describe('removal and changes', () => {
     });
   });
 
-  test('a change that needs a restart is told, and made at the next start', () => {
+  const changed = (domain: object): DesiredMachine => {
+    const desired = desiredMachine('Always', { generation: 2 });
+    return { ...desired, spec: { ...desired.spec, domain: { ...desired.spec.domain, ...domain } } };
+  };
+
+  test('a change that needs a restart is told with its fields, also while paused, and made at the next start', () => {
     const scenario = createScenario(desiredMachine('Always'));
     scenario.settle();
-    const desired = desiredMachine('Always', { generation: 2 });
-    const domain = { ...desired.spec.domain, memory: { guest: '256Mi' } };
-    scenario.want({ ...desired, spec: { ...desired.spec, domain } });
-    scenario.settle();
-    expect(scenario.state).toBe('Running');
-    expect(scenario.status?.restartRequired).toBeDefined();
+    scenario.want(changed({ firmware: { serial: 'x' } }));
+    const said = 'changes take effect at the next start: spec.template.spec.domain.firmware.serial';
+    for (const runState of ['running', 'paused', 'running']) {
+      scenario.guest(runState);
+      scenario.settle();
+      expect(scenario.status?.restartRequired).toBe(said);
+    }
+    expect(scenario.events.filter((reason) => reason === 'RestartRequired')).toHaveLength(1);
     scenario.guest('shutdown');
     scenario.settle();
     expect(scenario.status?.restartRequired).toBeUndefined();
+  });
+
+  test('a change that can be made while the guest runs is made once, and not while it is held', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.guest('paused');
+    scenario.want(changed({ memory: { guest: '256Mi' } }));
+    scenario.settle();
+    expect(scenario.count('change')).toBe(0);
+    scenario.guest('running');
+    scenario.settle();
+    scenario.pass(60);
+    expect(scenario.count('change')).toBe(1);
+    expect(scenario.status).toMatchObject({ state: 'Running' });
+    expect(scenario.status?.restartRequired).toBeUndefined();
+    expect(scenario.count('start')).toBe(1);
+  });
+
+  test('a change that fails leaves the machine running, is told, tried again ever more rarely, and forgotten once it works', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.failChanges('the guest keeps it');
+    scenario.want(changed({ memory: { guest: '256Mi' } }));
+    scenario.tick();
+    scenario.pass(100);
+    // At 0, 10 and 50 s.
+    expect(scenario.count('change')).toBe(3);
+    expect(scenario.status).toMatchObject({ state: 'Running' });
+    expect(scenario.status?.restartRequired).toContain(
+      'domain.memory.guest (not made while it runs: the guest keeps it)',
+    );
+    scenario.failChanges(undefined);
+    scenario.pass(300);
+    expect(scenario.count('change')).toBe(4);
+    expect(scenario.status?.restartRequired).toBeUndefined();
+    expect(scenario.memory.failedChange).toBeUndefined();
+  });
+
+  describe('a process of an agent that did not write down what it runs by', () => {
+    const older = (generation: number) => {
+      const scenario = createScenario(desiredMachine('Always'));
+      scenario.settle();
+      scenario.forgetRunning();
+      scenario.want({ ...changed({ cpu: { model: 'host-model' } }), generation });
+      scenario.settle();
+      return scenario;
+    };
+
+    test('is the same where that agent said so of this description', () => {
+      const scenario = older(1);
+      expect(scenario.actions).toEqual(['start', 'change']);
+      expect(scenario.status?.restartRequired).toBeUndefined();
+    });
+
+    test('is another where the description has changed since', () => {
+      const scenario = older(2);
+      expect(scenario.actions).toEqual(['start']);
+      expect(scenario.status?.restartRequired).toContain('at its next start');
+    });
   });
 });

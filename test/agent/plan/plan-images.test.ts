@@ -1,3 +1,4 @@
+import { shapeOf } from '../../../agent/machine/compile.ts';
 import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 import { expect, test } from 'vitest';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
@@ -82,7 +83,7 @@ test('imagePullPolicy Never fetches nothing, and says so', () => {
   expect(kindsOf(planEntry(entry, EMPTY_MEMORY, READY))).toEqual(['start']);
 });
 
-test("a pull secret's login is a part of neither the source's name nor the machine's fingerprint", () => {
+test("a pull secret's login is a part of neither the source's name nor what the machine's process is made of", () => {
   const config = { auths: { 'registry.example': { username: 'me', password: 'hidden' } } };
   const secret = { data: { '.dockerconfigjson': Buffer.from(JSON.stringify(config)).toString('base64') } };
   const image = { image: 'registry.example/disk:1', imagePullSecret: 'pull' };
@@ -92,8 +93,9 @@ test("a pull secret's login is a part of neither the source's name nor the machi
   expect(compiled?.disks).toMatchObject([
     { content: { source: { access: { dockerConfig: JSON.stringify(config) } } } },
   ]);
-  expect(compiled?.fingerprint).not.toContain('hidden');
-  expect(compiled?.fingerprint).toContain('docker://registry.example/disk:1');
+  const shape = compiled === undefined ? '' : JSON.stringify(shapeOf(compiled));
+  expect(shape).not.toContain('hidden');
+  expect(shape).toContain('docker://registry.example/disk:1');
 });
 
 function volumeEntry(source: object, more: object = {}) {
@@ -117,10 +119,12 @@ test('a data volume of its own is fetched, made once, and then there', () => {
   expect(first.status).toMatchObject({ kind: 'DataVolume', generation: 3, state: 'Provisioning' });
   const half = planEntry(entry, first.memory, { state: 'fetching', bytes: 30, totalBytes: 60 });
   expect(half.status.message).toBe('fetching http://images.example/a: 50 % of 60 B');
+  expect(half.status.dataVolumes).toEqual([{ name: 'media', phase: 'ImportInProgress', progress: '50.0%' }]);
   const made = planEntry(entry, first.memory, READY);
   expect(made.actions).toMatchObject([{ kind: 'make-disk', uid: UID, content: { dataVolume: 'media' } }]);
   const there = planEntry(entry, made.memory, READY, { disks: ['media'] });
   expect(there).toMatchObject({ actions: [], status: { state: 'Succeeded', reason: 'Filled' } });
+  expect(there.status.dataVolumes).toEqual([{ name: 'media', phase: 'Succeeded' }]);
   // One that was there and is gone is not made anew.
   const gone = planEntry(entry, there.memory, READY, { disks: [] });
   expect(gone).toMatchObject({ actions: [], status: { state: 'Refused', reason: 'DiskMissing' } });
@@ -130,6 +134,7 @@ test('a blank one needs nothing; one for an upload waits and says for what', () 
   expect(kindsOf(planEntry(volumeEntry({ blank: {} }), EMPTY_MEMORY, ABSENT))).toEqual(['make-disk']);
   const waiting = planEntry(volumeEntry({ upload: {} }), EMPTY_MEMORY, ABSENT);
   expect(waiting).toMatchObject({ actions: [], status: { reason: 'WaitingForUpload' } });
+  expect(waiting.status.dataVolumes).toEqual([{ name: 'media', phase: 'UploadReady' }]);
   expect(waiting.status.message).toContain('holdfast image upload NAMESPACE/NAME FILE');
   expect(kindsOf(planEntry(volumeEntry({ upload: {} }), EMPTY_MEMORY, READY))).toEqual(['make-disk']);
 });

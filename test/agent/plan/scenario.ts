@@ -1,6 +1,8 @@
 import type { DesiredMachine } from '../../../shared/model/machine.ts';
 import type { RunStrategy } from '../../../shared/model/virtual-machine.ts';
 import { keptDisks } from '../../../agent/machine/disk.ts';
+import { describeChange } from '../../../agent/machine/change.ts';
+import { settleFailedChange } from '../../../agent/plan/draft-change.ts';
 import { EMPTY_MEMORY } from '../../../agent/plan/memory.ts';
 import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import type { HubOrder, OrderVerb } from '../../../agent/plan/order.ts';
@@ -41,6 +43,8 @@ export function desiredMachine(
 
 export const IMAGE_URL = 'http://images.example/pos.qcow2';
 
+const LIMITS = { cpus: 4, memoryBytes: 128 * 2 ** 20, maxMemoryBytes: 512 * 2 ** 20 };
+
 /** A machine whose disk is made from an image without a checksum. */
 export function imageMachine(): DesiredMachine {
   const desired = desiredMachine('Always');
@@ -60,6 +64,7 @@ export function createScenario(desired: unknown) {
   let observed: ObservedMachine | undefined;
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
+  let failChange: string | undefined;
   let failCode = 'StartFailed';
   let cutOff = false;
   let refusal: string | undefined;
@@ -85,12 +90,12 @@ export function createScenario(desired: unknown) {
           memory = settleFailedStart(memory, failCode, failStart, nowMs, 0).memory;
           return;
         }
-        const { uid, namespace, name, fingerprint } = action.machine;
+        const { uid, namespace, name, desired: running } = action.machine;
         const record: RunRecord = {
           uid,
           namespace,
           name,
-          fingerprint,
+          desired: running,
           run: action.run,
           bootId: box.bootId,
           accelerator: 'tcg',
@@ -127,6 +132,14 @@ export function createScenario(desired: unknown) {
       }
       case 'fetch-image':
         image = { state: 'fetching', bytes: 0 };
+        return;
+      case 'change':
+        if (failChange !== undefined) {
+          const what = describeChange(action.change);
+          memory = settleFailedChange(memory, what, failChange, nowMs).memory;
+        } else if (observed?.record !== undefined) {
+          observed = { ...observed, record: { ...observed.record, desired: action.running } };
+        }
         return;
       case 'pause':
         setState('paused');
@@ -195,7 +208,12 @@ export function createScenario(desired: unknown) {
         jitter: 0,
         ...(probed !== undefined && { probed: { ...probed, run: memory.run?.number ?? 0 } }),
       };
-      plan = planMachine(observed === undefined ? situation : { ...situation, observed });
+      const entryRun = readWanted(observed?.record?.desired);
+      const running =
+        entryRun?.kind === 'machine'
+          ? { running: { machine: entryRun.compiled, limits: LIMITS, places: {} } }
+          : {};
+      plan = planMachine(observed === undefined ? situation : { ...situation, observed, ...running });
       memory = plan.memory;
       events.push(...plan.events.map(({ reason }) => reason));
       for (const action of plan.actions) carryOut(action);
@@ -278,6 +296,15 @@ export function createScenario(desired: unknown) {
     failStarts(why: string | undefined, code = 'StartFailed') {
       failStart = why;
       failCode = code;
+    },
+    /** The record is one that an agent of before wrote. */
+    forgetRunning() {
+      if (observed?.record === undefined) return;
+      const { desired: _, ...record } = observed.record;
+      observed = { ...observed, record };
+    },
+    failChanges(why: string | undefined) {
+      failChange = why;
     },
     count: (kind: Action['kind']) => actions.filter((one) => one === kind).length,
   };

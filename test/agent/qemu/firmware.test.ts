@@ -32,7 +32,6 @@ const recordOf = (command: readonly string[]): RunRecord => ({
   bootId: '',
   accelerator: 'tcg',
   ports: [],
-  fingerprint: '',
   startedAtMs: 0,
   command,
 });

@@ -49,4 +49,4 @@ test('a guest starts held, says what it is, and is rebooted by its agent and by 
   await machines.resume(UID);
   await console.says(/(ready hostname[^]*){3}/);
   expect((await observeOne(machines)).process?.pid).toBe(process?.pid);
-}, 90_000);
+});

@@ -49,7 +49,6 @@ const RECORD = {
   bootId: 'another boot',
   accelerator: 'tcg',
   ports: [],
-  fingerprint: '',
   startedAtMs: 0,
   command: [],
   pid: 1,

@@ -68,7 +68,7 @@ describe('creating', () => {
       spec: {
         runStrategi: 'Halted',
         template: {
-          spec: { domain: { memory: { guest: '12x' }, devices: { gpus: [{ name: 'g' }] } } },
+          spec: { domain: { memory: { guest: '12x' }, devices: { filesystems: [{ name: 'f' }] } } },
         },
       },
     });
@@ -79,7 +79,7 @@ describe('creating', () => {
     const causes = new Map(body.details.causes.map(({ field, reason }) => [String(field), String(reason)]));
     expect(causes.get('spec.runStrategi')).toBe('FieldValueForbidden');
     expect(causes.get('spec.template.spec.domain.memory.guest')).toBe('FieldValueInvalid');
-    expect(causes.get('spec.template.spec.domain.devices.gpus')).toBe('FieldValueNotSupported');
+    expect(causes.get('spec.template.spec.domain.devices.filesystems')).toBe('FieldValueNotSupported');
   });
 
   test('can be tried', async () => {

@@ -242,9 +242,9 @@ test('is told clearly what is wrong with a manifest', async () => {
     'spec.template.spec.domain.memory.guest: Invalid value: must be a quantity',
   );
   expect(
-    await complaint('apply -f -', manifest('bad', { domain: ', gpus: [{ name: a, deviceName: b }]' })),
+    await complaint('apply -f -', manifest('bad', { domain: ', filesystems: [{ name: a, virtiofs: {} }]' })),
   ).toContain(
-    'spec.template.spec.domain.devices.gpus: Unsupported value: is not supported: Holdfast does not run it yet',
+    'spec.template.spec.domain.devices.filesystems: Unsupported value: is not supported: no folders',
   );
   expect(await complaint('apply --validate=ignore -f -', manifest('bad', { spec: 'never: 1' }))).toContain(
     'spec.never: Forbidden',

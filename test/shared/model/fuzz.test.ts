@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compileMachine } from '../../../agent/machine/compile.ts';
+import { canonicalJson } from '../../../shared/base/canonical-json.ts';
+import { compileMachine, shapeOf } from '../../../agent/machine/compile.ts';
 import { formOf } from '../../../shared/model/form.ts';
 import type { KindDefinition } from '../../../shared/model/kind.ts';
 import { apiVersionOf } from '../../../shared/model/kind.ts';
@@ -96,10 +97,10 @@ test.each(FUZZED)(
   },
 );
 
-/** A machine's fingerprint, or why there can be none: something that it names is not with it. */
+/** What a machine's process is made of, or why there can be none: something that it names is not with it. */
 function compileOrComplain(desired: DesiredMachine): string {
   try {
-    return compileMachine(desired).fingerprint;
+    return canonicalJson(shapeOf(compileMachine(desired)));
   } catch (error) {
     if (error instanceof Error && error.constructor === Error) return error.message;
     throw error;

@@ -1,0 +1,271 @@
+import { isSameJson } from '../../shared/base/same-json.ts';
+import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { Change } from '../machine/change.ts';
+import type { CompiledMachine } from '../machine/compile.ts';
+import { compileMachine, shapeOf } from '../machine/compile.ts';
+import { cpuCount } from '../machine/cpu.ts';
+import { canHotPlugDisk } from '../machine/disk.ts';
+import { isExpress } from '../machine/interface-arguments.ts';
+import { BLOCK_BYTES } from '../machine/memory.ts';
+import type { PciPlaces } from '../machine/pci.ts';
+import type { RunLimits } from '../machine/run-limits.ts';
+import type { FieldChange } from './diff-spec.ts';
+import { applyChange, findChanges, formatPath } from './diff-spec.ts';
+
+/** What differs between a running machine and its description, and how it gets there. */
+export interface ChangePlan {
+  /** The next change to make while it runs, and the description that it runs by once that is made. */
+  readonly next?: {
+    readonly change: Change;
+    readonly running: DesiredMachine;
+    /** The fields that it is about. */
+    readonly fields: readonly string[];
+  };
+  /** The fields that change at the next start, each with why where that is not plain. */
+  readonly restart: readonly string[];
+}
+
+/** What is known of how a machine runs. */
+export interface Running {
+  readonly machine: CompiledMachine;
+  readonly limits: RunLimits;
+  /** Where its devices sit, with those that an agent was about to plug in when it ended. */
+  readonly places: PciPlaces;
+  /** What the guest was last asked to have beside what it was started with; undefined where that is not known. */
+  readonly addedBytes?: number;
+}
+
+/** Changes that are made together. */
+interface Group {
+  readonly key: string;
+  readonly fields: readonly FieldChange[];
+}
+
+interface Ready {
+  readonly group: Group;
+  readonly change: Change;
+}
+
+/** A change that can be made, or why it can't before a restart. */
+type Verdict = { readonly change: Change } | { readonly why: string } | 'nothing';
+
+/**
+ * KubeVirt's rules: CPU sockets grow up to `maxSockets`, memory grows and shrinks between what the machine was started
+ * with and `maxGuest`, volumes with `hotpluggable: true` and network cards come and go. As there, CPUs and memory wait
+ * where something else needs a restart: the two would never have been described together. All else goes on.
+ */
+export function planChange(running: Running, wanted: CompiledMachine): ChangePlan {
+  const { machine } = running;
+  const fields = findChanges(machine.desired.spec, wanted.desired.spec);
+  const groups = groupFields(fields);
+  const live: Ready[] = [];
+  const restart: string[] = [];
+  for (const group of groups) {
+    const verdict = judge(group, running, wanted);
+    if (verdict === 'nothing') continue;
+    if ('change' in verdict) live.push({ group, change: verdict.change });
+    else
+      restart.push(
+        ...effective(group, machine, wanted).map((field) => formatField(wanted, field, verdict.why)),
+      );
+  }
+  const waits = restart.length > 0 ? live.filter(({ group }) => isSize(group)) : [];
+  const ready = live.filter((one) => !waits.includes(one));
+  const [next] = [...findLeftovers(running, wanted), ...ready].toSorted(
+    (a, b) => rank(a.change) - rank(b.change),
+  );
+  const held = waits.flatMap(({ group }) => group.fields.map((field) => formatField(wanted, field, '')));
+  return {
+    restart: [...restart, ...held],
+    ...(next === undefined
+      ? {}
+      : {
+          next: {
+            change: next.change,
+            running: describeAfter(machine, wanted, next.group),
+            fields: next.group.fields.map((field) => formatField(wanted, field, '')),
+          },
+        }),
+  };
+}
+
+/** What an agent did, or was about to, when it ended, and that is not wanted any more. */
+function findLeftovers({ machine, limits, places, addedBytes }: Running, wanted: CompiledMachine): Ready[] {
+  const group = { key: 'leftover', fields: [] };
+  const isKnown = (name: string, lists: readonly (readonly { readonly name: string }[])[]) =>
+    lists.some((list) => list.some((one) => one.name === name));
+  const { memoryBytes: bytes } = machine;
+  const isAsked = addedBytes === undefined || addedBytes === Math.max(0, bytes - limits.memoryBytes);
+  const isOtherwise = isAsked || wanted.memoryBytes !== bytes || bytes < limits.memoryBytes;
+  const memory: Change = { kind: 'set-memory', bytes, maxBytes: limits.maxMemoryBytes };
+  const devices = Object.keys(places).flatMap((id): Ready[] => {
+    const [, sort, name = ''] = /^(disk|interface)-(.*)$/.exec(id) ?? [];
+    if (sort === 'disk' && !isKnown(name, [machine.disks, wanted.disks]))
+      return [{ group, change: { kind: 'unplug-disk', name } }];
+    if (sort === 'interface' && !isKnown(name, [machine.interfaces, wanted.interfaces]))
+      return [{ group, change: { kind: 'unplug-interface', name } }];
+    return [];
+  });
+  return isOtherwise ? devices : [...devices, { group, change: memory }];
+}
+
+const TRANSITIONAL = 'with useVirtioTransitional nothing sits where it could come and go while it runs';
+
+/** What frees a place goes first. */
+const ORDER: readonly Change['kind'][] = [
+  'note',
+  'unplug-disk',
+  'unplug-interface',
+  'set-memory',
+  'add-cpus',
+  'plug-disk',
+  'plug-interface',
+  'set-link',
+  'change-medium',
+];
+
+function rank({ kind }: Change): number {
+  return ORDER.indexOf(kind);
+}
+
+function isSize({ key }: Group): boolean {
+  return key === 'cpu' || key === 'memory';
+}
+
+function groupFields(fields: readonly FieldChange[]): Group[] {
+  const keyed = Map.groupBy(fields, ({ path }) => groupKey(path));
+  return [...keyed].map(([key, members]) => ({ key, fields: members }));
+}
+
+function groupKey(path: readonly string[]): string {
+  const text = path.join('.');
+  if (text === 'domain.cpu.sockets' || /^domain\.resources\.\w+\.cpu$/.test(text)) return 'cpu';
+  if (text === 'domain.memory.guest' || /^domain\.resources\.\w+\.memory$/.test(text)) return 'memory';
+  const [, disk] = /^(?:domain\.devices\.disks|volumes)\.\[([^\]]*)\]/.exec(text) ?? [];
+  if (disk !== undefined) return `disk ${disk}`;
+  const [, card] = /^(?:domain\.devices\.interfaces|networks)\.\[([^\]]*)\]/.exec(text) ?? [];
+  if (card !== undefined) return `interface ${card}`;
+  return `field ${text}`;
+}
+
+function judge(group: Group, running: Running, wanted: CompiledMachine): Verdict {
+  const [kind, name = ''] = group.key.split(' ');
+  if (kind === 'cpu') return judgeCpu(running, wanted);
+  if (kind === 'memory') return judgeMemory(running, wanted);
+  if (kind === 'disk') return judgeDisk(running.machine, wanted, name, group);
+  if (kind === 'interface') return judgeInterface(running.machine, wanted, name, group);
+  return hasEffect(running.machine, wanted, group) ? { why: '' } : 'nothing';
+}
+
+function judgeCpu({ machine, limits }: Running, { cpu }: CompiledMachine): Verdict {
+  const { sockets, cores, threads } = machine.cpu;
+  if (cpu.sockets === sockets) return 'nothing';
+  const most = Math.floor(limits.cpus / (cores * threads));
+  if (cpu.sockets < sockets) return { why: 'fewer than it runs with' };
+  if (cpu.sockets > most) return { why: `more than the ${most} it can have while it runs` };
+  return { change: { kind: 'add-cpus', count: cpuCount({ sockets: cpu.sockets, cores, threads }) } };
+}
+
+function judgeMemory({ machine, limits }: Running, { memoryBytes: bytes }: CompiledMachine): Verdict {
+  if (bytes === machine.memoryBytes) return 'nothing';
+  const { memoryBytes: least, maxMemoryBytes: most } = limits;
+  if (most === least) return { why: 'it was started without memory.maxGuest' };
+  if (bytes < least) return { why: 'less than it was started with' };
+  if (bytes > most) return { why: `more than the ${most / 2 ** 20}Mi it can have while it runs` };
+  if ((bytes - least) % BLOCK_BYTES !== 0)
+    return { why: 'not in steps of 2Mi from what it was started with' };
+  return { change: { kind: 'set-memory', bytes, maxBytes: most } };
+}
+
+function judgeDisk(machine: CompiledMachine, wanted: CompiledMachine, name: string, group: Group): Verdict {
+  const before = machine.disks.find((disk) => disk.name === name);
+  const after = wanted.disks.find((disk) => disk.name === name);
+  if (before !== undefined && after !== undefined) {
+    if (!hasEffect(machine, wanted, group)) return 'nothing';
+    const isMedium = before.cdrom && isSameJson({ ...before, content: after.content }, after);
+    return isMedium ? { change: { kind: 'change-medium', disk: after, machine: wanted } } : { why: '' };
+  }
+  const disk = before ?? after;
+  if (disk === undefined) return 'nothing';
+  if (wanted.devices.transitional) return { why: TRANSITIONAL };
+  if (!canHotPlugDisk(disk))
+    return { why: 'only virtio and SCSI disks of volumes with hotpluggable: true come and go while it runs' };
+  return {
+    change:
+      before === undefined ? { kind: 'plug-disk', disk, machine: wanted } : { kind: 'unplug-disk', name },
+  };
+}
+
+function judgeInterface(
+  machine: CompiledMachine,
+  wanted: CompiledMachine,
+  name: string,
+  group: Group,
+): Verdict {
+  const before = machine.interfaces.find((card) => card.name === name);
+  const after = wanted.interfaces.find((card) => card.name === name);
+  if (before !== undefined && after !== undefined) {
+    if (!hasEffect(machine, wanted, group)) return 'nothing';
+    const isLink = isSameJson({ ...before, up: after.up }, after);
+    return isLink ? { change: { kind: 'set-link', name, up: after.up } } : { why: '' };
+  }
+  const card = before ?? after;
+  if (card === undefined) return 'nothing';
+  if (wanted.devices.transitional) return { why: TRANSITIONAL };
+  if (!isExpress(card)) return { why: `${card.model} cards don't come and go while it runs` };
+  return {
+    change:
+      before === undefined
+        ? { kind: 'plug-interface', interface: card, machine: wanted }
+        : { kind: 'unplug-interface', name },
+  };
+}
+
+/** The fields of a group that matter by themselves; all where none does without the others. */
+function effective(group: Group, machine: CompiledMachine, wanted: CompiledMachine): readonly FieldChange[] {
+  const matter = group.fields.filter((field) => hasEffect(machine, wanted, { ...group, fields: [field] }));
+  return matter.length > 0 ? matter : group.fields;
+}
+
+/** Whether a process started by the changed description would be another: a default that is written out is not. */
+function hasEffect(machine: CompiledMachine, wanted: CompiledMachine, group: Group): boolean {
+  try {
+    const changed = compileMachine(describeAfter(machine, wanted, group));
+    return !isSameJson(shapeOf(changed), shapeOf(machine));
+  } catch {
+    // It makes sense with other changes only.
+    return true;
+  }
+}
+
+/** What a machine runs by once a group of changes is made. */
+function describeAfter(
+  { desired }: CompiledMachine,
+  wanted: CompiledMachine,
+  { fields }: Group,
+): DesiredMachine {
+  const { dataVolumes, references, ...rest } = wanted.desired;
+  const names = new Set(dataVolumes.map(({ metadata }) => metadata.name));
+  const merged = mergeReferences(desired.references, references);
+  return {
+    ...rest,
+    // What the running machine has stays known, also where it is no longer wanted.
+    dataVolumes: [...dataVolumes, ...desired.dataVolumes.filter(({ metadata }) => !names.has(metadata.name))],
+    ...(merged === undefined ? {} : { references: merged }),
+    spec: fields.reduce<unknown>(applyChange, desired.spec) as DesiredMachine['spec'],
+  };
+}
+
+function mergeReferences(
+  before: DesiredMachine['references'],
+  after: DesiredMachine['references'],
+): DesiredMachine['references'] {
+  if (before === undefined || after === undefined) return after ?? before;
+  const kinds = [...new Set([...Object.keys(before), ...Object.keys(after)])] as (keyof typeof before)[];
+  return Object.fromEntries(kinds.map((kind) => [kind, { ...before[kind], ...after[kind] }]));
+}
+
+function formatField({ desired }: CompiledMachine, field: FieldChange, why: string): string {
+  const path = formatPath(desired.kind === 'VirtualMachine' ? 'spec.template.spec' : 'spec', field);
+  return why === '' ? path : `${path} (${why})`;
+}

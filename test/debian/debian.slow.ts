@@ -1,0 +1,212 @@
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createWorld } from '../e2e/world.ts';
+import type { World } from '../e2e/world.ts';
+import { waitFor } from '../tools/wait-for.ts';
+
+/**
+ * A whole Debian as an operator has it on a box: its system set up by cloud-init, reached over SSH, asked through its
+ * agent, changed while it runs, and shut down. Each test goes on where the one before it ended.
+ */
+
+const DEBIAN = join(import.meta.dirname, '../../.holdfast/debian');
+/** Without KVM such a guest takes a minute to start, and more where the box has something else to do. */
+const BOOT_MS = 600_000;
+const GIB = 2 ** 30;
+const SSH_OPTIONS = [
+  'BatchMode=yes',
+  'LogLevel=ERROR',
+  'ConnectTimeout=20',
+  'IdentityAgent=none',
+  'IdentitiesOnly=yes',
+  'StrictHostKeyChecking=no',
+  'UserKnownHostsFile=/dev/null',
+];
+const run = promisify(execFile);
+
+const USER_DATA = `#cloud-config
+hostname: till-7
+ssh_genkeytypes: [ed25519]
+write_files:
+  - path: /etc/shop
+    content: "Harbour Street 7\\n"
+  - path: /etc/udev/rules.d/70-new-cpu.rules
+    content: |
+      SUBSYSTEM=="cpu", ACTION=="add", TEST=="online", ATTR{online}="1"
+runcmd:
+  - echo set up >>/etc/set-up
+`;
+
+function compileDebian(url: string): object {
+  return {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachine',
+    metadata: { name: 'till', namespace: 'default' },
+    spec: {
+      runStrategy: 'Always',
+      dataVolumeTemplates: [
+        {
+          metadata: { name: 'till-root' },
+          spec: { source: { http: { url } }, storage: { resources: { requests: { storage: '2Gi' } } } },
+        },
+      ],
+      template: {
+        spec: {
+          nodeSelector: { 'kubernetes.io/hostname': 'edge-1' },
+          terminationGracePeriodSeconds: 600,
+          accessCredentials: [
+            {
+              sshPublicKey: {
+                source: { secret: { secretName: 'keys' } },
+                propagationMethod: { noCloud: {} },
+              },
+            },
+          ],
+          domain: {
+            cpu: { sockets: 1, maxSockets: 2 },
+            memory: { guest: '1Gi', maxGuest: '2Gi' },
+            devices: {
+              disks: ['root', 'seed'].map((name) => ({ name, disk: { bus: 'virtio' } })),
+              interfaces: [{ name: 'default', masquerade: {}, ports: [{ name: 'ssh', port: 22 }] }],
+            },
+          },
+          networks: [{ name: 'default', pod: {} }],
+          volumes: [
+            { name: 'root', dataVolume: { name: 'till-root' } },
+            { name: 'seed', cloudInitNoCloud: { userData: USER_DATA } },
+          ],
+        },
+      },
+    },
+  };
+}
+
+describe('a full Debian guest', () => {
+  let world: World;
+  let key: string;
+  let otherKey: string;
+  let port: number;
+
+  beforeAll(async () => {
+    world = await createWorld();
+    mkdirSync(join(world.folder, 'ssh'), { mode: 0o700 });
+    [key, otherKey] = [join(world.folder, 'ssh/key'), join(world.folder, 'ssh/other')];
+    for (const path of [key, otherKey])
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'operator', '-f', path]);
+    await world.startHub();
+    world.images.add('debian.qcow2', readFileSync(join(DEBIAN, 'disk.qcow2')));
+    world.startAgent('edge-1');
+    await waitFor('the device', () => world.get('device', 'edge-1'));
+    await world.kubectl('create', 'secret', 'generic', 'keys', `--from-file=operator=${key}.pub`);
+    await world.apply(compileDebian(world.images.url('debian.qcow2')));
+    await world.untilStatus('till', 'Running');
+    port = await world.port('till');
+    await untilIn();
+  }, BOOT_MS);
+  afterAll(() => world.close());
+
+  const sshWords = (command: string, identity = key) =>
+    SSH_OPTIONS.flatMap((option) => ['-o', option]).concat([
+      '-F',
+      '/dev/null',
+      '-i',
+      identity,
+      '-p',
+      String(port),
+      'debian@127.0.0.1',
+      command,
+    ]);
+  async function ssh(command: string): Promise<string> {
+    const { stdout } = await run('ssh', sshWords(command), { timeout: 60_000 });
+    return stdout.trim();
+  }
+  const untilIn = async () =>
+    waitFor(
+      'cloud-init to be through, as seen over SSH',
+      async () => (await ssh('cat /run/cloud-init/result.json')).includes('"errors": []'),
+      BOOT_MS,
+    );
+
+  const INSTANCE = '/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/till';
+  const ask = async <T>(subresource: string) =>
+    JSON.parse(await world.kubectl('get', '--raw', `${INSTANCE}/${subresource}`)) as T;
+  const order = async (verb: string) => {
+    const url = `/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines/till/${verb}`;
+    const { stderr } = await world.tryKubectl(['replace', '-f', '-', '--raw', url], '{}');
+    expect(stderr).toBe('');
+  };
+  const replace = async (path: string, value: unknown) => {
+    const patch = JSON.stringify([{ op: 'replace', path, value }]);
+    await world.kubectl('patch', 'vm', 'till', '--type', 'json', '-p', patch);
+  };
+
+  test('is set up by cloud-init, and lets in who has the key', async () => {
+    expect(await ssh('hostname; cat /etc/shop; cat /etc/set-up')).toBe('till-7\nHarbour Street 7\nset up');
+    expect(await ssh('systemctl is-active systemd-journald qemu-guest-agent')).toBe('active\nactive');
+    await expect(run('ssh', sshWords('true', otherKey))).rejects.toThrow(/Permission denied/);
+  });
+
+  test('tells of itself through its agent', async () => {
+    const status = await waitFor('what its agent says', async () => {
+      const { status: now } = await world.instance('till');
+      return now?.guestOSInfo?.id !== undefined && now.interfaces?.[0]?.ipAddress !== undefined && now;
+    });
+    expect(status.guestOSInfo).toMatchObject({ id: 'debian', name: 'Debian GNU/Linux' });
+    expect(status.conditions).toContainEqual(
+      expect.objectContaining({ type: 'AgentConnected', status: 'True' }),
+    );
+    expect(status.interfaces?.[0]).toMatchObject({
+      name: 'default',
+      interfaceName: expect.stringMatching(/^en|^eth/),
+      ipAddress: await ssh('hostname -I | cut -d " " -f 1'),
+    });
+
+    expect(await ask('guestosinfo')).toMatchObject({ hostname: 'till-7', os: { id: 'debian' } });
+    const { items } = await ask<{ items: object[] }>('filesystemlist');
+    expect(items).toContainEqual(expect.objectContaining({ mountPoint: '/', fileSystemType: 'ext4' }));
+    // Nobody is logged in without a terminal.
+    const session = spawn('ssh', ['-tt', ...sshWords('cat')], { stdio: ['pipe', 'ignore', 'ignore'] });
+    await waitFor('the user', async () => {
+      const users = await ask<{ items: { userName: string }[] }>('userlist');
+      return users.items.some(({ userName }) => userName === 'debian');
+    }).finally(() => session.kill());
+  });
+
+  test('sees CPUs, memory and disk that it is given while it runs', async () => {
+    const memory = async () => Number(await ssh("awk '/^MemTotal/ {print $2 * 1024}' /proc/meminfo"));
+    const [boot, before] = [await ssh('cat /proc/sys/kernel/random/boot_id'), await memory()];
+    expect(await ssh('nproc; lsblk -bdno SIZE /dev/vda')).toBe(`1\n${2 * GIB}`);
+    await replace('/spec/template/spec/domain/cpu/sockets', 2);
+    await waitFor('two CPUs', async () => (await ssh('nproc')) === '2', BOOT_MS);
+    await replace('/spec/template/spec/domain/memory/guest', '1536Mi');
+    await waitFor('more memory', async () => (await memory()) === before + GIB / 2, BOOT_MS);
+    await replace('/spec/dataVolumeTemplates/0/spec/storage/resources/requests/storage', '3Gi');
+    const size = () => ssh('lsblk -bdno SIZE /dev/vda');
+    await waitFor('the larger disk', async () => (await size()) === String(3 * GIB), BOOT_MS);
+    expect(await ssh('cat /proc/sys/kernel/random/boot_id')).toBe(boot);
+    const { status } = await world.machine('till');
+    expect(status?.conditions?.find(({ type }) => type === 'RestartRequired')?.status).not.toBe('True');
+  });
+
+  test('is shut down by systemd, and comes back as it was, with a larger file system', async () => {
+    await order('stop');
+    await world.untilStatus('till', 'Stopped', BOOT_MS);
+    const stopped = (await world.events('till')).find(({ reason }) => reason === 'Stopped');
+    expect(stopped?.message).toBe('the guest shut down');
+    const { uid = '' } = (await world.machine('till')).metadata;
+    expect(world.console('edge-1', uid)).toContain('reboot: Power down');
+
+    await order('start');
+    await world.untilStatus('till', 'Running');
+    port = await world.port('till');
+    await untilIn();
+    expect(await ssh('journalctl -q -b -1 -o cat | grep -c "Reached target.*Power"')).toBe('1');
+    // Once for this machine: the stop and the edits did not make it another.
+    expect(await ssh('cat /etc/set-up')).toBe('set up');
+    expect(Number(await ssh('df -B1 --output=size / | tail -n 1'))).toBeGreaterThan(2.5 * GIB);
+    expect(await ssh('nproc')).toBe('2');
+  });
+});
