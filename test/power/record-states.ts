@@ -1,4 +1,5 @@
 import childProcess from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { basename, join, relative } from 'node:path';
@@ -13,6 +14,7 @@ import process from 'node:process';
  */
 const { HOLDFAST_STATES_OF: of = '', HOLDFAST_STATES_TO: to = '' } = process.env;
 
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 /** SQLite's own account of who uses a store is gone with the power; logs tell nobody anything. */
 const PASSING = /(?:-shm|\.log)$/;
 /** SQLite, and the player of a TPM, sync what they write themselves. */
@@ -45,6 +47,11 @@ const Store = createRequire(import.meta.url)('better-sqlite3') as new (path: str
 const store = new Store(':memory:');
 wrapAll(Object.getPrototypeOf(store), ['exec']);
 wrapAll(Object.getPrototypeOf(store.prepare('SELECT 1')), ['run']);
+// The agent that finds the state is one of another boot, as it is after a power cut.
+const bootId = randomUUID();
+const calls = fs as unknown as Owner;
+const { readFileSync } = calls;
+calls['readFileSync'] = (...args) => (args[0] === BOOT_ID ? bootId : readFileSync?.(...args));
 syncBuiltinESMExports();
 
 function wrapAll(owner: object, names: readonly string[]): void {
