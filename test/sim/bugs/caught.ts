@@ -4,7 +4,7 @@ import type { SeedOptions } from '../seed.ts';
 export const CAUGHT: Readonly<
   Record<string, Omit<SeedOptions, 'bug' | 'devices' | 'hours'> & { check: string }>
 > = {
-  'delete-before-acknowledge': { seed: 2, focus: ['weather drop', 'QEMU dies'], check: 'agreement' },
+  'delete-before-acknowledge': { seed: 1, focus: ['weather drop', 'QEMU dies'], check: 'agreement' },
   'older-generation': {
     seed: 7,
     focus: ['weather double', 'run strategy', 'create', 'template'],
