@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { formatSeconds } from '../../shared/base/time.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { groupKindOf } from '../../shared/model/kind.ts';
 import { namespaceKind } from '../../shared/model/namespace.ts';
@@ -12,7 +11,7 @@ import { jsonReply, objectAnswer } from './answer.ts';
 import { parseBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { badRequest, conflict, notFound, success } from './errors.ts';
-import { isDeleting, raiseGeneration } from './metadata.ts';
+import { isDeleting, markDeleted } from './metadata.ts';
 import { emptyNamespace } from './namespaces.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
@@ -103,10 +102,7 @@ async function remove(
     if (!dryRun) await objects.remove(keyOf(path));
     return undefined;
   }
-  const deletionTimestamp = formatSeconds(context.clock.now());
-  // The grace is over as soon as it begins: how long a guest gets to shut down is for its machine to say.
-  const waiting = { ...metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 };
-  const marked = raiseGeneration({ ...current, metadata: waiting });
+  const marked = markDeleted(current, context.clock.now());
   return dryRun ? marked : objects.put(keyOf(path), marked);
 }
 

@@ -76,6 +76,13 @@ export function raiseGeneration(object: ResourceObject): ResourceObject {
   return { ...object, metadata: { ...object.metadata, generation: (object.metadata.generation ?? 0) + 1 } };
 }
 
+/** An object that waits for its finalizers' owners to let it go. */
+export function markDeleted(object: ResourceObject, nowMs: number): ResourceObject {
+  // The grace is over as soon as it begins: how long a guest gets to shut down is for its machine to say.
+  const deletion = { deletionTimestamp: formatSeconds(nowMs), deletionGracePeriodSeconds: 0 };
+  return raiseGeneration({ ...object, metadata: { ...object.metadata, ...deletion } });
+}
+
 export function isDeleting(metadata: ObjectMeta): boolean {
   return typeof metadata.deletionTimestamp === 'string';
 }

@@ -7,7 +7,7 @@ import { formatLabelSelector } from '../../shared/model/label-selector.ts';
 import type { MachineSetStatus } from '../../shared/model/machine-set.ts';
 import type { ObjectMeta } from '../../shared/model/metadata.ts';
 import type { VirtualMachinePool } from '../../shared/model/virtual-machine-pool.ts';
-import { raiseGeneration } from '../api/metadata.ts';
+import { markDeleted, raiseGeneration } from '../api/metadata.ts';
 import type { ConditionDraft } from '../machines/conditions.ts';
 import { settleConditions } from '../machines/conditions.ts';
 import type { Now } from '../machines/instance.ts';
@@ -98,9 +98,7 @@ async function removeMember(
   if ((deletionTimestamp ?? '') !== '') return;
   const key = objectKey({ kind: member.kind, namespace, name });
   if ((finalizers ?? []).length === 0) return objects.remove(key);
-  const deletion = { deletionTimestamp: formatSeconds(nowMs), deletionGracePeriodSeconds: 0 };
-  const metadata = { ...member.metadata, ...deletion };
-  await objects.put(key, raiseGeneration({ ...(member as unknown as ResourceObject), metadata }));
+  await objects.put(key, markDeleted(member as unknown as ResourceObject, nowMs));
 }
 
 function compileMember(set: MachineSet, name: string, revision: string, { nowMs, uuid }: Now): SetMember {
