@@ -1,6 +1,5 @@
-import { formatSeconds } from '../../shared/base/time.ts';
 import type { MachineIdentity } from '../../shared/model/machine.ts';
-import { isDeleting, raiseGeneration } from '../api/metadata.ts';
+import { isDeleting, markDeleted } from '../api/metadata.ts';
 import { ensureNamespace } from '../api/namespaces.ts';
 import { putUnknownMachine } from '../devices/put-event.ts';
 import type { MachineObject } from '../machines/desired.ts';
@@ -155,18 +154,12 @@ async function settle(
     await put(takeOverObject(other, held.entry, origin));
   }
   if (kind === 'remove' && object !== undefined && !isDeleting(object.metadata)) {
-    const deletionTimestamp = formatSeconds(nowMs);
-    const metadata = { ...object.metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 };
-    await put(raise({ ...object, metadata }));
+    await put(markDeleted(object as never, nowMs) as unknown as MachineObject);
   }
   if (kind === 'remove') return place({ removing: true });
   if (kind !== 'hold-back') return place();
   const generation = object?.metadata.generation ?? 1;
   return place({ heldBack: { reason: 'Unreadable', generation } });
-}
-
-function raise(object: MachineObject): MachineObject {
-  return raiseGeneration(object as never) as unknown as MachineObject;
 }
 
 function nameOf(identity: MachineIdentity | undefined, uid: string): string {
