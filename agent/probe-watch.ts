@@ -23,6 +23,7 @@ export interface ProbeWatch {
   rest(uid: string): void;
   outlook(uid: string): ProbeOutlook | undefined;
   forget(uid: string): void;
+  /** For good: a tick that is still under way begins nothing anew, which would keep the process from ending. */
   stop(): void;
 }
 
@@ -40,6 +41,7 @@ interface Watched {
  */
 export function createProbeWatch(probes: Probes, clock: Clock, changed: () => void): ProbeWatch {
   const watched = new Map<string, Watched>();
+  let stopped = false;
 
   function learn(own: Watched, change: Partial<ProbeOutlook>): void {
     const next = { ...own.outlook, ...change };
@@ -98,6 +100,7 @@ export function createProbeWatch(probes: Probes, clock: Clock, changed: () => vo
 
   return {
     watch(guest) {
+      if (stopped) return;
       const own = watched.get(guest.uid);
       const isSame = own?.guest.run === guest.run;
       if (isSame && own.trying && isSameJson(own.guest.probes, guest.probes)) {
@@ -121,6 +124,7 @@ export function createProbeWatch(probes: Probes, clock: Clock, changed: () => vo
       watched.delete(uid);
     },
     stop() {
+      stopped = true;
       for (const { cancel } of watched.values()) cancel();
       watched.clear();
     },

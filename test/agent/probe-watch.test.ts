@@ -103,6 +103,15 @@ describe('a guest is tried', () => {
     expect(next.outlook('a')).toEqual({ run: 1 });
     next.stop();
   });
+
+  test('no more once its agent stops, whatever a tick that is still under way has it watch', async () => {
+    const watch = create();
+    watch.watch(guest);
+    watch.stop();
+    watch.watch(guest);
+    await pass(60);
+    expect(tries).toEqual([]);
+  });
 });
 
 describe('from the box', () => {
