@@ -47,6 +47,17 @@ const PRINTABLE: Readonly<Record<MachineState, string>> = {
   Removed: 'Terminating',
 };
 
+/** The same of a machine that waits for its disks, by its reason; any other is a failure of an image. */
+const PROVISIONING: Readonly<Record<string, string>> = {
+  FetchingImage: 'Provisioning',
+  WaitingForUpload: 'Provisioning',
+  WaitingForDataVolume: 'Provisioning',
+  DataVolumeMissing: 'Provisioning',
+  ClaimNotFound: 'ErrorPvcNotFound',
+  ClaimUnusable: 'WaitingForVolumeBinding',
+  HostDiskMissing: 'WaitingForVolumeBinding',
+};
+
 /** Whether the machine has a run, as far as is known: then there is an instance object of it. */
 export function hasInstance(known: Knowledge): boolean {
   const { row, runStrategy, deleting } = known;
@@ -175,8 +186,8 @@ function describePrintable(known: Knowledge): string {
   if (describeSilence(known.row, known.device) !== undefined) return 'Unknown';
   const { status } = row;
   if (status === undefined) return describeUnresolved(known.problems);
-  const isImage = status.state === 'Provisioning' && status.reason !== 'FetchingImage';
-  return isImage ? 'DataVolumeError' : PRINTABLE[status.state];
+  if (status.state === 'Provisioning') return PROVISIONING[status.reason] ?? 'DataVolumeError';
+  return PRINTABLE[status.state];
 }
 
 /** KubeVirt's words for what a machine that never ran waits for. */
