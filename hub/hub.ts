@@ -10,6 +10,7 @@ import { createSessions } from './devices/sessions.ts';
 import type { Broker, BrokerWatch, Store } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createRetention } from './retention.ts';
+import { warnWrite } from './warn.ts';
 
 export interface HubPorts {
   readonly store: Store;
@@ -77,6 +78,7 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
     version,
     askDevice: (device, body, options) => sessions.ask(device, body, options),
     admit: admitWrite,
+    warn: warnWrite,
   });
 
   /** The broker lives on without the hub, and so do devices' connections to it: they are asked for a hello. */

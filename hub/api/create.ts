@@ -1,5 +1,4 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { ObjectTable } from '../ports.ts';
@@ -16,6 +15,7 @@ import { completeNamespace, requireNamespace } from './namespaces.ts';
 import type { ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
 import { parseDryRun } from './query.ts';
+import { findWarnings } from './warning.ts';
 
 /** As in Kubernetes' `names.SimpleNameGenerator`: no vowels, so that no words come about. */
 const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
@@ -33,9 +33,11 @@ export async function create(context: ApiContext, path: ResourcePath, request: A
     const { objects } = tables;
     const { object, key } = await findName(context, path, draft, objects);
     if (path.namespace !== undefined) await requireNamespace(objects, path.kind, path.namespace);
-    await admit(context, tables, { verb: 'create', kind: path.kind, object });
+    const admission = { verb: 'create', kind: path.kind, object } as const;
+    await admit(context, tables, admission);
+    const warnings = await findWarnings(context, tables, admission);
     const created = dryRun ? object : await objects.put(key, object);
-    return objectAnswer(created, { code: 201, warnings: warningsOf(path.kind, object) });
+    return objectAnswer(created, { code: 201, warnings });
   });
 }
 

@@ -1,7 +1,5 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
-import type { FieldWarning } from '../../shared/model/warnings.ts';
 import type { Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
@@ -16,6 +14,7 @@ import { completeNamespace } from './namespaces.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
 import { parseDryRun } from './query.ts';
+import { findWarnings } from './warning.ts';
 
 export async function update(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
   const dryRun = parseDryRun(request.query);
@@ -45,8 +44,8 @@ interface Replacement {
 
 interface Replaced {
   readonly object: ResourceObject;
-  /** What of it changes nothing here. */
-  readonly warnings: readonly FieldWarning[];
+  /** What the client is to be told of it. */
+  readonly warnings: readonly string[];
 }
 
 /** Puts a draft in the place of an object, or its status in the place of the object's; returns what came of it. */
@@ -58,10 +57,11 @@ export async function replace(
 ): Promise<Replaced> {
   refuseOtherVersion(path, current, draft);
   const next = path.status ? replaceStatus(path, current, draft) : replaceContent(path, current, draft);
-  await admit(context, tables, { verb: 'update', kind: path.kind, object: next, previous: current });
+  const admission = { verb: 'update', kind: path.kind, object: next, previous: current } as const;
+  await admit(context, tables, admission);
   // A label or a status is written without the rest being looked at again.
   const isNew = next.metadata.generation !== current.metadata.generation;
-  const warnings = isNew ? warningsOf(path.kind, next) : [];
+  const warnings = isNew ? await findWarnings(context, tables, admission) : [];
   if (dryRun) return { object: next, warnings };
   if (isDeleting(next.metadata) && (next.metadata.finalizers ?? []).length === 0) {
     await tables.objects.remove(keyOf(path));

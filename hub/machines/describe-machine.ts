@@ -27,6 +27,8 @@ export interface Knowledge {
   readonly released: string | undefined;
   /** What it names that is not there, or not as it has to be. */
   readonly problems: readonly Problem[];
+  /** Its MAC addresses that another machine has too, in a sentence each. */
+  readonly twins: readonly string[];
   readonly nowMs: number;
 }
 
@@ -230,7 +232,7 @@ function describeReady(known: Knowledge): ConditionDraft {
 }
 
 function describeOthers(known: Knowledge): ConditionDraft[] {
-  const { row, elsewhere, runStrategy, released, problems } = known;
+  const { row, elsewhere, runStrategy, released, problems, twins } = known;
   const drafts: ConditionDraft[] = [];
   const add = (type: string, reason: string, text: string, is: 'True' | 'False' = 'True') =>
     drafts.push({ type, status: is, reason, message: text });
@@ -239,6 +241,7 @@ function describeOthers(known: Knowledge): ConditionDraft[] {
     const kept = row?.status === undefined ? '' : '; the device keeps what it was sent before';
     add('Synchronized', problem.reason, `${formatProblems(problems)}${kept}`, 'False');
   }
+  if (twins.length > 0) add('MACAddressShared', 'SameMACAddress', twins.join('; '));
   if (elsewhere !== undefined) add('PlacedAsAsked', 'PlacedElsewhere', elsewhere, 'False');
   if (row !== undefined && isHeldBack(row, known.generation))
     add('HeldBack', row.heldBack?.reason ?? '', describeHeldBack(row));

@@ -1,6 +1,8 @@
+import { macKey } from '../machines/mac-address.ts';
 import { ownerOf } from '../machines/own-volume.ts';
 import type { ObjectKey, Tables } from '../ports.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
+import { FEW_TWINS } from '../resolve/mac-twins.ts';
 import type { MachineKey } from './machine-key.ts';
 import type { SetKey } from './reconcile-set.ts';
 import { setKey } from './reconcile-set.ts';
@@ -45,6 +47,16 @@ export function usersOf(key: ObjectKey): Listing {
   return {
     name: `what names ${key.kind} ${key.namespace}/${key.name}`,
     list: async ({ references }) => ({ machines: await references.to(key), sets: [], devices: [] }),
+  };
+}
+
+/** A few of those that have a MAC address: where there are more, each of them knows of another one already. */
+export function sharersOf(mac: string): Listing {
+  return {
+    name: `what has the MAC address ${mac}`,
+    list: async ({ references }) => {
+      return { machines: await references.to(macKey(mac), FEW_TWINS), sets: [], devices: [] };
+    },
   };
 }
 
