@@ -4,6 +4,7 @@ import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { annotations, condition, objectMeta } from './metadata.ts';
+import { findIdlePreference } from './scheduling.ts';
 import { fields, timestamp, quantity } from './schema.ts';
 
 /** KubeVirt's phases of a run; `Unknown` where the device can't be heard. */
@@ -112,6 +113,7 @@ export const virtualMachineInstanceKind = defineKind({
   categories: ['all'],
   namespaced: true,
   statusSubresource: true,
+  findWarnings: ({ spec }) => findIdlePreference(spec as VirtualMachineInstance['spec'], 'spec'),
   columns: [
     {
       name: 'Age',

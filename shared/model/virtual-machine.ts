@@ -7,6 +7,7 @@ import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
+import { findIdlePreference } from './scheduling.ts';
 import { fields, timestamp } from './schema.ts';
 
 /** When a machine runs, in KubeVirt's words; `running: true|false` stands for Always and Halted. */
@@ -129,6 +130,8 @@ export const virtualMachineKind = defineKind({
   categories: ['all'],
   namespaced: true,
   statusSubresource: true,
+  findWarnings: ({ spec }) =>
+    findIdlePreference((spec as VirtualMachineSpec).template.spec, 'spec.template.spec'),
   columns: [
     {
       name: 'Age',
