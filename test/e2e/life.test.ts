@@ -70,6 +70,19 @@ describe('a machine with probes', () => {
     expect(info).toMatchObject({ kind: 'VirtualMachineInstanceGuestAgentInfo', hostname: 'pos' });
   });
 
+  test('is ready or not by what a command says that its agent runs in it', async () => {
+    const tryWith = async (...command: string[]) => {
+      const readinessProbe = { httpGet: null, exec: { command }, periodSeconds: 1, timeoutSeconds: 10 };
+      const patch = JSON.stringify({ spec: { template: { spec: { readinessProbe } } } });
+      await world.kubectl('patch', 'vm', 'pos', '--type=merge', '-p', patch);
+    };
+    await tryWith('test', '-e', '/no/such/file');
+    const told = async () => (await condition('Ready'))?.message;
+    await waitFor('not ready', async () => (await told())?.endsWith('is not ready: test ended with 1'));
+    await tryWith('sh', '-c', 'test "$(hostname)" = pos');
+    await waitFor('Ready', async () => (await condition('Ready'))?.status === 'True');
+  });
+
   test('is paused and let go on, which its box remembers, and not paused twice', async () => {
     expect((await order('virtualmachineinstances/pos/pause')).stderr).toBe('');
     await waitFor('Paused', async () => (await condition('Paused'))?.reason === 'PausedByUser');
