@@ -50,12 +50,16 @@ export function usersOf(key: ObjectKey): Listing {
   };
 }
 
-/** A few of those that have a MAC address: where there are more, each of them knows of another one already. */
+/**
+ * Those that have a MAC address. Where they are many (one template for all shops), each of them knows of another one
+ * already: none is looked at because one more has come, or one of them gone.
+ */
 export function sharersOf(mac: string): Listing {
   return {
     name: `what has the MAC address ${mac}`,
     list: async ({ references }) => {
-      return { machines: await references.to(macKey(mac), FEW_TWINS), sets: [], devices: [] };
+      const sharers = await references.to(macKey(mac), FEW_TWINS);
+      return { machines: sharers.length < FEW_TWINS ? sharers : [], sets: [], devices: [] };
     },
   };
 }
