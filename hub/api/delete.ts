@@ -15,7 +15,7 @@ import { isDeleting, markDeleted } from './metadata.ts';
 import { emptyNamespace } from './namespaces.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
-import { isDryRun, parseDryRun, parseFlag } from './query.ts';
+import { isDryRun, parseFlag } from './query.ts';
 import { parseSelection } from './selection.ts';
 
 /**
@@ -111,7 +111,7 @@ function parseDeleteOptions(request: ApiRequest): DeleteOptions {
   if (!checked.ok) throw badRequest(`the DeleteOptions can't be read: ${formatCauses(checked.causes)}`);
   const { dryRun, preconditions, orphanDependents, propagationPolicy } = checked.value;
   return {
-    dryRun: parseDryRun(request.query) || isDryRun(dryRun ?? []),
+    dryRun: isDryRun([...request.query.getAll('dryRun'), ...(dryRun ?? [])]),
     uid: preconditions?.uid ?? '',
     resourceVersion: preconditions?.resourceVersion ?? '',
     orphan: orphanDependents === true || propagationPolicy === 'Orphan',
