@@ -89,7 +89,7 @@ function complete(context: ApiContext, path: ResourcePath, draft: Draft, name: u
     const causes: FieldCause[] = [{ ...cause, message: 'name or generateName is required' }];
     throw invalid(path.kind, '', causes);
   }
-  const metadata = newMetadata({ ...draft.metadata, name, namespace: path.namespace }, context);
+  const metadata = newMetadata({ ...draft.metadata, name, namespace: path.namespace }, path.kind, context);
   return completeNamespace(completeObject(path, checkDraft(path, draft, metadata)));
 }
 

@@ -36,6 +36,11 @@ export const ownerReference = asOneValue(
   }),
 );
 
+/** Finalizers of an object that is to go after what it owns, and of one whose dependents are to be let go first. */
+export const FOREGROUND_FINALIZER = 'foregroundDeletion';
+export const ORPHAN_FINALIZER = 'orphan';
+export const GARBAGE_FINALIZERS: readonly string[] = [FOREGROUND_FINALIZER, ORPHAN_FINALIZER];
+
 export const objectMeta = fields({
   name: dnsSubdomain,
   generateName: z.string().optional(),
