@@ -7,9 +7,9 @@ import type { WatchFeed } from './watch-feed.ts';
 export type Answer =
   | {
       readonly form: 'object';
-      readonly code: 200 | 201;
+      readonly code: 200 | 201 | 202;
       readonly object: ResourceObject;
-      /** What the client is to be told of what it wrote. */
+      /** What the client is to be told of what it wrote, a sentence each. */
       readonly warnings: readonly string[];
     }
   | { readonly form: 'list'; readonly items: readonly ResourceObject[]; readonly metadata: object }
@@ -33,7 +33,7 @@ interface JsonReply {
 
 export function objectAnswer(
   object: ResourceObject,
-  { code = 200, warnings = [] }: { code?: 200 | 201; warnings?: readonly string[] } = {},
+  { code = 200, warnings = [] }: { code?: 200 | 201 | 202; warnings?: readonly string[] } = {},
 ): Answer {
   return { form: 'object', code, object, warnings };
 }

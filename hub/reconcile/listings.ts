@@ -1,6 +1,6 @@
 import { macKey } from '../machines/mac-address.ts';
 import { ownerOf } from '../machines/own-volume.ts';
-import type { ObjectKey, Tables } from '../ports.ts';
+import type { GarbageOwner, ObjectKey, Tables } from '../ports.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import { FEW_TWINS } from '../resolve/mac-twins.ts';
 import type { MachineKey } from './machine-key.ts';
@@ -17,6 +17,7 @@ interface Found {
   readonly sets: readonly SetKey[];
   readonly machines: readonly MachineKey[];
   readonly devices: readonly string[];
+  readonly garbage?: readonly GarbageOwner[];
 }
 
 export const EVERYTHING: Listing = {
@@ -32,6 +33,7 @@ export const EVERYTHING: Listing = {
       ],
       sets: await listSets(tables),
       devices: devices.map(({ name }) => name),
+      garbage: await tables.owners.garbage(),
     };
   },
 };
