@@ -45,7 +45,15 @@ function createHubCalls() {
           eventRetentionMs: config.eventRetentionHours * HOUR_MS,
           timelineRetentionMs: config.timelineRetentionHours * HOUR_MS,
         },
-        { store, broker: chooseBroker(config, log), serveApi: createApi, authenticate: anyoneIsAdmin, clock, random, log },
+        {
+          store,
+          broker: chooseBroker(config, log),
+          serveApi: createApi,
+          authenticate: anyoneIsAdmin,
+          clock,
+          random,
+          log,
+        },
       );
       await hub.start();
       return Date.now();
