@@ -198,6 +198,7 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
       machine: entry.compiled,
       limits: readRunLimits(record.command),
       places: record.places ?? {},
+      cards: { linksDown: record.linksDown ?? [], ports: record.ports },
       ...(addedBytes === undefined ? {} : { addedBytes }),
     };
   }

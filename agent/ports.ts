@@ -51,6 +51,8 @@ export interface RunRecord {
   readonly command: readonly string[];
   /** Where its PCI devices sit; not in records of agents that did not write it down. */
   readonly places?: PciPlaces;
+  /** The cards whose cables were taken out; not noted before that was done. */
+  readonly linksDown?: readonly string[];
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
@@ -154,8 +156,6 @@ export interface Machines {
   reset(uid: string): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(uid: string): Promise<void>;
-  /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
-  setLink(uid: string, card: string, up: boolean): Promise<void>;
   /** Makes a disk that a running guest has larger, which it is told of; never smaller. */
   growDisk(uid: string, dataVolume: string, bytes: number): Promise<void>;
   /** Has the guest's agent give users their keys and passwords; what came of it shows in `observe`. */

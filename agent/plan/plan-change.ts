@@ -5,10 +5,12 @@ import type { CompiledMachine } from '../machine/compile.ts';
 import { compileMachine, shapeOf } from '../machine/compile.ts';
 import { cpuCount } from '../machine/cpu.ts';
 import { canHotPlugDisk } from '../machine/disk.ts';
+import type { CompiledInterface, WantedPort } from '../machine/interface.ts';
 import { isExpress } from '../machine/interface-arguments.ts';
 import { BLOCK_BYTES } from '../machine/memory.ts';
 import type { PciPlaces } from '../machine/pci.ts';
 import type { RunLimits } from '../machine/run-limits.ts';
+import type { HostPort } from '../ports.ts';
 import type { FieldChange } from './diff-spec.ts';
 import { applyChange, findChanges, formatPath } from './diff-spec.ts';
 
@@ -31,6 +33,8 @@ export interface Running {
   readonly limits: RunLimits;
   /** Where its devices sit, with those that an agent was about to plug in when it ended. */
   readonly places: PciPlaces;
+  /** Which cards have their cables out, and what is forwarded to them; undefined where that is not known. */
+  readonly cards?: { readonly linksDown: readonly string[]; readonly ports: readonly HostPort[] };
   /** What the guest was last asked to have beside what it was started with; undefined where that is not known. */
   readonly addedBytes?: number;
 }
@@ -90,7 +94,8 @@ export function planChange(running: Running, wanted: CompiledMachine): ChangePla
 }
 
 /** What an agent did, or was about to, when it ended, and that is not wanted any more. */
-function findLeftovers({ machine, limits, places, addedBytes }: Running, wanted: CompiledMachine): Ready[] {
+function findLeftovers(running: Running, wanted: CompiledMachine): Ready[] {
+  const { machine, limits, places, addedBytes } = running;
   const group = { key: 'leftover', fields: [] };
   const isKnown = (name: string, lists: readonly (readonly { readonly name: string }[])[]) =>
     lists.some((list) => list.some((one) => one.name === name));
@@ -106,7 +111,21 @@ function findLeftovers({ machine, limits, places, addedBytes }: Running, wanted:
       return [{ group, change: { kind: 'unplug-interface', name } }];
     return [];
   });
-  return isOtherwise ? devices : [...devices, { group, change: memory }];
+  const cards = machine.interfaces.filter((card) => !isConnected(running, card));
+  const cables = cards.map((card): Ready => ({
+    group,
+    change: { kind: 'change-interface', interface: card },
+  }));
+  return [...devices, ...cables, ...(isOtherwise ? [] : [{ group, change: memory }])];
+}
+
+/** Whether a card's cable and what is forwarded to it are as noted: a start or a change of them may have been cut off. */
+function isConnected({ cards }: Running, { name, up, ports }: CompiledInterface): boolean {
+  if (cards === undefined) return true;
+  const has = cards.ports.filter((port) => port.interface === name);
+  const isForwarded = ({ port, protocol }: WantedPort) =>
+    has.some((one) => one.port === port && one.protocol === protocol);
+  return cards.linksDown.includes(name) !== up && has.length === ports.length && ports.every(isForwarded);
 }
 
 const TRANSITIONAL = 'with useVirtioTransitional nothing sits where it could come and go while it runs';
@@ -120,7 +139,7 @@ const ORDER: readonly Change['kind'][] = [
   'add-cpus',
   'plug-disk',
   'plug-interface',
-  'set-link',
+  'change-interface',
   'change-medium',
 ];
 
@@ -206,8 +225,9 @@ function judgeInterface(
   const after = wanted.interfaces.find((card) => card.name === name);
   if (before !== undefined && after !== undefined) {
     if (!hasEffect(machine, wanted, group)) return 'nothing';
-    const isLink = isSameJson({ ...before, up: after.up }, after);
-    return isLink ? { change: { kind: 'set-link', name, up: after.up } } : { why: '' };
+    const { up, ports } = after;
+    const isSame = isSameJson({ ...before, up, ports }, after);
+    return isSame ? { change: { kind: 'change-interface', interface: after } } : { why: '' };
   }
   const card = before ?? after;
   if (card === undefined) return 'nothing';

@@ -39,17 +39,18 @@ export async function changeMachine(
     qmp: await monitor.connect(record.run),
     record,
     clock,
-    notePlaces: (places) => note({ places }),
+    note,
     makeDisk: async (disk) => addDisks([disk], { folder, images, account, outside, before: record }),
-    choosePorts: async (card) =>
+    choosePorts: async (card, wanted) =>
       ports.add(
         uid,
-        card.ports.map((port) => ({ ...port, interface: card.name })),
+        wanted.map((port) => ({ ...port, interface: card })),
       ),
     connect: async (card, machine) => networks.connect(machine, [card], account?.uid ?? userInfo().uid),
     disconnect: async (card) => networks.disconnect(uid, [card]),
   });
   note({ ...after, desired: running, claimBytes: claimBytes(compileMachine(running), record.accelerator) });
+  if (after.ports !== undefined) ports.keep(uid, after.ports);
 }
 
 /** What the guest still has counts, also where it is to have less. A box that can't confine it changes it all the same. */

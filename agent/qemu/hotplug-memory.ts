@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { formatOptions } from '../machine/options.ts';
 import type { RunRecord } from '../ports.ts';
 import type { PlugContext } from './hotplug.ts';
-import { findPlaces, isThere, runHuman } from './hotplug.ts';
+import { findPlaces, isThere } from './hotplug.ts';
+import { runOptions } from './human.ts';
 
 const summary = z.object({ 'base-memory': z.int(), 'plugged-memory': z.int().optional() });
 
@@ -37,6 +38,6 @@ export async function setMemory(
     await qmp.execute('object-add', undefined, backend);
   }
   const device = { id: DEVICE, memdev: BACKEND, 'requested-size': wanted, ...layout.placeOnPort(DEVICE) };
-  await runHuman(qmp, 'device_add', formatOptions('virtio-mem-pci', device));
+  await runOptions(qmp, 'device_add', formatOptions('virtio-mem-pci', device));
   return { places };
 }

@@ -177,6 +177,47 @@ describe('cards', () => {
   });
 });
 
+describe('cables and forwarded ports', () => {
+  const card = (change: object) => ({
+    devices: { ...disks().devices, interfaces: [{ name: 'net', masquerade: {}, ...change }] },
+    spec: { ...disks().spec, networks: [{ name: 'net', pod: {} }] },
+  });
+  const ports = (...numbers: number[]) => ({ ports: numbers.map((port) => ({ port })) });
+  const noted = (linksDown: string[], ...numbers: number[]) => ({
+    linksDown,
+    ports: numbers.map((port) => ({
+      port,
+      protocol: 'TCP' as const,
+      interface: 'net',
+      hostPort: port + 1000,
+      hostAddress: '127.0.0.1',
+    })),
+  });
+  const leftover = (running: object, cards: ReturnType<typeof noted>) => {
+    const machine_ = machine(card(running));
+    const known = { machine: compileMachine(machine_), limits: LIMITS, places: {}, cards };
+    return planChange(known, compileMachine(machine_)).next?.change;
+  };
+
+  test('change while it runs, together', () => {
+    const { next, restart } = plan(card({ ...ports(80, 443), state: 'down' }), card(ports(80)));
+    const wanted = { name: 'net', up: false, ports: [{ port: 80 }, { port: 443 }] };
+    expect([next?.change, restart]).toMatchObject([{ kind: 'change-interface', interface: wanted }, []]);
+    expect(next?.fields).toEqual([
+      'spec.template.spec.domain.devices.interfaces[net].ports',
+      'spec.template.spec.domain.devices.interfaces[net].state',
+    ]);
+  });
+
+  test('are put right where a start or a change was cut off before they were, or before that was noted', () => {
+    expect(leftover({ state: 'down' }, noted([]))).toMatchObject({ interface: { up: false } });
+    expect(leftover({}, noted(['net']))).toMatchObject({ interface: { up: true } });
+    expect(leftover(ports(80), noted([], 80, 443))).toMatchObject({ interface: { ports: [{ port: 80 }] } });
+    expect(leftover(ports(80), noted([], 443))).toMatchObject({ interface: { ports: [{ port: 80 }] } });
+    expect(leftover({ ...ports(80), state: 'down' }, noted(['net'], 80))).toBeUndefined();
+  });
+});
+
 describe('what needs a restart', () => {
   test('is named field by field, and CPUs and memory wait for it too; disks do not', () => {
     const wanted = {
