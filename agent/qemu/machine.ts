@@ -260,6 +260,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
         if (record === undefined || process === undefined)
           throw new EffectError('NotRunning', uid, 'the machine has no process');
         await changeMachine(request, { ...context, folder, record, monitor, clock, note });
+        if (request.change.kind.endsWith('-interface')) guest.cardsChanged();
       });
     },
 
