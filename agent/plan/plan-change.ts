@@ -1,5 +1,7 @@
+import type { FieldChange } from '../../shared/base/diff-spec.ts';
+import { applyChange, findChanges, formatPath } from '../../shared/base/diff-spec.ts';
 import { isSameJson } from '../../shared/base/same-json.ts';
-import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { DesiredMachine, UnmadeChanges } from '../../shared/model/machine.ts';
 import type { Change } from '../machine/change.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import { compileMachine, shapeOf } from '../machine/compile.ts';
@@ -11,8 +13,6 @@ import { BLOCK_BYTES } from '../machine/memory.ts';
 import type { PciPlaces } from '../machine/pci.ts';
 import type { RunLimits } from '../machine/run-limits.ts';
 import type { HostPort } from '../ports.ts';
-import type { FieldChange } from './diff-spec.ts';
-import { applyChange, findChanges, formatPath } from './diff-spec.ts';
 
 /** What differs between a running machine and its description, and how it gets there. */
 export interface ChangePlan {
@@ -25,6 +25,8 @@ export interface ChangePlan {
   };
   /** The fields that change at the next start, each with why where that is not plain. */
   readonly restart: readonly string[];
+  /** Where what runs is not yet as described. */
+  readonly unmade: UnmadeChanges;
 }
 
 /** What is known of how a machine runs. */
@@ -64,23 +66,30 @@ export function planChange(running: Running, wanted: CompiledMachine): ChangePla
   const groups = groupFields(fields);
   const live: Ready[] = [];
   const restart: string[] = [];
+  const atRestart: FieldChange[] = [];
   for (const group of groups) {
     const verdict = judge(group, running, wanted);
     if (verdict === 'nothing') continue;
     if ('change' in verdict) live.push({ group, change: verdict.change });
-    else
-      restart.push(
-        ...effective(group, machine, wanted).map((field) => formatField(wanted, field, verdict.why)),
-      );
+    else {
+      const matter = effective(group, machine, wanted);
+      restart.push(...matter.map((field) => formatField(wanted, field, verdict.why)));
+      atRestart.push(...matter);
+    }
   }
   const waits = restart.length > 0 ? live.filter(({ group }) => isSize(group)) : [];
   const ready = live.filter((one) => !waits.includes(one));
   const [next] = [...findLeftovers(running, wanted), ...ready].toSorted(
     (a, b) => rank(a.change) - rank(b.change),
   );
-  const held = waits.flatMap(({ group }) => group.fields.map((field) => formatField(wanted, field, '')));
+  const held = waits.flatMap(({ group }) => group.fields);
+  const pathsOf = (changes: readonly FieldChange[]) => changes.map(({ path }) => [...path]);
   return {
-    restart: [...restart, ...held],
+    restart: [...restart, ...held.map((field) => formatField(wanted, field, ''))],
+    unmade: {
+      live: pathsOf(ready.flatMap(({ group }) => group.fields)),
+      atRestart: pathsOf([...atRestart, ...held]),
+    },
     ...(next === undefined
       ? {}
       : {

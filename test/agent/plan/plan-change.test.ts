@@ -44,11 +44,14 @@ function machine({ domain, devices, spec, dataVolumes = ['root'], rest }: Wish =
   });
 }
 
-function plan(wanted: Wish, running: Wish = {}, places: PciPlaces = {}, limits = LIMITS): ChangePlan {
-  return planChange(
+type Planned = Omit<ChangePlan, 'unmade'>;
+
+function plan(wanted: Wish, running: Wish = {}, places: PciPlaces = {}, limits = LIMITS): Planned {
+  const { unmade: _, ...planned } = planChange(
     { machine: compileMachine(machine(running)), limits, places },
     compileMachine(machine(wanted)),
   );
+  return planned;
 }
 
 /** All changes in their order, and the fields that are left for a restart. */
@@ -231,6 +234,24 @@ describe('what needs a restart', () => {
         'spec.template.spec.domain.firmware.serial',
         'spec.template.spec.domain.cpu.sockets',
         'spec.template.spec.domain.memory.guest',
+      ],
+    });
+  });
+
+  test('is told apart from what is made while it runs', () => {
+    const wanted = { ...disks('a'), domain: { cpu: { sockets: 2 }, firmware: { serial: 'x' } } };
+    const { unmade } = planChange(
+      { machine: compileMachine(machine()), limits: LIMITS, places: {} },
+      compileMachine(machine(wanted)),
+    );
+    expect(unmade).toEqual({
+      live: [
+        ['domain', 'devices', 'disks', '[a]'],
+        ['volumes', '[a]'],
+      ],
+      atRestart: [
+        ['domain', 'firmware', 'serial'],
+        ['domain', 'cpu', 'sockets'],
       ],
     });
   });
