@@ -313,7 +313,10 @@ describe('the instance of a machine whose description was changed', () => {
     expect(await condition('HotVCPUChange')).toMatch(/^CPUsChanging: /);
 
     await tell({
-      ...{ process: PROCESS, reason: 'Grown', generation: 2, restartRequired },
+      process: PROCESS,
+      reason: 'Grown',
+      generation: 2,
+      restartRequired,
       unmade: { ...unmade, live: [] },
     });
     await poll(() => domain(instance)).toEqual({ cpu: { sockets: 2 }, memory: { guest: '256Mi' } });
