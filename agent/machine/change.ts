@@ -8,8 +8,13 @@ import type { CompiledInterface } from './interface.ts';
 export type Change =
   /** As many CPUs are to be there: more than there are. */
   | { readonly kind: 'add-cpus'; readonly count: number }
-  /** The guest is to have this much memory in all. */
-  | { readonly kind: 'set-memory'; readonly bytes: number; readonly maxBytes: number }
+  /** The guest is to have this much memory in all; with `balloon`, it can be less than at its start. */
+  | {
+      readonly kind: 'set-memory';
+      readonly bytes: number;
+      readonly maxBytes: number;
+      readonly balloon: boolean;
+    }
   /** `machine` is what has the disk. */
   | { readonly kind: 'plug-disk'; readonly disk: CompiledDisk; readonly machine: CompiledMachine }
   | { readonly kind: 'unplug-disk'; readonly name: string }

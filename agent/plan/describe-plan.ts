@@ -107,9 +107,10 @@ function describeProcess(
   if (running === undefined || addedMemory === undefined) return { process: described };
   const { sockets, cores, threads } = running.machine.cpu;
   const { memoryBytes: bootBytes } = running.limits;
+  const { balloonBytes = bootBytes } = process;
   const [currentBytes, requestedBytes] = [
-    bootBytes + addedMemory.bytes,
-    bootBytes + addedMemory.requestedBytes,
+    balloonBytes + addedMemory.bytes,
+    (record.balloonBytes ?? bootBytes) + addedMemory.requestedBytes,
   ];
   return {
     process: {

@@ -47,7 +47,9 @@ export function draftChange(situation: Situation, draft: Draft): Draft {
 function explainLack({ room, running }: Situation, change: Change): string | undefined {
   if (change.kind !== 'set-memory' || room === undefined || running === undefined) return undefined;
   const free = room.claims.reduce((left, bytes) => left - bytes, room.totalBytes - room.reserveBytes);
-  const more = change.bytes - running.machine.memoryBytes;
+  // What it was started with stays its own, also where its balloon has some of that.
+  const { memoryBytes: least } = running.limits;
+  const more = Math.max(change.bytes, least) - Math.max(running.machine.memoryBytes, least);
   return more <= Math.max(free, 0)
     ? undefined
     : `it needs ${formatBytes(more)} more, and ${formatBytes(Math.max(free, 0))} of the box are free`;

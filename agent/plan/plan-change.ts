@@ -2,6 +2,7 @@ import type { FieldChange } from '../../shared/base/diff-spec.ts';
 import { applyChange, findChanges, formatPath } from '../../shared/base/diff-spec.ts';
 import { isSameJson } from '../../shared/base/same-json.ts';
 import type { DesiredMachine, UnmadeChanges } from '../../shared/model/machine.ts';
+import { canBalloon } from '../machine/balloon.ts';
 import type { Change } from '../machine/change.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import { compileMachine, shapeOf } from '../machine/compile.ts';
@@ -39,6 +40,8 @@ export interface Running {
   readonly cards?: { readonly linksDown: readonly string[]; readonly ports: readonly HostPort[] };
   /** What the guest was last asked to have beside what it was started with; undefined where that is not known. */
   readonly addedBytes?: number;
+  /** What its balloon was last asked to leave of what it was started with; undefined where that is not known. */
+  readonly balloonBytes?: number;
 }
 
 /** Changes that are made together. */
@@ -104,14 +107,17 @@ export function planChange(running: Running, wanted: CompiledMachine): ChangePla
 
 /** What an agent did, or was about to, when it ended, and that is not wanted any more. */
 function findLeftovers(running: Running, wanted: CompiledMachine): Ready[] {
-  const { machine, limits, places, addedBytes } = running;
+  const { machine, limits, places, addedBytes, balloonBytes } = running;
   const group = { key: 'leftover', fields: [] };
   const isKnown = (name: string, lists: readonly (readonly { readonly name: string }[])[]) =>
     lists.some((list) => list.some((one) => one.name === name));
   const { memoryBytes: bytes } = machine;
+  const isBallooned = balloonBytes === undefined || balloonBytes === Math.min(bytes, limits.memoryBytes);
   const isAsked = addedBytes === undefined || addedBytes === Math.max(0, bytes - limits.memoryBytes);
-  const isOtherwise = isAsked || wanted.memoryBytes !== bytes || bytes < limits.memoryBytes;
-  const memory: Change = { kind: 'set-memory', bytes, maxBytes: limits.maxMemoryBytes };
+  const isBelow = bytes < limits.memoryBytes && !canBalloon(machine);
+  const isOtherwise = (isAsked && isBallooned) || wanted.memoryBytes !== bytes || isBelow;
+  const balloon = canBalloon(machine);
+  const memory: Change = { kind: 'set-memory', bytes, maxBytes: limits.maxMemoryBytes, balloon };
   const devices = Object.keys(places).flatMap((id): Ready[] => {
     const [, sort, name = ''] = /^(disk|interface)-(.*)$/.exec(id) ?? [];
     if (sort === 'disk' && !isKnown(name, [machine.disks, wanted.disks]))
@@ -197,12 +203,15 @@ function judgeCpu({ machine, limits }: Running, { cpu }: CompiledMachine): Verdi
 function judgeMemory({ machine, limits }: Running, { memoryBytes: bytes }: CompiledMachine): Verdict {
   if (bytes === machine.memoryBytes) return 'nothing';
   const { memoryBytes: least, maxMemoryBytes: most } = limits;
+  const balloon = canBalloon(machine);
+  const change: Change = { kind: 'set-memory', bytes, maxBytes: most, balloon };
+  if (bytes <= least && balloon) return { change };
   if (most === least) return { why: 'it was started without memory.maxGuest' };
   if (bytes < least) return { why: 'less than it was started with' };
   if (bytes > most) return { why: `more than the ${most / 2 ** 20}Mi it can have while it runs` };
   if ((bytes - least) % BLOCK_BYTES !== 0)
     return { why: 'not in steps of 2Mi from what it was started with' };
-  return { change: { kind: 'set-memory', bytes, maxBytes: most } };
+  return { change };
 }
 
 function judgeDisk(machine: CompiledMachine, wanted: CompiledMachine, name: string, group: Group): Verdict {

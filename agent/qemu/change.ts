@@ -17,7 +17,7 @@ export async function makeChange(change: Change, context: PlugContext): Promise<
     case 'add-cpus':
       return addCpus(context.qmp, change.count);
     case 'set-memory':
-      return setMemory(context, change.bytes, change.maxBytes);
+      return setMemory(context, change);
     case 'plug-disk':
       return plugDisk(context, change.disk);
     case 'unplug-disk':

@@ -102,6 +102,7 @@ interface MachineOptions {
 
 /** The events that change what `observe` says; QEMU has many more, and newer ones others yet. */
 const TELLING_EVENTS: ReadonlySet<string> = new Set([
+  'BALLOON_CHANGE',
   'BLOCK_IO_ERROR',
   'GUEST_PANICKED',
   'MEMORY_DEVICE_SIZE_CHANGE',

@@ -101,6 +101,7 @@ async function converge(machines: Machines, wanted: CompiledMachine): Promise<re
         places: record.places ?? {},
         cards: { linksDown: record.linksDown ?? [], ports: record.ports },
         addedBytes: process?.addedMemory?.requestedBytes ?? 0,
+        balloonBytes: record.balloonBytes ?? readRunLimits(record.command).memoryBytes,
       },
       wanted,
     );
@@ -135,6 +136,14 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
   await expect(fetch(`http://127.0.0.1:${other?.hostPort}/`)).rejects.toThrow();
   expect((await observeOne(first)).record?.ports).toEqual(ports.slice(1));
 
+  // Memory of its start comes back to the box, and is still counted as the machine's.
+  const { claimBytes } = (await observeOne(first)).record ?? {};
+  expect(await converge(first, machineWith({ card: true, guest: '896Mi' }))).toEqual([]);
+  await until('the guest gave memory back', async () => (await addedMebibytes()) < -120);
+  const shrunk = await observeOne(first);
+  expect(shrunk.process?.balloonBytes).toBe(896 * MIB);
+  expect(shrunk.record).toMatchObject({ claimBytes, balloonBytes: 896 * MIB });
+
   const { record: before } = await observeOne(first);
   const grown = { card: true, sockets: 2, guest: '1536Mi', disk: true };
   expect(await converge(first, machineWith(grown))).toEqual([]);
@@ -144,6 +153,7 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
     bytes: 512 * MIB,
     requestedBytes: 512 * MIB,
   });
+  expect((await observeOne(first)).record?.balloonBytes).toBe(1024 * MIB);
   expect(await ask()).toMatchObject({ disks: [{ name: 'vda' }, { name: 'vdb', bytes: 8 * MIB }] });
   const { places } = (await observeOne(first)).record ?? {};
 
@@ -151,7 +161,7 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
   await first.close();
   const path = join(world.root, 'data/machines', UID, 'record.json');
   const { desired } = machineWith({ card: true, cable: false });
-  writeFileSync(path, JSON.stringify({ ...before, places, desired }));
+  writeFileSync(path, JSON.stringify({ ...before, places, desired, balloonBytes: 1024 * MIB }));
   const second = world.open();
   const wired = listen(await second.openConsole(UID));
   expect(await converge(second, machineWith({ ...grown, cable: false }))).toEqual([]);

@@ -118,15 +118,45 @@ describe('memory', () => {
   const why = (size: string, limits = LIMITS) => plan(guest(size), {}, {}, limits).restart;
 
   test('grows and shrinks between what the start gave and what it left room for', () => {
-    const change = { kind: 'set-memory', bytes: 3072 * MIB, maxBytes: 4096 * MIB };
+    const change = { kind: 'set-memory', bytes: 3072 * MIB, maxBytes: 4096 * MIB, balloon: true };
     expect(plan(guest('3Gi')).next?.change).toEqual(change);
     expect(plan(guest('3Gi'), guest('4Gi')).next?.change).toEqual(change);
     expect(why('5Gi')).toEqual([expect.stringContaining('more than the 4096Mi')]);
-    expect(why('512Mi')).toEqual([expect.stringContaining('less than it was started with')]);
     expect(why('1025Mi')).toEqual([expect.stringContaining('steps of 2Mi')]);
     expect(why('2Gi', { ...LIMITS, maxMemoryBytes: LIMITS.memoryBytes })).toEqual([
       expect.stringContaining('without memory.maxGuest'),
     ]);
+  });
+
+  test('goes below what the start gave where there is a balloon that the box can use', () => {
+    const change = { kind: 'set-memory', bytes: 511 * MIB, maxBytes: 4096 * MIB, balloon: true };
+    expect(plan(guest('511Mi'))).toMatchObject({ next: { change }, restart: [] });
+    expect(plan(guest('1Gi'), guest('512Mi')).next?.change).toMatchObject({ bytes: 1024 * MIB });
+    const bound = (size: string, bind: object) => ({ domain: { memory: { guest: size, ...bind } } });
+    const less = [expect.stringContaining('less than it was started with')];
+    for (const bind of [{ hugepages: { pageSize: '2Mi' } }, { reservedOverhead: { memLock: 'Required' } }])
+      expect(plan(bound('512Mi', bind), bound('1Gi', bind)).restart).toEqual(
+        'hugepages' in bind ? [expect.stringContaining('spec.template.spec.domain.memory.guest')] : less,
+      );
+    const without = (size: string) => {
+      return { ...guest(size), devices: { ...disks().devices, autoattachMemBalloon: false } };
+    };
+    expect(plan(without('512Mi'), without('1Gi')).restart).toEqual(less);
+  });
+
+  test('is asked for again where it is not known whether that was done', () => {
+    const running = (size: string, balloonBytes: number) => {
+      const known = {
+        machine: compileMachine(machine(guest(size))),
+        limits: LIMITS,
+        places: {},
+        balloonBytes,
+      };
+      return planChange(known, known.machine).next?.change;
+    };
+    expect(running('1Gi', 512 * MIB)).toMatchObject({ kind: 'set-memory', bytes: 1024 * MIB });
+    expect(running('512Mi', 1024 * MIB)).toMatchObject({ kind: 'set-memory', bytes: 512 * MIB });
+    expect(running('2Gi', 1024 * MIB)).toBeUndefined();
   });
 });
 
