@@ -196,10 +196,13 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     const entry = record === undefined ? undefined : wantedOf(record.desired);
     if (record === undefined || entry?.kind !== 'machine') return undefined;
     const addedBytes = process?.addedMemory?.requestedBytes;
+    const limits = readRunLimits(record.command);
     return {
       machine: entry.compiled,
-      limits: readRunLimits(record.command),
+      limits,
       places: record.places ?? {},
+      balloonBytes: record.balloonBytes ?? limits.memoryBytes,
+      cards: { linksDown: record.linksDown ?? [], ports: record.ports },
       ...(addedBytes === undefined ? {} : { addedBytes }),
     };
   }

@@ -51,7 +51,7 @@ interface Insertion {
   readonly managers?: readonly Manager[];
 }
 
-/** Makes an object of a draft; returns it with what there is to say of it. */
+/** Makes an object of a draft; returns it with what of it changes nothing. */
 export async function insert(
   context: ApiContext,
   tables: Tables,
@@ -67,9 +67,8 @@ export async function insert(
       : withManagers(object, managers);
   const admission = { verb: 'create', kind: path.kind, object: managed } as const;
   await admit(context, tables, admission);
-  const warnings = await findWarnings(context, tables, admission);
   const created = dryRun ? managed : await objects.put(key, managed);
-  return { object: created, warnings };
+  return { object: created, warnings: await findWarnings(context, tables, admission) };
 }
 
 /** The object to create, under a name that is free. */

@@ -58,7 +58,7 @@ interface Replacement {
 
 export interface Written {
   readonly object: ResourceObject;
-  /** What the client is to be told of it, a sentence each. */
+  /** What the client is to be told of it. */
   readonly warnings: readonly string[];
 }
 

@@ -20,13 +20,13 @@ export async function findWarnings(
 }
 
 /**
- * Values of `Warning` headers (RFC 7234, section 5.5), one a text, as Kubernetes' API server sends them and
- * kubectl prints them: code 299, no agent, and a quoted text.
+ * Values of `Warning` headers (RFC 7234, section 5.5), as Kubernetes' API server sends them and kubectl prints them:
+ * code 299, no agent, and a quoted text.
  */
 export function compileWarnings(texts: readonly string[]): string[] {
-  const shown = texts.slice(0, MOST_WARNINGS);
-  const left = texts.length - shown.length;
-  return [...shown, ...(left > 0 ? [`${left} more such warnings`] : [])].map(compileWarning);
+  const left = texts.length - MOST_WARNINGS;
+  const more = left > 0 ? [`${left} more warnings are left out`] : [];
+  return [...texts.slice(0, MOST_WARNINGS), ...more].map(compileWarning);
 }
 
 function compileWarning(text: string): string {

@@ -145,14 +145,32 @@ function describeSize(status: MachineStatus | undefined): InstanceStatus {
   };
 }
 
-/** KubeVirt's condition of a guest that takes memory, or gives it back, in its own time. */
+/** KubeVirt's conditions of a guest whose CPUs or memory are being changed: until it has them, which takes its own time. */
 function describeGrowth(status: MachineStatus | undefined): ConditionDraft[] {
-  const { memory } = status?.process ?? {};
-  if (memory === undefined || memory.currentBytes === memory.requestedBytes) return [];
-  const [has, asked] = [formatMebibytes(memory.currentBytes), formatMebibytes(memory.requestedBytes)];
-  const message = `the guest has ${has} of memory, and was asked to have ${asked}`;
-  return [{ type: 'HotMemoryChange', status: 'True', reason: 'MemoryChanging', message }];
+  const { process, unmade } = status ?? {};
+  const live = (unmade?.live ?? []).map((path) => path.join('.'));
+  const drafts: ConditionDraft[] = [];
+  const add = (type: string, reason: string, message: string) =>
+    drafts.push({ type, status: 'True', reason, message });
+  if (live.some((path) => CPU_FIELD.test(path)))
+    add('HotVCPUChange', 'CPUsChanging', 'the guest is about to be given CPUs');
+  const { memory } = process ?? {};
+  if (memory !== undefined && memory.currentBytes !== memory.requestedBytes) {
+    const [has, asked] = [formatMebibytes(memory.currentBytes), formatMebibytes(memory.requestedBytes)];
+    add(
+      'HotMemoryChange',
+      'MemoryChanging',
+      `the guest has ${has} of memory, and was asked to have ${asked}`,
+    );
+  } else if (live.some((path) => MEMORY_FIELD.test(path))) {
+    add('HotMemoryChange', 'MemoryChanging', 'the guest is about to be asked to have more or less memory');
+  }
+  return drafts;
 }
+
+/** The fields that say how many CPUs a guest has, and how much memory. */
+const CPU_FIELD = /^domain\.(?:cpu\.sockets|resources\.\w+\.cpu)$/;
+const MEMORY_FIELD = /^domain\.(?:memory\.guest|resources\.\w+\.memory)$/;
 
 function formatMebibytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)}Mi`;

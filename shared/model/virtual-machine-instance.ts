@@ -161,7 +161,7 @@ export const virtualMachineInstanceKind = defineKind({
   kind: 'VirtualMachineInstance',
   plural: 'virtualmachineinstances',
   shortNames: ['vmi', 'vmis'],
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
   findWarnings: ({ spec }) => findIdlePreference(spec as VirtualMachineInstance['spec'], 'spec'),

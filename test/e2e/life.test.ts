@@ -54,8 +54,8 @@ describe('a machine with probes', () => {
 
   const condition = async (type: string) =>
     (await world.instance('pos')).status?.conditions?.find((one) => one.type === type);
-  const order = async (path: string) =>
-    world.tryKubectl(['replace', '--raw', `${SUB}/${path}`, '-f', '-'], '{}');
+  const order = async (path: string, options = {}) =>
+    world.tryKubectl(['replace', '--raw', `${SUB}/${path}`, '-f', '-'], JSON.stringify(options));
   const boot = async () => ((await world.guest(port)) as unknown as { bootId: string }).bootId;
 
   test('is ready once its guest answers, and says what runs in it', async () => {
@@ -91,6 +91,29 @@ describe('a machine with probes', () => {
     expect(await runHoldfast(vm)).toMatchObject({ code: 0 });
     await waitFor('Ready', async () => (await condition('Ready'))?.status === 'True');
     expect((await order('virtualmachineinstances/pos/unpause')).stderr).toContain('VMI is not paused');
+  });
+
+  test('is given a disk while it runs, and lets go of it, as virtctl asks for that', async () => {
+    await world.apply({
+      apiVersion: 'cdi.kubevirt.io/v1beta1',
+      kind: 'DataVolume',
+      metadata: { name: 'ledger', namespace: 'default' },
+      spec: { source: { blank: {} }, storage: { resources: { requests: { storage: '16Mi' } } } },
+    });
+    const disks = async () => (await world.guest(port)).disks.map(({ bytes }) => bytes / 2 ** 20);
+    const [before, pids] = [await disks(), world.qemus('edge-1').map(({ pid }) => pid)];
+    const added = {
+      name: 'extra',
+      disk: { disk: { bus: 'virtio' }, serial: 'extra' },
+      volumeSource: { dataVolume: { name: 'ledger', hotpluggable: true } },
+    };
+    expect((await order('virtualmachines/pos/addvolume', added)).stderr).toBe('');
+    await waitFor('the disk', async () => (await disks()).length > before.length);
+    expect(await disks()).toEqual([...before, 16]);
+    expect((await order('virtualmachines/pos/removevolume', { name: 'extra' })).stderr).toBe('');
+    await waitFor('its end', async () => (await disks()).length === before.length);
+    expect(world.qemus('edge-1').map(({ pid }) => pid)).toEqual(pids);
+    expect(await condition('RestartRequired')).toBeUndefined();
   });
 
   test('is rebooted softly, in the same process', async () => {
