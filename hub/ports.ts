@@ -304,11 +304,14 @@ export interface Tables {
 }
 
 export interface Store {
-  /** Runs `work` as one transaction, one at a time, never one inside another; what it throws undoes it. */
+  /**
+   * Runs `work` as one transaction, one at a time, never one inside another; what it throws undoes it. Resolves once it
+   * is durable. One sees those before it, also where their commit, which is its own too, is still to be made.
+   */
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
   /**
-   * Calls `listener` with each committed change, in order, before the next transaction begins; it must not
-   * throw. The result stops that.
+   * Calls `listener` with each committed change, in order, before anybody learns that it is; it must not throw. The
+   * result stops that.
    */
   onChange(listener: (change: ObjectChange) => void): () => void;
   close(): Promise<void>;
