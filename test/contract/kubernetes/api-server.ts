@@ -1,3 +1,4 @@
+import type { RequestOptions } from 'node:https';
 import { request } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ResourceObject } from '../../../shared/model/kind.ts';
@@ -30,7 +31,7 @@ export async function connectKubernetes(kubeconfigPath: string): Promise<ApiServ
   const config = new KubeConfig();
   config.loadFromFile(kubeconfigPath);
   const server = config.getCurrentCluster()?.server ?? '';
-  const tls: Parameters<typeof config.applyToHTTPSOptions>[0] = {};
+  const tls: RequestOptions = {};
   await config.applyToHTTPSOptions(tls);
 
   const call: ApiServer['call'] = (method, path, body, contentType = 'application/json') =>

@@ -14,6 +14,8 @@ import { configMapKind } from '../../../shared/model/config-map.ts';
 import type { KindDefinition, ResourceObject } from '../../../shared/model/kind.ts';
 import { KINDS } from '../../../shared/model/kinds.ts';
 import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
+import { ADMIN } from '../../../hub/auth/user.ts';
+import { anyoneIsAdmin } from '../../tools/admin.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { bend } from '../../tools/arbitrary-value.ts';
 import { VMS, machine } from './start-api.ts';
@@ -47,6 +49,7 @@ beforeAll(async () => {
     log: createLogRecorder(),
     version: '0.1.0',
     admit: admitWrite,
+    authenticate: anyoneIsAdmin,
     askDevice: () => Promise.reject(new Error('there is no device to be asked')),
     schemas: createKindSchemas(),
   });
@@ -66,6 +69,7 @@ async function ask(
       pathname,
       query: new URLSearchParams(query),
       accept: '',
+      user: ADMIN,
       contentType,
       body: Buffer.from(JSON.stringify(body)),
     });
