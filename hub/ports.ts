@@ -253,6 +253,21 @@ export interface ReferenceTable {
   set(machine: ReferringMachine, keys: readonly ObjectKey[]): Promise<ObjectKey[]>;
 }
 
+/** An object that is gone and owned others, or that waits for what it owns. */
+export interface GarbageOwner extends ObjectKey {
+  readonly uid: string;
+}
+
+/** Which objects are owned by which, by their `ownerReferences`; kept with every object that is written. */
+export interface OwnerTable {
+  /** The first so many of those that name an owner, by its uid. */
+  dependents(uid: string, limit: number): Promise<ObjectKey[]>;
+  /** Owners whose dependents are to be looked at. */
+  garbage(): Promise<GarbageOwner[]>;
+  /** Nothing is left to be done about an owner's dependents. */
+  settle(uid: string): Promise<void>;
+}
+
 /** One thing in a device's history. */
 export interface TimelineEntry {
   readonly device: string;
@@ -311,6 +326,7 @@ export interface Tables {
   readonly streams: StreamTable;
   readonly held: HeldTable;
   readonly references: ReferenceTable;
+  readonly owners: OwnerTable;
   readonly timeline: TimelineTable;
   readonly progress: ProgressTable;
 }

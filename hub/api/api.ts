@@ -5,7 +5,6 @@ import type { Reply } from './answer.ts';
 import { MAX_BODY_BYTES } from './body.ts';
 import type { ApiContext, ApiOptions } from './context.ts';
 import { metricsReply } from './documents.ts';
-import type { Status } from './errors.ts';
 import { ApiError, RETRY_AFTER_SECONDS, statusOf, unauthorized } from './errors.ts';
 import { createApiFigures, readStoreFigures } from './figures.ts';
 import { createFlowControl } from './flow-control.ts';
@@ -18,6 +17,7 @@ import { parseFlag } from './query.ts';
 import type { RequestAttributes } from './request-attributes.ts';
 import { readAttributes } from './request-attributes.ts';
 import { createServe } from './serve.ts';
+import { compileWarnings } from './warning.ts';
 import { createEventEncoder } from './watch-encoder.ts';
 import type { WatchFeed } from './watch-feed.ts';
 import { streamWatch } from './watch-stream.ts';
@@ -60,7 +60,14 @@ export function createApi(options: ApiOptions): Api {
       },
     },
   ];
-  const sendError = (error: unknown, reply: FastifyReply) => sendStatus(reply, statusOf(error, log));
+  async function sendError(error: unknown, reply: FastifyReply): Promise<void> {
+    if (error instanceof ApiError && error.warnings.length > 0) {
+      reply.header('warning', compileWarnings(error.warnings));
+    }
+    const status = statusOf(error, log);
+    if (status.code === 429) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+    await sendJson(reply, status.code, status);
+  }
 
   const server = Fastify({
     bodyLimit: MAX_BODY_BYTES,
@@ -96,6 +103,7 @@ export function createApi(options: ApiOptions): Api {
       accept: request.headers.accept ?? '',
       contentType: (request.headers['content-type'] ?? '').split(';', 1).join().trim().toLowerCase(),
       idempotencyKey: String(request.headers['idempotency-key'] ?? ''),
+      userAgent: request.headers['user-agent'] ?? '',
       knownTag: request.headers['if-none-match'] ?? '',
       body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
     };
@@ -181,9 +189,4 @@ async function sendJson(
     .code(code)
     .header('content-type', type)
     .send(Buffer.from(JSON.stringify(body)));
-}
-
-function sendStatus(reply: FastifyReply, status: Status): Promise<void> {
-  if (status.code === 429) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-  return sendJson(reply, status.code, status);
 }

@@ -24,20 +24,28 @@ interface StatusDetails {
   readonly retryAfterSeconds?: number;
 }
 
+interface ErrorExtras {
+  /** What helps a person beside the message, whose words clients know. */
+  readonly warnings?: readonly string[];
+  readonly metadata?: Status['metadata'];
+}
+
 /** A refusal on its way to the client. */
 export class ApiError extends Error {
   readonly status: Status;
+  readonly warnings: readonly string[];
 
   constructor(
     code: number,
     reason: string,
     message: string,
     details?: StatusDetails,
-    metadata: Status['metadata'] = {},
+    { warnings = [], metadata = {} }: ErrorExtras = {},
   ) {
     super(message);
     this.name = 'ApiError';
     this.status = { ...failure(code, reason, message, details), metadata };
+    this.warnings = warnings;
   }
 }
 
@@ -69,8 +77,8 @@ function failure(code: number, reason: string, message: string, details?: Status
   return { ...status, message, reason, ...(details !== undefined && { details }), code };
 }
 
-export function badRequest(message: string): ApiError {
-  return new ApiError(400, 'BadRequest', message);
+export function badRequest(message: string, warnings: readonly string[] = []): ApiError {
+  return new ApiError(400, 'BadRequest', message, undefined, { warnings });
 }
 
 /** Of a path that leads nowhere. */
@@ -169,7 +177,7 @@ export function tooOldContinue(token: string): ApiError {
     'without the continue parameter, or use the continue token in this response to retrieve the remainder of the ' +
     'results. Continuing with the provided token results in an inconsistent list - objects that were created, ' +
     'modified, or deleted between the time the first chunk was returned and now may show up in the list.';
-  return new ApiError(410, 'Expired', message, undefined, { continue: token });
+  return new ApiError(410, 'Expired', message, undefined, { metadata: { continue: token } });
 }
 
 /** Of a resource version that was never given out, in the form that client-go knows (`IsTooLargeResourceVersion`). */
@@ -187,15 +195,21 @@ const CAUSE_WORDS: Readonly<Record<FieldCause['reason'], string>> = {
   FieldValueDuplicate: 'Duplicate value',
 };
 
-export function invalid(kind: KindDefinition, name: string, causes: readonly FieldCause[]): ApiError {
+/** Of what is no good by itself, as it stands. */
+export function invalid(
+  { group, kind }: Pick<KindDefinition, 'group' | 'kind'>,
+  name: string,
+  causes: readonly FieldCause[],
+  warnings: readonly string[] = [],
+): ApiError {
   const worded = causes.map((cause) => {
     return { ...cause, message: `${CAUSE_WORDS[cause.reason]}: ${cause.message}` };
   });
   const texts = worded.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`));
   const all = texts.length === 1 ? texts.join() : `[${texts.join(', ')}]`;
-  const subject = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  const details = { ...detailsOf(kind, name), kind: kind.kind, causes: worded };
-  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details);
+  const subject = group === '' ? kind : `${kind}.${group}`;
+  const details = { name, ...(group !== '' && { group }), kind, causes: worded };
+  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details, { warnings });
 }
 
 function resourceOf(kind: KindDefinition): string {

@@ -5,6 +5,7 @@ import { groupsOf, kindsOf, rootOf } from './discovery.ts';
 import { pathNotFound } from './errors.ts';
 import type { JsonSchema, KindSchemas } from './kind-schemas.ts';
 import { NOT_SUPPORTED_COMPONENT, NOT_SUPPORTED_SCHEMA } from './kind-schemas.ts';
+import { patchTypesOf } from './write-options.ts';
 
 /**
  * OpenAPI v3 documents, one for each group's version, as `kubectl` reads them: for `explain`, and to find that
@@ -101,7 +102,6 @@ const QUERY_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   deletecollection: [...DELETE_PARAMETERS, ...SELECTION_PARAMETERS],
 };
 
-const PATCH_TYPES = ['application/merge-patch+json', 'application/json-patch+json'];
 const BODY_TYPES = ['application/json', 'application/yaml'];
 
 function compilePaths(kind: KindDefinition, version: string): Record<string, object> {
@@ -132,7 +132,7 @@ function compilePaths(kind: KindDefinition, version: string): Record<string, obj
   const single = {
     ...offer('get', 'get', operation('get', schema)),
     ...offer('update', 'put', operation('put', schema, BODY_TYPES)),
-    ...offer('patch', 'patch', operation('patch', schema, PATCH_TYPES)),
+    ...offer('patch', 'patch', operation('patch', schema, patchTypesOf(kind))),
   };
   return {
     ...(kind.namespaced && {
@@ -159,7 +159,7 @@ function compilePaths(kind: KindDefinition, version: string): Record<string, obj
         parameters: pathParameters(item),
         get: operation('get', {}),
         put: operation('put', {}, BODY_TYPES),
-        patch: operation('patch', {}, PATCH_TYPES),
+        patch: operation('patch', {}, patchTypesOf(kind)),
       },
     }),
   };

@@ -10,6 +10,7 @@ import { keepStatements } from './kept-statements.ts';
 import { createMachineTable } from './machine-table.ts';
 import { migrate } from './migrate.ts';
 import { createObjectTable } from './object-table.ts';
+import { createOwnerTable } from './owner-table.ts';
 import { createReferenceTable } from './reference-table.ts';
 import type { Database, Schema } from './schema.ts';
 import { createSharedCommits } from './shared-commits.ts';
@@ -115,6 +116,7 @@ function createTables(database: Database, record: (change: ObjectChange) => void
     streams: createStreamTable(database),
     held: createHeldTable(database),
     references: createReferenceTable(database),
+    owners: createOwnerTable(database),
     timeline: createTimelineTable(database),
     progress: {
       get: (name) => readCounter(database, name),
