@@ -47,14 +47,14 @@ export async function openWatchFeed(
   let pending: ObjectChange[] = [];
   let newest = 0;
   /** What happened up to this version is told by `catchUp`. */
-  let begun: number | undefined;
+  let begun = 0;
   let due: 'nothing' | 'bookmark' | 'end' = 'nothing';
   let wake = () => {};
 
   const stopListening = store.onChange((change) => {
     newest = change.resourceVersion;
     if (change.key.kind !== options.kind || closing.signal.aborted) return;
-    if (begun !== undefined && change.resourceVersion <= begun) return;
+    if (change.resourceVersion <= begun) return;
     pending.push(change);
     if (pending.length > MOST_PENDING_CHANGES) {
       log.warn({ kind: options.kind, pending: pending.length }, 'a watch was closed: its client is too slow');
