@@ -3,7 +3,7 @@ import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
-import type { Networks } from '../../agent/ports.ts';
+import type { Networks } from '../../agent/networks-port.ts';
 import { createNamespace, whyNoNetwork } from '../tools/namespace.ts';
 import type { Namespace } from '../tools/namespace.ts';
 import { createNoNetworks } from '../tools/no-networks.ts';
