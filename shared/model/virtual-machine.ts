@@ -4,7 +4,7 @@ import { DEFAULT_ARCHITECTURE, checkSecureBoot } from './domain/architecture.ts'
 import { hasMemory } from './domain/domain.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
 import { fields, timestamp } from './schema.ts';
@@ -130,12 +130,7 @@ export const virtualMachineKind = defineKind({
   namespaced: true,
   statusSubresource: true,
   columns: [
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
+    ageColumn(),
     {
       name: 'Status',
       type: 'string',
