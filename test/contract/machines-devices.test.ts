@@ -1,29 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Machines } from '../../agent/ports.ts';
-import {
-  UID,
-  createWorld,
-  guestMachine,
-  killMachine,
-  listen,
-  observeOne,
-  requestOf,
-  until,
-} from './machines-world.ts';
+import { UID, guestMachine, killMachine, listen, observeOne, requestOf, until } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 /** Firmware, TPM and devices as a real guest sees them, on real QEMU under TCG. */
-let world: ReturnType<typeof createWorld>;
-
-beforeAll(() => {
-  execFileSync(join(import.meta.dirname, '../guest/build'));
-});
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(async () => world.clear());
+const world = useWorld();
 
 /** TPM2_ReadClock: a count of the resets that the TPM has kept is at byte 26 of its answer. */
 const look = (run: number) => `#!/bin/sh
