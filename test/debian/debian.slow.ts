@@ -30,6 +30,7 @@ const run = promisify(execFile);
 const USER_DATA = `#cloud-config
 hostname: till-7
 ssh_genkeytypes: [ed25519]
+locale: false
 write_files:
   - path: /etc/shop
     content: "Harbour Street 7\\n"
