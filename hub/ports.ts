@@ -225,6 +225,21 @@ export interface ReferenceTable {
   set(machine: ReferringMachine, keys: readonly ObjectKey[]): Promise<ObjectKey[]>;
 }
 
+/** An object that is gone and owned others, or that waits for what it owns. */
+export interface GarbageOwner extends ObjectKey {
+  readonly uid: string;
+}
+
+/** Which objects are owned by which, by their `ownerReferences`; kept with every object that is written. */
+export interface OwnerTable {
+  /** The first so many of those that name an owner, by its uid. */
+  dependents(uid: string, limit: number): Promise<ObjectKey[]>;
+  /** Owners whose dependents are to be looked at. */
+  garbage(): Promise<GarbageOwner[]>;
+  /** Nothing is left to be done about an owner's dependents. */
+  settle(uid: string): Promise<void>;
+}
+
 /** One thing in a device's history. */
 export interface TimelineEntry {
   readonly device: string;
@@ -283,16 +298,20 @@ export interface Tables {
   readonly streams: StreamTable;
   readonly held: HeldTable;
   readonly references: ReferenceTable;
+  readonly owners: OwnerTable;
   readonly timeline: TimelineTable;
   readonly progress: ProgressTable;
 }
 
 export interface Store {
-  /** Runs `work` as one transaction, one at a time, never one inside another; what it throws undoes it. */
+  /**
+   * Runs `work` as one transaction, one at a time, never one inside another; what it throws undoes it. Resolves once it
+   * is durable. One sees those before it, also where their commit, which is its own too, is still to be made.
+   */
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
   /**
-   * Calls `listener` with each committed change, in order, before the next transaction begins; it must not
-   * throw. The result stops that.
+   * Calls `listener` with each committed change, in order, before anybody learns that it is; it must not throw. The
+   * result stops that.
    */
   onChange(listener: (change: ObjectChange) => void): () => void;
   close(): Promise<void>;

@@ -1,5 +1,4 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import type { FieldWarning } from '../../shared/model/warnings.ts';
 import type { View } from './view.ts';
 import { compileWarnings } from './warning.ts';
 import type { WatchFeed } from './watch-feed.ts';
@@ -8,10 +7,10 @@ import type { WatchFeed } from './watch-feed.ts';
 export type Answer =
   | {
       readonly form: 'object';
-      readonly code: 200 | 201;
+      readonly code: 200 | 201 | 202;
       readonly object: ResourceObject;
-      /** What the client wrote that changes nothing. */
-      readonly warnings: readonly FieldWarning[];
+      /** What the client wrote that changes nothing, a sentence each. */
+      readonly warnings: readonly string[];
     }
   | { readonly form: 'list'; readonly items: readonly ResourceObject[]; readonly metadata: object }
   | { readonly form: 'watch'; readonly feed: WatchFeed }
@@ -34,7 +33,7 @@ interface JsonReply {
 
 export function objectAnswer(
   object: ResourceObject,
-  { code = 200, warnings = [] }: { code?: 200 | 201; warnings?: readonly FieldWarning[] } = {},
+  { code = 200, warnings = [] }: { code?: 200 | 201 | 202; warnings?: readonly string[] } = {},
 ): Answer {
   return { form: 'object', code, object, warnings };
 }

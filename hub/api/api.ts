@@ -2,11 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Fastify from 'fastify';
 import { MAX_BODY_BYTES } from './body.ts';
 import type { ApiContext, ApiOptions } from './context.ts';
-import type { Status } from './errors.ts';
-import { statusOf } from './errors.ts';
+import { ApiError, statusOf } from './errors.ts';
 import { createKindSchemas } from './kind-schemas.ts';
 import { ensureNamespaces } from './namespaces.ts';
 import { createServe } from './serve.ts';
+import { compileWarnings } from './warning.ts';
 import type { WatchFeed } from './watch-feed.ts';
 import { streamWatch } from './watch-stream.ts';
 
@@ -25,7 +25,13 @@ export function createApi(options: ApiOptions): Api {
   const context: ApiContext = { ...options, schemas: createKindSchemas() };
   const serve = createServe(context);
   const feeds = new Set<WatchFeed>();
-  const sendError = (error: unknown, reply: FastifyReply) => sendStatus(reply, statusOf(error, context.log));
+  async function sendError(error: unknown, reply: FastifyReply): Promise<void> {
+    if (error instanceof ApiError && error.warnings.length > 0) {
+      reply.header('warning', compileWarnings(error.warnings));
+    }
+    const status = statusOf(error, context.log);
+    await sendJson(reply, status.code, status);
+  }
 
   const server = Fastify({
     bodyLimit: MAX_BODY_BYTES,
@@ -49,6 +55,7 @@ export function createApi(options: ApiOptions): Api {
       accept: request.headers.accept ?? '',
       contentType: (request.headers['content-type'] ?? '').split(';', 1).join().trim().toLowerCase(),
       idempotencyKey: String(request.headers['idempotency-key'] ?? ''),
+      userAgent: request.headers['user-agent'] ?? '',
       body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
     });
     switch (given.form) {
@@ -93,8 +100,4 @@ async function sendJson(
     .code(code)
     .header('content-type', type)
     .send(Buffer.from(JSON.stringify(body)));
-}
-
-function sendStatus(reply: FastifyReply, status: Status): Promise<void> {
-  return sendJson(reply, status.code, status);
 }

@@ -49,6 +49,8 @@ export interface ApiRequest {
   /** A media type in lower case, without parameters; empty where none was given. */
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** `kubectl/v1.35.0 (linux/amd64) …` */
+  readonly userAgent?: string;
   /** Two requests with the same one are one. */
   readonly idempotencyKey?: string;
 }

@@ -27,11 +27,20 @@ interface StatusDetails {
 /** A refusal on its way to the client. */
 export class ApiError extends Error {
   readonly status: Status;
+  /** What helps a person beside the message, whose words clients know. */
+  readonly warnings: readonly string[];
 
-  constructor(code: number, reason: string, message: string, details?: StatusDetails) {
+  constructor(
+    code: number,
+    reason: string,
+    message: string,
+    details?: StatusDetails,
+    warnings: readonly string[] = [],
+  ) {
     super(message);
     this.name = 'ApiError';
     this.status = failure(code, reason, message, details);
+    this.warnings = warnings;
   }
 }
 
@@ -63,8 +72,8 @@ function failure(code: number, reason: string, message: string, details?: Status
   return { ...status, message, reason, ...(details !== undefined && { details }), code };
 }
 
-export function badRequest(message: string): ApiError {
-  return new ApiError(400, 'BadRequest', message);
+export function badRequest(message: string, warnings: readonly string[] = []): ApiError {
+  return new ApiError(400, 'BadRequest', message, undefined, warnings);
 }
 
 /** Of a path that leads nowhere. */
@@ -140,15 +149,21 @@ const CAUSE_WORDS: Readonly<Record<FieldCause['reason'], string>> = {
   FieldValueDuplicate: 'Duplicate value',
 };
 
-export function invalid(kind: KindDefinition, name: string, causes: readonly FieldCause[]): ApiError {
+/** Of what is no good by itself, as it stands. */
+export function invalid(
+  { group, kind }: Pick<KindDefinition, 'group' | 'kind'>,
+  name: string,
+  causes: readonly FieldCause[],
+  warnings: readonly string[] = [],
+): ApiError {
   const worded = causes.map((cause) => {
     return { ...cause, message: `${CAUSE_WORDS[cause.reason]}: ${cause.message}` };
   });
   const texts = worded.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`));
   const all = texts.length === 1 ? texts.join() : `[${texts.join(', ')}]`;
-  const subject = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  const details = { ...detailsOf(kind, name), kind: kind.kind, causes: worded };
-  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details);
+  const subject = group === '' ? kind : `${kind}.${group}`;
+  const details = { name, ...(group !== '' && { group }), kind, causes: worded };
+  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details, warnings);
 }
 
 function resourceOf(kind: KindDefinition): string {

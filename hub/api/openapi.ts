@@ -4,6 +4,7 @@ import { groupsOf, kindsOf, rootOf } from './discovery.ts';
 import { pathNotFound } from './errors.ts';
 import type { JsonSchema, KindSchemas } from './kind-schemas.ts';
 import { NOT_SUPPORTED_COMPONENT, NOT_SUPPORTED_SCHEMA } from './kind-schemas.ts';
+import { patchTypesOf } from './write-options.ts';
 
 /**
  * OpenAPI v3 documents, one for each group's version, as `kubectl` reads them: for `explain`, and to find that
@@ -81,11 +82,10 @@ const QUERY_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   ],
   post: ['dryRun', 'fieldManager', 'fieldValidation'],
   put: ['dryRun', 'fieldManager', 'fieldValidation'],
-  patch: ['dryRun', 'fieldManager', 'fieldValidation'],
+  patch: ['dryRun', 'fieldManager', 'fieldValidation', 'force'],
   delete: ['dryRun', 'propagationPolicy'],
 };
 
-const PATCH_TYPES = ['application/merge-patch+json', 'application/json-patch+json'];
 const BODY_TYPES = ['application/json', 'application/yaml'];
 
 function compilePaths(kind: KindDefinition, version: string): Record<string, object> {
@@ -112,7 +112,7 @@ function compilePaths(kind: KindDefinition, version: string): Record<string, obj
   const single = {
     get: operation('get', schema),
     put: operation('put', schema, BODY_TYPES),
-    patch: operation('patch', schema, PATCH_TYPES),
+    patch: operation('patch', schema, patchTypesOf(kind)),
   };
   return {
     ...(kind.namespaced && { [`${root}/${kind.plural}`]: { get: operation('list', list) } }),
@@ -135,7 +135,7 @@ function compilePaths(kind: KindDefinition, version: string): Record<string, obj
         parameters: pathParameters(`${collection}/{name}`),
         get: operation('get', {}),
         put: operation('put', {}, BODY_TYPES),
-        patch: operation('patch', {}, PATCH_TYPES),
+        patch: operation('patch', {}, patchTypesOf(kind)),
       },
     }),
   };

@@ -3,6 +3,7 @@ import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectChange, ObjectKey, ObjectTable } from '../ports.ts';
 import { createChangeLog } from './change-log.ts';
 import { readCounter } from './counters.ts';
+import { noteOwners } from './owner-table.ts';
 import type { Database } from './schema.ts';
 
 /**
@@ -79,6 +80,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         .onConflict((conflict) => conflict.columns(['kind', 'namespace', 'name']).doUpdateSet(row))
         .execute();
       seen.set(idOf(key), row.object);
+      await noteOwners(database, key, previous, object);
       record(change);
       return parseObject(row.object);
     },
@@ -94,6 +96,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         .where('name', '=', key.name)
         .execute();
       seen.set(idOf(key), undefined);
+      await noteOwners(database, key, previous, undefined);
       record(change);
     },
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ageColumn, defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition } from './metadata.ts';
-import { fields, timestamp } from './schema.ts';
+import { fields, keyedBy, timestamp } from './schema.ts';
 
 /** A box with an agent. It appears when its agent first connects; its status says what it is and how it is. */
 
@@ -43,7 +43,7 @@ const spec = fields({
 export type DeviceSpec = z.infer<typeof spec>;
 
 const status = fields({
-  conditions: z.array(condition).optional(),
+  conditions: keyedBy(['type'], z.array(condition)).optional(),
   facts: deviceFacts.optional(),
   metrics: deviceMetrics.optional(),
   /** How far the device's clock is ahead of the hub's, in milliseconds; given where it is more than a little. */

@@ -1,19 +1,21 @@
 import { z } from 'zod';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
-import { fields, timestamp } from './schema.ts';
+import { asOneValue, fields, timestamp } from './schema.ts';
 
 /** Kubernetes' core/v1 `Event`: what happened to an object, and when. */
 
-const objectReference = fields({
-  apiVersion: z.string().optional(),
-  kind: z.string().optional(),
-  namespace: z.string().optional(),
-  name: z.string().optional(),
-  uid: z.string().optional(),
-  resourceVersion: z.string().optional(),
-  fieldPath: z.string().optional(),
-});
+const objectReference = asOneValue(
+  fields({
+    apiVersion: z.string().optional(),
+    kind: z.string().optional(),
+    namespace: z.string().optional(),
+    name: z.string().optional(),
+    uid: z.string().optional(),
+    resourceVersion: z.string().optional(),
+    fieldPath: z.string().optional(),
+  }),
+);
 export type ObjectReference = z.infer<typeof objectReference>;
 
 const shape = {

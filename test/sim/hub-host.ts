@@ -81,7 +81,9 @@ export function createHubHost(ground: Ground, brokerIsInside: boolean): HubHost 
     const clock = createSimClock(scheduler, life, hands);
     const facts = createPendingFacts();
     const gated = gateDatabase(database, { life, disk: storeDisk, ...facts });
-    const store = bugs.hubStore(watchTables(await createStoreIn(gated, 'hub'), facts, witness));
+    const store = bugs.hubStore(
+      watchTables(await createStoreIn(gated, 'hub', () => clock.turn()), facts, witness),
+    );
     mine.hub = createHub(
       {
         version: '0.0.0',
