@@ -37,6 +37,20 @@ export interface ObjectKey {
   readonly name: string;
 }
 
+/** An object as it is stored: its JSON, which most of what is listed is handed on as. */
+export interface ObjectRow {
+  readonly namespace: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A part of a kind's objects in the order of namespace and name. */
+export interface ObjectRange {
+  readonly namespace?: string | undefined;
+  /** The place that those wanted come after. */
+  readonly after?: Pick<ObjectRow, 'namespace' | 'name'> | undefined;
+}
+
 export interface ObjectChange {
   readonly resourceVersion: number;
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -51,7 +65,18 @@ export interface ObjectTable {
   get(key: ObjectKey): Promise<ResourceObject | undefined>;
   /** All of a kind, of one namespace where it is given, ordered by namespace and name. */
   list(kind: string, namespace?: string): Promise<ResourceObject[]>;
-  count(kind: string): Promise<number>;
+  /** The first `limit` of those of `list` that come after a place, as they are stored. */
+  page(kind: string, range: ObjectRange & { readonly limit: number }): Promise<ObjectRow[]>;
+  /**
+   * What objects that have changed since a version were at that version, in the order of `list`; without a text where
+   * they were not there. Undefined where the log no longer reaches that far back.
+   */
+  pastRows(
+    kind: string,
+    resourceVersion: number,
+    range: ObjectRange,
+  ): Promise<(Omit<ObjectRow, 'text'> & { readonly text?: string })[] | undefined>;
+  count(kind: string, namespace?: string): Promise<number>;
   /** Those of a kind that were written longest ago, oldest first. */
   oldest(kind: string, limit: number): Promise<ResourceObject[]>;
   /**
@@ -62,8 +87,11 @@ export interface ObjectTable {
   remove(key: ObjectKey): Promise<void>;
   /** The newest resource version given out; 0 at first. */
   resourceVersion(): Promise<number>;
-  /** Changes of a kind after a version, oldest first; undefined where the log no longer reaches that far back. */
-  changesSince(kind: string, resourceVersion: number): Promise<ObjectChange[] | undefined>;
+  /**
+   * The first `limit` changes of a kind after a version, oldest first; undefined where the log no longer reaches that
+   * far back.
+   */
+  changesSince(kind: string, resourceVersion: number, limit: number): Promise<ObjectChange[] | undefined>;
   /** Forgets at most `limit` of the changes older than the newest `keep`, oldest first; the result is how many. */
   pruneChanges(keep: number, limit: number): Promise<number>;
 }

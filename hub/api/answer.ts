@@ -1,4 +1,5 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
+import type { ObjectRow } from '../ports.ts';
 import type { View } from './view.ts';
 import { compileWarnings } from './warning.ts';
 import type { WatchFeed } from './watch-feed.ts';
@@ -12,15 +13,22 @@ export type Answer =
       /** What the client wrote that changes nothing, a sentence each. */
       readonly warnings: readonly string[];
     }
-  | { readonly form: 'list'; readonly items: readonly ResourceObject[]; readonly metadata: object }
+  | { readonly form: 'list'; readonly rows: readonly ObjectRow[]; readonly metadata: object }
   | { readonly form: 'watch'; readonly feed: WatchFeed }
   | JsonReply;
 
 /** What goes out. */
 export type Reply =
-  | JsonReply
-  | { readonly form: 'text'; readonly text: string }
-  | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
+  JsonReply | EncodedReply | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
+
+/** What is bytes already. */
+export interface EncodedReply {
+  readonly form: 'encoded';
+  readonly code: number;
+  readonly content: string | Uint8Array;
+  readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 interface JsonReply {
   readonly form: 'json';
@@ -50,7 +58,12 @@ export function shapeAnswer(answer: Answer, view: View): Reply {
         warnings: compileWarnings(answer.warnings),
       };
     case 'list':
-      return jsonReply(view.list(answer.items, answer.metadata));
+      return {
+        form: 'encoded',
+        code: 200,
+        content: view.list(answer.rows, answer.metadata),
+        contentType: 'application/json',
+      };
     case 'watch':
       return { ...answer, view };
     case 'json':

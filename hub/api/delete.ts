@@ -5,7 +5,7 @@ import { namespaceKind } from '../../shared/model/namespace.ts';
 import { fields } from '../../shared/model/schema.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
-import type { Tables } from '../ports.ts';
+import type { ObjectRow, Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
 import { jsonReply, objectAnswer } from './answer.ts';
@@ -74,13 +74,14 @@ export async function deleteCollection(
   return context.store.transaction(async (tables) => {
     const { objects } = tables;
     const all = await objects.list(groupKindOf(path.kind), path.namespace);
-    const items: ResourceObject[] = [];
+    const rows: ObjectRow[] = [];
     for (const object of all.filter((candidate) => selection.matches(candidate))) {
       const { name, namespace } = object.metadata;
       const place = { ...path, ...(namespace !== undefined && { namespace }), name, status: false };
-      items.push((await remove(context, tables, place, object, options)) ?? object);
+      const left = (await remove(context, tables, place, object, options)) ?? object;
+      rows.push({ namespace: namespace ?? '', name, text: JSON.stringify(left) });
     }
-    return { form: 'list', items, metadata: { resourceVersion: String(await objects.resourceVersion()) } };
+    return { form: 'list', rows, metadata: { resourceVersion: String(await objects.resourceVersion()) } };
   });
 }
 

@@ -7,7 +7,7 @@ import type { Log } from '../../shared/ports.ts';
 export interface Status {
   readonly kind: 'Status';
   readonly apiVersion: 'v1';
-  readonly metadata: Readonly<Record<string, never>>;
+  readonly metadata: { readonly continue?: string };
   readonly status: 'Success' | 'Failure';
   readonly message?: string;
   readonly reason?: string;
@@ -24,10 +24,15 @@ interface StatusDetails {
   readonly retryAfterSeconds?: number;
 }
 
+interface ErrorExtras {
+  /** What helps a person beside the message, whose words clients know. */
+  readonly warnings?: readonly string[];
+  readonly metadata?: Status['metadata'];
+}
+
 /** A refusal on its way to the client. */
 export class ApiError extends Error {
   readonly status: Status;
-  /** What helps a person beside the message, whose words clients know. */
   readonly warnings: readonly string[];
 
   constructor(
@@ -35,11 +40,11 @@ export class ApiError extends Error {
     reason: string,
     message: string,
     details?: StatusDetails,
-    warnings: readonly string[] = [],
+    { warnings = [], metadata = {} }: ErrorExtras = {},
   ) {
     super(message);
     this.name = 'ApiError';
-    this.status = failure(code, reason, message, details);
+    this.status = { ...failure(code, reason, message, details), metadata };
     this.warnings = warnings;
   }
 }
@@ -73,7 +78,7 @@ function failure(code: number, reason: string, message: string, details?: Status
 }
 
 export function badRequest(message: string, warnings: readonly string[] = []): ApiError {
-  return new ApiError(400, 'BadRequest', message, undefined, warnings);
+  return new ApiError(400, 'BadRequest', message, undefined, { warnings });
 }
 
 /** Of a path that leads nowhere. */
@@ -112,8 +117,27 @@ export function timedOut(kind: KindDefinition, name: string, why: string): ApiEr
   return new ApiError(504, 'Timeout', message, detailsOf(kind, name));
 }
 
-export function tooManyRequests(message: string): ApiError {
-  return new ApiError(429, 'TooManyRequests', message);
+/** Clients wait so long and try again. */
+export const RETRY_AFTER_SECONDS = 1;
+
+export function tooManyRequests(message = 'too many requests, please try again later'): ApiError {
+  const details = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+  return new ApiError(429, 'TooManyRequests', message, details);
+}
+
+/** Of a request that says nobody who is known. */
+export function unauthorized(): ApiError {
+  return new ApiError(401, 'Unauthorized', 'Unauthorized');
+}
+
+/** Of a verb that a kind does not have; `why` is the sentence that says what to do instead. */
+export function verbNotAllowed(why: string): ApiError {
+  return new ApiError(
+    405,
+    'MethodNotAllowed',
+    `the server does not allow this method on the requested resource: ${why}`,
+    {},
+  );
 }
 
 export function methodNotAllowed(): ApiError {
@@ -132,6 +156,28 @@ export function unsupportedMediaType(message: string): ApiError {
 /** Of a place in history that can't be gone back to: the client is to list again. */
 export function expired(message: string): ApiError {
   return new ApiError(410, 'Expired', message);
+}
+
+/** Of a version of which the log no longer knows what has changed since; in apiserver's words. */
+export function tooOldVersion(asked: number): ApiError {
+  return expired(
+    `The resourceVersion for the provided list is too old: ${asked}. Display the list without it to see the newest`,
+  );
+}
+
+/** Of a version that a watch can't go on from: the client lists again. */
+export function tooOldWatch(asked: number, newest?: number): ApiError {
+  return expired(`too old resource version: ${asked}${newest === undefined ? '' : ` (${newest})`}`);
+}
+
+/** The same of a list's further pages: `token` goes on in the newest state of affairs. */
+export function tooOldContinue(token: string): ApiError {
+  const message =
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list ' +
+    'without the continue parameter, or use the continue token in this response to retrieve the remainder of the ' +
+    'results. Continuing with the provided token results in an inconsistent list - objects that were created, ' +
+    'modified, or deleted between the time the first chunk was returned and now may show up in the list.';
+  return new ApiError(410, 'Expired', message, undefined, { metadata: { continue: token } });
 }
 
 /** Of a resource version that was never given out, in the form that client-go knows (`IsTooLargeResourceVersion`). */
@@ -163,7 +209,7 @@ export function invalid(
   const all = texts.length === 1 ? texts.join() : `[${texts.join(', ')}]`;
   const subject = group === '' ? kind : `${kind}.${group}`;
   const details = { name, ...(group !== '' && { group }), kind, causes: worded };
-  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details, warnings);
+  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details, { warnings });
 }
 
 function resourceOf(kind: KindDefinition): string {

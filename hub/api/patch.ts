@@ -127,5 +127,5 @@ function parseJsonPatch(body: Uint8Array): Patch {
 /** In Kubernetes' words, which don't say why: that goes beside them. */
 function cannotApply(why: string): ApiError {
   const message = 'the server rejected our request due to an error in our request';
-  return new ApiError(422, 'Invalid', message, {}, [why]);
+  return new ApiError(422, 'Invalid', message, {}, { warnings: [why] });
 }

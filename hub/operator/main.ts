@@ -4,6 +4,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import { ConfigError } from '../../shared/config/load.ts';
 import type { DeviceTimeline } from '../api/subresources/timeline.ts';
 import { callHub } from './call-hub.ts';
+import type { HubAccess } from './find-server.ts';
 import { findServer } from './find-server.ts';
 import { formatTimeline } from './format-timeline.ts';
 
@@ -16,6 +17,7 @@ export interface TimelineFlags {
   readonly limit?: string;
   readonly output: 'table' | 'json';
   readonly server?: string;
+  readonly token?: string;
   readonly kubeconfig?: string;
 }
 
@@ -31,8 +33,12 @@ export async function printTimeline(device: string, flags: TimelineFlags): Promi
     process.stderr.write('there is more before this: narrow --since and --until, or raise --limit\n');
 }
 
-function chooseServer({ server, kubeconfig = process.env['KUBECONFIG'] }: TimelineFlags): string {
-  if (server !== undefined) return server;
+function chooseServer({
+  server,
+  token = '',
+  kubeconfig = process.env['KUBECONFIG'],
+}: TimelineFlags): HubAccess {
+  if (server !== undefined) return { server, token };
   if (kubeconfig === undefined || kubeconfig === '')
     throw new ConfigError('which hub? Give --server URL, --kubeconfig FILE or KUBECONFIG');
   try {

@@ -53,7 +53,7 @@ const COLUMNS: readonly PrinterColumn[] = [
 
 /** What either kind is registered with. */
 export const MACHINE_SET = {
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
   scaleSubresource: true,

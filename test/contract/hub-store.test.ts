@@ -33,7 +33,7 @@ const put = (name: string, size?: number, namespace?: string, kind?: string) =>
   store.transaction(({ objects }) => objects.put(keyOf(name, namespace, kind), thing(name, size)));
 const read = (name: string) => store.transaction(({ objects }) => objects.get(keyOf(name)));
 const since = (version: number, kind = 'test/Thing') =>
-  store.transaction(({ objects }) => objects.changesSince(kind, version));
+  store.transaction(({ objects }) => objects.changesSince(kind, version, 1_000));
 
 async function reopen(): Promise<void> {
   await store.close();

@@ -23,7 +23,9 @@ interface Owner {
 /** Makes a ConfigMap of these owners. */
 async function make(name: string, owners: readonly Owner[] = [], metadata: object = {}): Promise<Owner> {
   const ownerReferences = owners.map((owner) => ({
-    ...{ apiVersion: 'v1', kind: 'ConfigMap', blockOwnerDeletion: true },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    blockOwnerDeletion: true,
     ...owner,
   }));
   const made = await hub.call<ResourceObject>('POST', MAPS, {
