@@ -247,8 +247,8 @@ export type ReferringMachine = Pick<MachineRow, 'uid' | 'kind' | 'namespace' | '
 
 /** Which machines name which objects, so that a change of one of those finds them without looking at all. */
 export interface ReferenceTable {
-  /** Those that name an object, whether or not it is there. */
-  to(key: ObjectKey): Promise<ReferringMachine[]>;
+  /** Those that name an object, whether or not it is there; the first `limit`, by uid, where it is given. */
+  to(key: ObjectKey, limit?: number): Promise<ReferringMachine[]>;
   /** All that a machine names from now on; the result is what it named before and does not any more. */
   set(machine: ReferringMachine, keys: readonly ObjectKey[]): Promise<ObjectKey[]>;
 }

@@ -38,7 +38,7 @@ export async function openTarget(name: string, kubeconfig: string, connections: 
     name,
     call(method, path, body) {
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-      const headers = { ...options.headers, 'content-type': type };
+      const headers = { ...(options.headers as http.OutgoingHttpHeaders | undefined), 'content-type': type };
       return new Promise((resolve, reject) => {
         const sent = request(new URL(path, server), { ...options, method, agent, headers }, (response) => {
           const parts: Buffer[] = [];
