@@ -4,12 +4,13 @@ import { LEASE_NAMESPACE, leaseKind, nodeMetricsKind } from '../../shared/model/
 import { deviceKind } from '../../shared/model/device.ts';
 import { groupKindOf } from '../../shared/model/kind.ts';
 import { SILENT_MS } from '../devices/mark-silent.ts';
-import type { DeviceRow, ObjectRow, Store, Tables } from '../ports.ts';
+import type { DeviceRow, ObjectRow, ReadTables, Store } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { notFound } from './errors.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
+import { readRows } from './read-rows.ts';
 import { parseSelection } from './selection.ts';
 import { parseRow } from './view.ts';
 
@@ -25,7 +26,7 @@ const SIGNS: ReadonlyMap<KindDefinition, Compile> = new Map<KindDefinition, Comp
 export const SIGN_KINDS: readonly KindDefinition[] = [...SIGNS.keys()];
 
 export function getSign(context: ApiContext, path: ObjectPath): Promise<Answer> {
-  return context.store.transaction(async (tables) => {
+  return context.store.read(async (tables) => {
     const { kind, name, namespace } = path;
     const isPlace = !kind.namespaced || namespace === LEASE_NAMESPACE;
     const [object] = isPlace ? await readSigns(tables, kind, await tables.devices.getMany([name])) : [];
@@ -36,7 +37,7 @@ export function getSign(context: ApiContext, path: ObjectPath): Promise<Answer> 
 
 export function listSigns(context: ApiContext, path: ResourcePath, { query }: ApiRequest): Promise<Answer> {
   const selection = parseSelection(context, path, query);
-  return context.store.transaction(async (tables) => {
+  return context.store.read(async (tables) => {
     const all = await readSigns(tables, path.kind, await tables.devices.list());
     const rows = all
       .filter((sign) => selection.matches(sign))
@@ -55,7 +56,7 @@ export function listSigns(context: ApiContext, path: ResourcePath, { query }: Ap
 /** What a table shows of devices that their objects have as of their newest change only. */
 export async function addLastHeard(store: Store, answer: Answer): Promise<Answer> {
   if (answer.form !== 'object' && answer.form !== 'list') return answer;
-  const heard = await store.transaction(async (tables) => {
+  const heard = await store.read(async (tables) => {
     const names =
       answer.form === 'object' ? [answer.object.metadata.name] : answer.rows.map(({ name }) => name);
     const devices = names.length > DEVICES_AT_ONCE ? tables.devices.list() : tables.devices.getMany(names);
@@ -76,7 +77,7 @@ export async function addLastHeard(store: Store, answer: Answer): Promise<Answer
 
 /** When devices were last heard, by their names, in milliseconds. */
 async function readHeard(
-  { streams }: Pick<Tables, 'streams'>,
+  { streams }: Pick<ReadTables, 'streams'>,
   devices: readonly DeviceRow[],
 ): Promise<Map<string, number>> {
   const heard = new Map<string, number>();
@@ -93,24 +94,39 @@ async function readHeard(
 const DEVICES_AT_ONCE = 500;
 
 async function readSigns(
-  tables: Tables,
+  tables: ReadTables,
   kind: KindDefinition,
   devices: readonly DeviceRow[],
 ): Promise<ResourceObject[]> {
   const heard = await readHeard(tables, devices);
-  const signs: ResourceObject[] = [];
-  for (const device of devices) {
-    const object = await tables.objects.get({
-      kind: groupKindOf(deviceKind),
-      namespace: '',
-      name: device.name,
-    });
-    const heardAtMs = heard.get(device.name);
-    if (object === undefined || heardAtMs === undefined) continue;
-    const sign = SIGNS.get(kind)?.(device, heardAtMs, object.metadata.creationTimestamp ?? null);
-    if (sign !== undefined) signs.push(sign);
+  const created = await readCreated(tables, devices);
+  return devices.flatMap((device) => {
+    const [heardAtMs, since] = [heard.get(device.name), created.get(device.name)];
+    if (heardAtMs === undefined || since === undefined) return [];
+    return SIGNS.get(kind)?.(device, heardAtMs, since) ?? [];
+  });
+}
+
+/** When the objects of devices were made, by their names; those that have none are left out. */
+async function readCreated(
+  { objects }: ReadTables,
+  devices: readonly DeviceRow[],
+): Promise<Map<string, string | null>> {
+  const created = new Map<string, string | null>();
+  const note = ({ metadata }: ResourceObject) =>
+    created.set(metadata.name, metadata.creationTimestamp ?? null);
+  const kind = groupKindOf(deviceKind);
+  const [only, ...others] = devices;
+  if (only !== undefined && others.length === 0) {
+    const object = await objects.get({ kind, namespace: '', name: only.name });
+    if (object !== undefined) note(object);
+    return created;
   }
-  return signs;
+  const resourceVersion = await objects.resourceVersion();
+  for await (const rows of readRows((work) => work(objects), { kind, resourceVersion })) {
+    for (const row of rows) note(parseRow(row));
+  }
+  return created;
 }
 
 function compileLease({ name }: DeviceRow, heardAtMs: number, created: string | null): ResourceObject {

@@ -276,6 +276,20 @@ test('a machine whose runs end too soon shows how many did, and when the next is
   });
 });
 
+test.each([
+  ['WaitingForDataVolume', 'Provisioning'],
+  ['ClaimNotFound', 'ErrorPvcNotFound'],
+  ['ClaimUnusable', 'WaitingForVolumeBinding'],
+  ['ImageRefused', 'DataVolumeError'],
+])('a machine that waits for a disk (%s) is %s, and says why', async (reason, printable) => {
+  await apply({ runStrategy: 'Always' });
+  await tell({ state: 'Provisioning', reason, message: 'not there yet' });
+  await poll(async () => (await hub.call('GET', `${VM}/pos`)).body.status).toMatchObject({
+    printableStatus: printable,
+  });
+  expect(await condition('Ready')).toBe(`${reason}: not there yet`);
+});
+
 test('a machine that is not ready by its probe is not, though its guest runs', async () => {
   await run('Always', { reason: 'NotReady', message: 'no answer', ready: false });
   await poll(async () => condition('Ready')).toBe('NotReady: no answer');
