@@ -31,7 +31,7 @@ const GENERATED_NAME_TRIES = 8;
 
 export async function create(context: ApiContext, path: ResourcePath, request: ApiRequest): Promise<Answer> {
   const options = parseWriteOptions(request, 'CreateOptions');
-  const decoded = decodeObject(path, readBody(request), options.validation);
+  const decoded = decodeObject(context, path, readBody(request), options.validation);
   const draft = parseDraft(path, decoded.value);
   if ((draft.metadata['resourceVersion'] ?? '') !== '') {
     throw badRequest('resourceVersion should not be set on objects to be created');

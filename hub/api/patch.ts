@@ -46,7 +46,7 @@ export async function patch(context: ApiContext, path: ObjectPath, request: ApiR
     const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
     const patched = change({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
-    const decoded = decodePatched(path, patched, duplicates, options.validation);
+    const decoded = decodePatched(context, path, patched, duplicates, options.validation);
     const draft = parseDraft(path, decoded.value);
     const author = { ...options, version: path.version, subresource: subresourceOf(path) };
     const written = await replace(context, tables, path, { current, draft, dryRun: options.dryRun, author });

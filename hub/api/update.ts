@@ -1,5 +1,5 @@
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
-import { warningsOf } from '../../shared/model/kind.ts';
+import { isBuiltIn, warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Manager } from '../apply/managers.ts';
 import type { Tables } from '../ports.ts';
@@ -23,7 +23,7 @@ import { parseWriteOptions } from './write-options.ts';
 
 export async function update(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
   const options = parseWriteOptions(request, 'UpdateOptions');
-  const decoded = decodeObject(path, readBody(request), options.validation);
+  const decoded = decodeObject(context, path, readBody(request), options.validation);
   const draft = parseDraft(path, decoded.value);
   const author: Author = { ...options, version: path.version, subresource: subresourceOf(path) };
   return context.store.transaction(async (tables) => {
@@ -37,8 +37,8 @@ export async function update(context: ApiContext, path: ObjectPath, request: Api
 }
 
 /** As upstream: of Kubernetes' own kinds, an update may go over whatever is there. */
-function isVersionMissing({ group }: KindDefinition, { metadata }: Draft): boolean {
-  return group.includes('.') && (metadata['resourceVersion'] ?? '') === '';
+function isVersionMissing(kind: KindDefinition, { metadata }: Draft): boolean {
+  return !isBuiltIn(kind) && (metadata['resourceVersion'] ?? '') === '';
 }
 
 /** Without it a client would undo what it has not seen. */
