@@ -10,7 +10,8 @@ import type { HubOrder, OrderVerb } from '../plan/order.ts';
 import { applyHubOrder, applyOrder, describeOverride } from '../plan/order.ts';
 import { identityOf, readWanted } from '../plan/read-wanted.ts';
 import type { GuestDetails, GuestUsage } from '../guest.ts';
-import type { Happening, Images, MachineRow, Machines, Store } from '../ports.ts';
+import type { Happening, MachineRow, Machines, Store } from '../ports.ts';
+import type { Images } from '../images-port.ts';
 import type { Trash, TrashEntry } from '../trash-port.ts';
 import type { Session } from '../sync/session.ts';
 import { uploadVolume } from './upload-volume.ts';
@@ -185,6 +186,8 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         },
         happening(),
       );
+      // It may be what the machine waits for.
+      loop.wake();
       return disks;
     },
     async emptyTrash(entry) {

@@ -11,7 +11,8 @@ import type { GuestCredentials } from '../machine/credentials.ts';
 import type { CompiledMachine, ImageSource } from '../machine/compile.ts';
 import type { KeptContent } from '../machine/disk.ts';
 import type { Equipment } from '../machine/equipment.ts';
-import type { Accelerator, ImageStatus, ObservedMachine, ReadyImage } from '../ports.ts';
+import type { Accelerator, ObservedMachine } from '../ports.ts';
+import type { ImageStatus, ReadyImage } from '../images-port.ts';
 import type { MachineMemory } from './memory.ts';
 import type { Running } from './plan-change.ts';
 import type { ProbeOutlook } from './probe.ts';
@@ -57,6 +58,10 @@ export interface Situation {
   /** What its process runs by, as far as its record says that. */
   readonly running?: Running;
   readonly imageStatus: (source: ImageSource) => ImageStatus;
+  /** Whether the disk of a data volume in the folder of another entry is there. */
+  readonly hasDisk: (uid: string, dataVolume: string) => boolean;
+  /** The other machines of this box that have a disk in this one's folder: looked for where it is to be removed. */
+  readonly users?: readonly string[];
   readonly box: Box;
   /** By the monotonic clock: what the wall clock says may jump by years when the network is back. */
   readonly nowMs: number;

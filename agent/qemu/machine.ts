@@ -1,13 +1,11 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
+import { EffectError, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import type { KeptContent } from '../machine/disk.ts';
-import { CONSOLE_LOG } from '../machine/files.ts';
-import { interfaceId } from '../machine/interface-arguments.ts';
 import type { GuestDetails, GuestUsage } from '../guest.ts';
-import type { Happened, KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
+import type { Happened, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
+import type { Networks } from '../networks-port.ts';
 import type { MachineFigures } from '../figures-port.ts';
 import type { ChangeRequest } from '../machine/change.ts';
 import type { ChangeContext } from './change-machine.ts';
@@ -15,32 +13,29 @@ import { changeMachine } from './change-machine.ts';
 import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
 import { createConsole } from './console.ts';
-import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { makeVolume } from './disks.ts';
-import { QEMU_LOG, clearStaging, listDisks, readDiskBytes } from './folder.ts';
-import { readKept, writeKept } from './kept.ts';
+import { clearStaging } from './folder.ts';
+import { openGateUnlessRunning } from './gate.ts';
+import { writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { readDetails, readUsage, runInGuest, shutDown } from './guest-commands.ts';
 import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
-import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
-import { trimLog } from './log-file.ts';
 import { growOpenDisk } from './grow-disk.ts';
 import { measureProcess } from './measure.ts';
 import { sendKill } from './kill.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
+import { observeMachine } from './observe-machine.ts';
 import type { LiveProcess } from './process.ts';
-import { findMachineProcess, readRunNumber } from './process.ts';
+import { readRunNumber } from './process.ts';
 import { createRecordReader, readRecord } from './record.ts';
 import type { Removal } from './remove.ts';
 import { removeFolder } from './remove.ts';
-import type { OpenGate } from './spawn.ts';
-import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
 import { startBehindGate } from './start.ts';
 
@@ -70,8 +65,6 @@ export interface LocalMachine {
   ): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
-  /** Puts a card's cable in, or takes it out. */
-  setLink(card: string, up: boolean): Promise<void>;
   /** Takes the machine's taps away, unless it runs or is being started. */
   disconnect(networks: Networks): Promise<void>;
   /** Has the guest's agent boot it anew. */
@@ -105,6 +98,7 @@ interface MachineOptions {
 
 /** The events that change what `observe` says; QEMU has many more, and newer ones others yet. */
 const TELLING_EVENTS: ReadonlySet<string> = new Set([
+  'BALLOON_CHANGE',
   'BLOCK_IO_ERROR',
   'GUEST_PANICKED',
   'MEMORY_DEVICE_SIZE_CHANGE',
@@ -118,9 +112,6 @@ const TELLING_EVENTS: ReadonlySet<string> = new Set([
   'WATCHDOG',
 ]);
 
-/** How long the lock may be held by a process that is not seen to be the machine's. */
-const SETTLE_MS = 5_000;
-const RETRY_MS = 50;
 /** Between two calls of `onChange`: a guest that resets in a loop must not keep the agent busy. */
 const CHANGE_SPACING_MS = 200;
 
@@ -161,30 +152,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
     return { process, run: record?.run ?? readRunNumber(process) ?? 0 };
   };
 
-  /**
-   * An open gate, or undefined where the machine's process lives. The lock alone says neither: it may be held by one
-   * on its way to QEMU, or by one that is killed and still letting go of its memory.
-   */
-  const openGateUnlessRunning = async (scope: Scope | undefined): Promise<OpenGate | undefined> => {
-    const startedAtMs = clock.monotonic();
-    for (;;) {
-      if ((await findMachineProcess(folder, uid)) !== undefined) return undefined;
-      try {
-        return await openGate(composeGate(scope), folder, clock);
-      } catch (error) {
-        if (codeOf(error) !== 'MachineLocked' || clock.monotonic() - startedAtMs > SETTLE_MS) throw error;
-      }
-      await sleep(clock, RETRY_MS);
-    }
-  };
-
   const start = async (
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
     { scope, enter }: Confinement,
   ) => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const gate = await openGateUnlessRunning(scope);
+    const gate = await openGateUnlessRunning({ uid, folder, clock, scope });
     if (gate === undefined) return;
     // A box that can't confine it runs it all the same.
     note('confine it', await enter?.(gate.pid).then(() => undefined, messageOf));
@@ -201,54 +175,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
     guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
 
   return {
-    async observe() {
-      const problems: string[] = [];
-      const attempt = async <T>(what: string, work: Promise<T>): Promise<T | undefined> =>
-        work.catch((error: unknown) => {
-          problems.push(`${what}: ${messageOf(error)}`);
-          return undefined;
-        });
-      const [disks = [], known, kept] = await Promise.all([
-        attempt("the machine's disks can't be listed", listDisks(folder)),
-        attempt("the machine's last run is not known", readSeen()),
-        attempt('what is kept of the machine is not known', readKept(folder, uid)),
-        trimLogs(folder).then(
-          () => note('cut its logs', undefined),
-          (error: unknown) => note('cut its logs', messageOf(error)),
-        ),
-      ]);
-      const located = await attempt("the machine's process can't be looked for", findProcess(known));
-      const { record, process } = located ?? { record: known };
-      const diskBytes = await readDiskBytes(folder, disks);
-      const problem = problems.length === 0 ? undefined : problems.join('; ');
-      note('observe it', problem);
-      const seen = {
-        uid,
-        disks,
-        diskBytes,
-        ...(record === undefined ? {} : { record }),
-        ...(kept === undefined ? {} : { kept }),
-        ...(problem === undefined ? {} : { problem }),
-      };
-      if (process === undefined) return seen;
-      const { pid } = process;
-      const state = record === undefined ? undefined : await monitor.read(record.run);
-      if (record === undefined || state === undefined) {
-        return { ...seen, process: { pid, guestAgent: false, addresses: [] } };
-      }
-      const { addresses, details } = guest.read(record.run, state.guestAgent, state.runState === 'running');
-      const credentials = giver.read(record.run);
-      return {
-        ...seen,
-        process: {
-          pid,
-          ...state,
-          addresses,
-          ...(details && { guest: details }),
-          ...(credentials && { credentials }),
-        },
-      };
-    },
+    observe: async () => observeMachine({ uid, folder, note, readSeen, findProcess, monitor, guest, giver }),
 
     async start(request, context, confinement) {
       await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
@@ -263,6 +190,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
         if (record === undefined || process === undefined)
           throw new EffectError('NotRunning', uid, 'the machine has no process');
         await changeMachine(request, { ...context, folder, record, monitor, clock, note });
+        if (request.change.kind.endsWith('-interface')) guest.cardsChanged();
       });
     },
 
@@ -289,13 +217,6 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => {
         const { run } = await locateRunning();
         await monitor.execute(run, name);
-      });
-    },
-
-    async setLink(card, up) {
-      await inTurn(async () => {
-        const { run } = await locateRunning();
-        await monitor.execute(run, 'set_link', { name: interfaceId(card), up });
       });
     },
 
@@ -384,14 +305,4 @@ export function createMachine(options: MachineOptions): LocalMachine {
       monitor.close();
     },
   };
-}
-
-async function trimLogs(folder: string): Promise<void> {
-  for (const path of [join(folder, CONSOLE_LOG), join(folder, QEMU_LOG)]) {
-    const size = await stat(path).then(
-      (file) => file.size,
-      () => 0,
-    );
-    trimLog(path, size);
-  }
 }

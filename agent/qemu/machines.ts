@@ -8,7 +8,8 @@ import type { Clock, Log } from '../../shared/ports.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import type { Equipment } from '../machine/equipment.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
-import type { Accelerator, Happened, Machines, Networks, RunRecord, StartRequest } from '../ports.ts';
+import type { Accelerator, Happened, Machines, RunRecord, StartRequest } from '../ports.ts';
+import type { Networks } from '../networks-port.ts';
 import type { Accounts } from './accounts.ts';
 import { createAccounts } from './accounts.ts';
 import type { Limits } from './cgroups.ts';
@@ -181,7 +182,6 @@ export function createMachines(options: MachinesOptions): Machines {
     pause: async (uid) => machineOf(uid).command('stop'),
     resume: async (uid) => machineOf(uid).command('cont'),
     reset: async (uid) => machineOf(uid).command('system_reset'),
-    setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     runInGuest: async (uid, words, deadlineMs) => machineOf(uid).runInGuest(words, deadlineMs),
     pingGuest: async (uid, deadlineMs) => machineOf(uid).pingGuest(deadlineMs),

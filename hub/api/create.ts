@@ -1,5 +1,4 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { Manager } from '../apply/managers.ts';
@@ -12,7 +11,7 @@ import type { ApiContext, ApiRequest } from './context.ts';
 import { decodeObject } from './decode.ts';
 import type { Draft } from './draft.ts';
 import { checkDraft, completeObject, parseDraft } from './draft.ts';
-import { alreadyExists, badRequest, invalid } from './errors.ts';
+import { alreadyExists, badRequest, invalid, warningToo } from './errors.ts';
 import type { Author } from './field-managers.ts';
 import { HUB_AUTHOR, manageCreation, withManagers } from './field-managers.ts';
 import { newMetadata } from './metadata.ts';
@@ -20,7 +19,7 @@ import { completeNamespace, requireNamespace } from './namespaces.ts';
 import type { ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
 import type { Written } from './update.ts';
-import { describeMeaningless } from './warning.ts';
+import { findWarnings } from './warning.ts';
 import { parseWriteOptions } from './write-options.ts';
 
 /** As in Kubernetes' `names.SimpleNameGenerator`: no vowels, so that no words come about. */
@@ -39,7 +38,9 @@ export async function create(context: ApiContext, path: ResourcePath, request: A
   const author: Author = { manager: options.manager, version: path.version, subresource: '' };
   return context.store.transaction(async (tables) => {
     const { dryRun } = options;
-    const { object, warnings } = await insert(context, tables, path, { draft, author, dryRun });
+    const { object, warnings } = await warningToo(decoded.warnings, () =>
+      insert(context, tables, path, { draft, author, dryRun }),
+    );
     return objectAnswer(object, { code: 201, warnings: [...decoded.warnings, ...warnings] });
   });
 }
@@ -66,9 +67,10 @@ export async function insert(
     managers === undefined
       ? manageCreation(context, path.kind, object, author, draft.metadata['managedFields'])
       : withManagers(object, managers);
-  await admit(context, tables, { verb: 'create', kind: path.kind, object: managed });
+  const admission = { verb: 'create', kind: path.kind, object: managed } as const;
+  await admit(context, tables, admission);
   const created = dryRun ? managed : await objects.put(key, managed);
-  return { object: created, warnings: describeMeaningless(warningsOf(path.kind, object)) };
+  return { object: created, warnings: await findWarnings(context, tables, admission) };
 }
 
 /** The object to create, under a name that is free. */

@@ -12,7 +12,7 @@ import { readJson } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { decodePatched } from './decode.ts';
 import { parseDraft } from './draft.ts';
-import { ApiError, badRequest, notFound } from './errors.ts';
+import { ApiError, badRequest, notFound, warningToo } from './errors.ts';
 import { subresourceOf } from './field-managers.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
@@ -49,7 +49,8 @@ export async function patch(context: ApiContext, path: ObjectPath, request: ApiR
     const decoded = decodePatched(context, path, patched, duplicates, options.validation);
     const draft = parseDraft(path, decoded.value);
     const author = { ...options, version: path.version, subresource: subresourceOf(path) };
-    const written = await replace(context, tables, path, { current, draft, dryRun: options.dryRun, author });
+    const replacement = { current, draft, dryRun: options.dryRun, author };
+    const written = await warningToo(decoded.warnings, () => replace(context, tables, path, replacement));
     return objectAnswer(written.object, { warnings: [...decoded.warnings, ...written.warnings] });
   });
 }

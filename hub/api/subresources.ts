@@ -7,6 +7,12 @@ import { restart } from './subresources/restart.ts';
 import { start } from './subresources/start.ts';
 import { stop } from './subresources/stop.ts';
 import { timeline } from './subresources/timeline.ts';
+import {
+  addVolumeToInstance,
+  addVolumeToMachine,
+  removeVolumeFromInstance,
+  removeVolumeFromMachine,
+} from './subresources/volumes.ts';
 
 /** Every subresource but `status`, which belongs to the kinds: a file each in `subresources/`, and a line here. */
 const SUBRESOURCES: readonly Subresource[] = [
@@ -22,6 +28,10 @@ const SUBRESOURCES: readonly Subresource[] = [
   guestOsInfo,
   userList,
   fileSystemList,
+  addVolumeToMachine,
+  removeVolumeFromMachine,
+  addVolumeToInstance,
+  removeVolumeFromInstance,
 ];
 
 /** Those of the kinds that are served. */

@@ -1,5 +1,5 @@
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
-import { isBuiltIn, warningsOf } from '../../shared/model/kind.ts';
+import { isBuiltIn } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Manager } from '../apply/managers.ts';
 import type { Tables } from '../ports.ts';
@@ -11,14 +11,14 @@ import type { ApiContext, ApiRequest } from './context.ts';
 import { decodeObject } from './decode.ts';
 import type { Draft } from './draft.ts';
 import { checkDraft, checkObject, completeObject, parseDraft } from './draft.ts';
-import { conflict, invalid, notFound } from './errors.ts';
+import { conflict, invalid, notFound, warningToo } from './errors.ts';
 import type { Author } from './field-managers.ts';
 import { HUB_AUTHOR, manageUpdate, settleTime, subresourceOf, withManagers } from './field-managers.ts';
 import { isDeleting, keptMetadata, metadataCauses, withGeneration } from './metadata.ts';
 import { completeNamespace } from './namespaces.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
-import { describeMeaningless } from './warning.ts';
+import { findWarnings } from './warning.ts';
 import { parseWriteOptions } from './write-options.ts';
 
 export async function update(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
@@ -31,7 +31,9 @@ export async function update(context: ApiContext, path: ObjectPath, request: Api
     if (current === undefined) throw notFound(path.kind, path.name);
     if (isVersionMissing(path.kind, draft)) throw invalid(path.kind, path.name, [VERSION_MISSING]);
     const { dryRun } = options;
-    const { object, warnings } = await replace(context, tables, path, { current, draft, dryRun, author });
+    const { object, warnings } = await warningToo(decoded.warnings, () =>
+      replace(context, tables, path, { current, draft, dryRun, author }),
+    );
     return objectAnswer(object, { warnings: [...decoded.warnings, ...warnings] });
   });
 }
@@ -59,7 +61,7 @@ interface Replacement {
 
 export interface Written {
   readonly object: ResourceObject;
-  /** What of it changes nothing here, a sentence each. */
+  /** What the client is to be told of it. */
   readonly warnings: readonly string[];
 }
 
@@ -76,10 +78,11 @@ export async function replace(
     managers === undefined
       ? manageUpdate(context, path.kind, current, content, author, draft.metadata['managedFields'])
       : settleTime(current, withManagers(content, managers));
-  await admit(context, tables, { verb: 'update', kind: path.kind, object: next, previous: current });
+  const admission = { verb: 'update', kind: path.kind, object: next, previous: current } as const;
+  await admit(context, tables, admission);
   // A label or a status is written without the rest being looked at again.
   const isNew = next.metadata.generation !== current.metadata.generation;
-  const warnings = isNew ? describeMeaningless(warningsOf(path.kind, next)) : [];
+  const warnings = isNew ? await findWarnings(context, tables, admission) : [];
   if (dryRun) return { object: next, warnings };
   if (isDeleting(next.metadata) && (next.metadata.finalizers ?? []).length === 0) {
     await tables.objects.remove(keyOf(path));

@@ -1,38 +1,22 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
-import type { Networks } from '../../agent/ports.ts';
+import type { Networks } from '../../agent/networks-port.ts';
 import { createNamespace, whyNoNetwork } from '../tools/namespace.ts';
 import type { Namespace } from '../tools/namespace.ts';
 import { createNoNetworks } from '../tools/no-networks.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import { endProcess } from '../tools/wire.ts';
-import {
-  UID,
-  createWorld,
-  guestMachine,
-  killMachine,
-  listen,
-  observeOne,
-  requestOf,
-  until,
-} from './machines-world.ts';
+import { UID, guestMachine, killMachine, listen, observeOne, requestOf, until } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 const TAP = `hft${process.pid}`;
 const MAC = '02:00:00:00:00:77';
 const ADDRESS = '192.168.77.5';
-let world: ReturnType<typeof createWorld>;
+const world = useWorld();
 let namespace: Namespace;
-
-beforeAll(() => {
-  execFileSync(join(import.meta.dirname, '../guest/build'));
-});
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(async () => world.clear());
 
 /** A tap for the one card, and no bridge: what is at its other end is the test's. */
 function createTapNetworks(disconnected: string[]): Networks {
@@ -79,7 +63,9 @@ test.skipIf(whyNoNetwork() !== undefined)(
     const machines = world.open('data', { user: 'nobody', networks: createTapNetworks(disconnected) });
     const script =
       '#!/bin/sh\nsay "mtu $(cat /sys/class/net/eth0/mtu) queues $(ls /sys/class/net/eth0/queues | grep -c tx)"\n';
-    await machines.start(requestOf(onTap(guestMachine(UID, script))));
+    const plugged = onTap(guestMachine(UID, script));
+    await machines.start(requestOf(plugged));
+    expect((await observeOne(machines)).record?.linksDown).toEqual(['lan']);
     namespace.ip('link', 'set', 'lo', 'up');
     execFileSync('ip', ['link', 'set', TAP, 'netns', namespace.name]);
     namespace.ip('address', 'add', '192.168.77.1/24', 'dev', TAP);
@@ -102,7 +88,11 @@ test.skipIf(whyNoNetwork() !== undefined)(
       expect(readFileSync(`/proc/${(await observeOne(machines)).process?.pid}/status`, 'utf8')).not.toMatch(
         /^Uid:\t0/m,
       );
-      await machines.setLink(UID, 'lan', true);
+      const [card] = plugged.interfaces;
+      if (card === undefined) throw new Error('no card');
+      const change = { kind: 'change-interface', interface: { ...card, up: true } } as const;
+      await machines.change(UID, { change, running: plugged.desired, images: new Map() });
+      expect((await observeOne(machines)).record?.linksDown).toEqual([]);
       await says(new RegExp(`holdfast-guest: address ${ADDRESS}`));
       const [nsenter = '', ...into] = namespace.within;
       const page = execFileSync(nsenter, [...into, 'curl', '-s', '-m', '10', `http://${ADDRESS}/`]);

@@ -12,7 +12,8 @@ import type { Action, Box, MachinePlan } from '../../../agent/plan/plan.ts';
 import { planMachine } from '../../../agent/plan/plan-machine.ts';
 import { readWanted } from '../../../agent/plan/read-wanted.ts';
 import { settleFailedStart } from '../../../agent/plan/settle-run.ts';
-import type { ImageStatus, ObservedMachine, RunRecord } from '../../../agent/ports.ts';
+import type { ObservedMachine, RunRecord } from '../../../agent/ports.ts';
+import type { ImageStatus } from '../../../agent/images-port.ts';
 import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 export const UID = '0b9e6c1c-53a5-4d30-9d3e-1f6f0b1c2d3e';
@@ -77,6 +78,7 @@ export function createScenario(desired: unknown) {
   };
   let probed: Omit<ProbeOutlook, 'run'> | undefined;
   let wallOffsetMs = START_MS - UPTIME_MS;
+  const elsewhere = new Set<string>();
   const actions: Action['kind'][] = [];
   const events: string[] = [];
   let plan: MachinePlan | undefined;
@@ -184,6 +186,10 @@ export function createScenario(desired: unknown) {
     seeDisks(diskBytes: Readonly<Record<string, number>>) {
       if (observed !== undefined) observed = { ...observed, disks: Object.keys(diskBytes), diskBytes };
     },
+    /** The disk of a data volume in the folder of another entry is there from now on. */
+    makeElsewhere(uid: string, dataVolume: string) {
+      elsewhere.add(`${uid}/${dataVolume}`);
+    },
     /** The guest's agent comes up, and refuses credentials where it is said why. */
     openGuestAgent(problem?: string) {
       refusal = problem;
@@ -202,6 +208,7 @@ export function createScenario(desired: unknown) {
         wanted: entry,
         memory,
         imageStatus: () => image,
+        hasDisk: (uid: string, dataVolume: string) => elsewhere.has(`${uid}/${dataVolume}`),
         box,
         nowMs,
         wallMs: nowMs + wallOffsetMs,
