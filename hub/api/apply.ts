@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import { isRecord } from '../../shared/base/record.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { apiVersionOf } from '../../shared/model/kind.ts';
@@ -168,9 +169,10 @@ function ownedByClientSideApply(context: ApiContext, path: ObjectPath, live: Con
 function noteLastApplied(content: Content, configuration: Draft): Content {
   const annotations = annotationsOf(content);
   if ((annotations[LAST_APPLIED] ?? '') === '') return content;
+  const { annotations: applied, ...metadata } = configuration.metadata;
   const { [LAST_APPLIED]: last, ...given } = annotationsOf(configuration);
-  const metadata = { ...configuration.metadata, annotations: given };
-  const note = `${JSON.stringify({ ...configuration, metadata })}\n`;
+  const noted = applied === undefined ? metadata : { ...metadata, annotations: given };
+  const note = `${canonicalJson({ ...configuration, metadata: noted })}\n`;
   return {
     ...content,
     metadata: { ...(content['metadata'] as object), annotations: { ...annotations, [LAST_APPLIED]: note } },
