@@ -32,6 +32,8 @@ export interface Api {
 
 /** How long a client may take to send a request. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Of what proxies and clients must not answer with again. */
+const NOT_KEPT = 'no-cache, private';
 /** How long requests that are under way have to be answered when the hub stops. */
 const DRAIN_MS = 10_000;
 
@@ -172,7 +174,8 @@ async function send(reply: FastifyReply, given: Exclude<Reply, { readonly form: 
     const { code, content, contentType, headers = {} } = given;
     // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    await reply.code(code).headers(headers).header('content-type', contentType).send(bytes);
+    const kept = { 'cache-control': NOT_KEPT, 'content-type': contentType, ...headers };
+    await reply.code(code).headers(kept).send(bytes);
     return;
   }
   if (given.warnings !== undefined && given.warnings.length > 0) reply.header('warning', given.warnings);
@@ -187,6 +190,6 @@ async function sendJson(
 ): Promise<void> {
   await reply
     .code(code)
-    .header('content-type', type)
+    .headers({ 'content-type': type, 'cache-control': NOT_KEPT })
     .send(Buffer.from(JSON.stringify(body)));
 }

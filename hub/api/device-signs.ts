@@ -10,6 +10,7 @@ import { objectAnswer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { notFound } from './errors.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
+import { readRows } from './read-rows.ts';
 import { parseSelection } from './selection.ts';
 import { parseRow } from './view.ts';
 
@@ -98,19 +99,34 @@ async function readSigns(
   devices: readonly DeviceRow[],
 ): Promise<ResourceObject[]> {
   const heard = await readHeard(tables, devices);
-  const signs: ResourceObject[] = [];
-  for (const device of devices) {
-    const object = await tables.objects.get({
-      kind: groupKindOf(deviceKind),
-      namespace: '',
-      name: device.name,
-    });
-    const heardAtMs = heard.get(device.name);
-    if (object === undefined || heardAtMs === undefined) continue;
-    const sign = SIGNS.get(kind)?.(device, heardAtMs, object.metadata.creationTimestamp ?? null);
-    if (sign !== undefined) signs.push(sign);
+  const created = await readCreated(tables, devices);
+  return devices.flatMap((device) => {
+    const [heardAtMs, since] = [heard.get(device.name), created.get(device.name)];
+    if (heardAtMs === undefined || since === undefined) return [];
+    return SIGNS.get(kind)?.(device, heardAtMs, since) ?? [];
+  });
+}
+
+/** When the objects of devices were made, by their names; those that have none are left out. */
+async function readCreated(
+  { objects }: ReadTables,
+  devices: readonly DeviceRow[],
+): Promise<Map<string, string | null>> {
+  const created = new Map<string, string | null>();
+  const note = ({ metadata }: ResourceObject) =>
+    created.set(metadata.name, metadata.creationTimestamp ?? null);
+  const kind = groupKindOf(deviceKind);
+  const [only, ...others] = devices;
+  if (only !== undefined && others.length === 0) {
+    const object = await objects.get({ kind, namespace: '', name: only.name });
+    if (object !== undefined) note(object);
+    return created;
   }
-  return signs;
+  const resourceVersion = await objects.resourceVersion();
+  for await (const rows of readRows((work) => work(objects), { kind, resourceVersion })) {
+    for (const row of rows) note(parseRow(row));
+  }
+  return created;
 }
 
 function compileLease({ name }: DeviceRow, heardAtMs: number, created: string | null): ResourceObject {

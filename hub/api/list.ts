@@ -4,6 +4,7 @@ import type { ObjectRow, ReadTables } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { badRequest, tooLargeResourceVersion, tooOldContinue, tooOldVersion } from './errors.ts';
+import { checkListOptions } from './list-options.ts';
 import type { ResourcePath } from './path.ts';
 import { parseCount } from './query.ts';
 import type { Snapshot } from './read-rows.ts';
@@ -80,35 +81,10 @@ async function readSelected(
 
 /** The rules of the API's concepts page, "Resource versions", for `get` of a list; texts as in apimachinery. */
 function parsePlace(query: URLSearchParams, limit: number) {
+  checkListOptions(query, false);
   const resourceVersion = parseCount(query, 'resourceVersion');
   const match = query.get('resourceVersionMatch') ?? '';
   const token = query.get('continue') ?? '';
-  const isSet = (query.get('resourceVersion') ?? '') !== '';
-  if ((query.get('sendInitialEvents') ?? '') !== '') {
-    throw badRequest('sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list');
-  }
-  if (match !== '') {
-    if (token !== '') {
-      throw badRequest(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided',
-      );
-    }
-    if (!isSet) {
-      throw badRequest(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-      );
-    }
-    if (!['Exact', 'NotOlderThan'].includes(match)) {
-      throw badRequest(
-        `resourceVersionMatch: Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`,
-      );
-    }
-    if (match === 'Exact' && resourceVersion === 0) {
-      throw badRequest(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"',
-      );
-    }
-  }
   if (token !== '') {
     if ((resourceVersion ?? 0) !== 0) {
       throw badRequest('specifying resource version is not allowed when using continue');
