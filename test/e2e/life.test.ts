@@ -114,7 +114,7 @@ describe('a machine with probes, a watchdog and a panic device', () => {
     await world.apply({
       apiVersion: 'cdi.kubevirt.io/v1beta1',
       kind: 'DataVolume',
-      metadata: { name: 'ledger', namespace: 'default' },
+      metadata: { name: 'receipts', namespace: 'default' },
       spec: { source: { blank: {} }, storage: { resources: { requests: { storage: '16Mi' } } } },
     });
     const disks = async () => (await world.guest(port)).disks.map(({ bytes }) => bytes / 2 ** 20);
@@ -122,7 +122,7 @@ describe('a machine with probes, a watchdog and a panic device', () => {
     const added = {
       name: 'extra',
       disk: { disk: { bus: 'virtio' }, serial: 'extra' },
-      volumeSource: { dataVolume: { name: 'ledger', hotpluggable: true } },
+      volumeSource: { dataVolume: { name: 'receipts', hotpluggable: true } },
     };
     expect((await order('virtualmachines/pos/addvolume', added)).stderr).toBe('');
     await waitFor('the disk', async () => (await disks()).length > before.length);
