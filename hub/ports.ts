@@ -63,6 +63,8 @@ export interface ObjectChange {
 /** Resource objects and the log of their changes. Stored objects carry the kind's first `apiVersion`. */
 export interface ObjectTable {
   get(key: ObjectKey): Promise<ResourceObject | undefined>;
+  /** The same as it is stored. */
+  row(key: ObjectKey): Promise<ObjectRow | undefined>;
   /** All of a kind, of one namespace where it is given, ordered by namespace and name. */
   list(kind: string, namespace?: string): Promise<ResourceObject[]>;
   /** The first `limit` of those of `list` that come after a place, as they are stored. */
@@ -335,7 +337,7 @@ export interface Tables {
 export interface ReadTables {
   readonly objects: Pick<
     ObjectTable,
-    'get' | 'page' | 'pastRows' | 'count' | 'resourceVersion' | 'changesSince'
+    'get' | 'row' | 'page' | 'pastRows' | 'count' | 'resourceVersion' | 'changesSince'
   >;
   readonly devices: Pick<DeviceTable, 'get' | 'getMany' | 'list'>;
   readonly streams: Pick<StreamTable, 'getMany'>;
