@@ -3,25 +3,26 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
+import type { StreamTarget } from '../../shared/protocol/streams.ts';
 import type { KeptContent } from '../machine/disk.ts';
-import { CONSOLE_LOG } from '../machine/files.ts';
 import { interfaceId } from '../machine/interface-arguments.ts';
-import type { GuestDetails, GuestUsage } from '../guest.ts';
 import type { Happened, KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
 import type { MachineFigures } from '../figures-port.ts';
 import type { ChangeRequest } from '../machine/change.ts';
 import type { ChangeContext } from './change-machine.ts';
 import { changeMachine } from './change-machine.ts';
-import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
-import { createConsole } from './console.ts';
+import type { ConsoleLog } from './console-log.ts';
+import { createConsoleLog } from './console-log.ts';
 import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { makeVolume } from './disks.ts';
 import { QEMU_LOG, clearStaging, listDisks, readDiskBytes } from './folder.ts';
 import { readKept, writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
-import { readDetails, readUsage, runInGuest, shutDown } from './guest-commands.ts';
+import { shutDown } from './guest-commands.ts';
+import type { GuestOrders } from './guest-orders.ts';
+import { createGuestOrders, readGuestOf } from './guest-orders.ts';
 import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
@@ -32,6 +33,7 @@ import { trimLog } from './log-file.ts';
 import { growOpenDisk } from './grow-disk.ts';
 import { measureProcess } from './measure.ts';
 import { sendKill } from './kill.ts';
+import { createMachineStreams } from './machine-streams.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import type { LiveProcess } from './process.ts';
@@ -51,7 +53,7 @@ export interface Confinement {
 }
 
 /** One machine on this box. Its changes are made one after another; observing waits for none of them. */
-export interface LocalMachine {
+export interface LocalMachine extends GuestOrders {
   /** Never rejects: what fails of it is the `problem` of what it says. */
   observe(): Promise<ObservedMachine>;
   start(
@@ -76,17 +78,15 @@ export interface LocalMachine {
   disconnect(networks: Networks): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
-  readGuest(): Promise<GuestDetails & GuestUsage>;
   growDisk(dataVolume: string, bytes: number): Promise<void>;
-  giveCredentials(credentials: GuestCredentials): Promise<void>;
-  runInGuest(command: readonly string[], deadlineMs: number): Promise<number>;
-  pingGuest(deadlineMs: number): Promise<void>;
   /** Undefined where it does not run, or can't be asked. */
   measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** As `removeFolder`; refused while the process lives. */
   remove(removal: Removal): Promise<void>;
   openConsole(): Promise<Duplex>;
+  /** @param findAddress the guest's own, as far as it is known */
+  openStream(target: StreamTarget, findAddress: () => Promise<string | undefined>): Promise<Duplex>;
   close(): void;
 }
 
@@ -132,7 +132,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const changes = coalesce(clock, CHANGE_SPACING_MS, options.onChange);
   const tellChange = () => changes.tell();
   const readSeen = createRecordReader(folder);
-  const console = createConsole(folder, clock);
+  const consoleLog = createConsoleLog(folder, clock);
   const guestAgent = createGuestAgent(folder, clock);
   const giver = createCredentialGiver(guestAgent, clock);
   const guest = createGuestWatch(guestAgent, clock, tellChange);
@@ -160,6 +160,20 @@ export function createMachine(options: MachineOptions): LocalMachine {
     if (process === undefined) throw new EffectError('NotRunning', uid, 'the machine has no process');
     return { process, run: record?.run ?? readRunNumber(process) ?? 0 };
   };
+
+  const guestOrders = createGuestOrders({ agent: guestAgent, giver, clock, locateRunning });
+  const streams = createMachineStreams({
+    folder,
+    clock,
+    monitor,
+    log: consoleLog,
+    note,
+    locateRun: async () => {
+      const { record, process } = await locate();
+      if (record !== undefined && process !== undefined) return record;
+      throw new EffectError('NotRunning', uid, 'the machine has no process');
+    },
+  });
 
   /**
    * An open gate, or undefined where the machine's process lives. The lock alone says neither: it may be held by one
@@ -197,9 +211,6 @@ export function createMachine(options: MachineOptions): LocalMachine {
     gate.ended.then(tellChange, tellChange);
   };
 
-  const readGuestOf = async (run: number) =>
-    guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
-
   return {
     async observe() {
       const problems: string[] = [];
@@ -212,7 +223,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
         attempt("the machine's disks can't be listed", listDisks(folder)),
         attempt("the machine's last run is not known", readSeen()),
         attempt('what is kept of the machine is not known', readKept(folder, uid)),
-        trimLogs(folder).then(
+        trimLogs(folder, consoleLog).then(
           () => note('cut its logs', undefined),
           (error: unknown) => note('cut its logs', messageOf(error)),
         ),
@@ -313,11 +324,6 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async readGuest() {
-      const { run } = await locateRunning();
-      return readGuestOf(run);
-    },
-
     async measure() {
       const { record, process } = await locate();
       const state =
@@ -327,7 +333,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
       const isAsked = state.guestAgent && state.runState === 'running';
       const [figures, guest] = await Promise.all([
         measureProcess(record, process.pid, monitor).catch(() => undefined),
-        isAsked ? readGuestOf(run).catch(() => undefined) : undefined,
+        isAsked ? readGuestOf(guestAgent, run).catch(() => undefined) : undefined,
       ]);
       if (figures === undefined) return undefined;
       return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
@@ -340,20 +346,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async giveCredentials(credentials) {
-      const { run } = await locateRunning();
-      await giver.give(run, credentials);
-    },
-
-    async runInGuest(words, deadlineMs) {
-      const { run } = await locateRunning();
-      return runInGuest(guestAgent, run, words, deadlineMs, clock);
-    },
-
-    async pingGuest(deadlineMs) {
-      const { run } = await locateRunning();
-      await guestAgent.use(run, async (turn) => turn.execute('guest-ping', undefined, deadlineMs));
-    },
+    ...guestOrders,
 
     async kill() {
       await inTurn(async () => {
@@ -367,31 +360,29 @@ export function createMachine(options: MachineOptions): LocalMachine {
         const { process } = await locate();
         if (process !== undefined)
           throw new EffectError('MachineRunning', uid, 'the machine still has a process');
-        console.close();
+        streams.close();
         monitor.close();
         await removeFolder(uid, folder, removal);
       });
     },
 
-    async openConsole() {
-      const { run } = await locateRunning();
-      return console.open(run);
-    },
+    openConsole: async () => streams.openConsole(),
+    openStream: async (target, findAddress) => streams.open(target, findAddress),
 
     close() {
       changes.close();
-      console.close();
+      streams.close();
       monitor.close();
     },
   };
 }
 
-async function trimLogs(folder: string): Promise<void> {
-  for (const path of [join(folder, CONSOLE_LOG), join(folder, QEMU_LOG)]) {
-    const size = await stat(path).then(
-      (file) => file.size,
-      () => 0,
-    );
-    trimLog(path, size);
-  }
+async function trimLogs(folder: string, consoleLog: ConsoleLog): Promise<void> {
+  consoleLog.look();
+  const path = join(folder, QEMU_LOG);
+  const size = await stat(path).then(
+    (file) => file.size,
+    () => 0,
+  );
+  trimLog(path, size);
 }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldWarning } from '../../shared/model/warnings.ts';
 import type { View } from './view.ts';
@@ -21,6 +22,8 @@ export type Answer =
 export type Reply =
   | JsonReply
   | { readonly form: 'text'; readonly text: string }
+  /** Bytes as they come, for as long as both sides want. */
+  | { readonly form: 'stream'; readonly contentType: string; readonly stream: Readable }
   | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
 
 interface JsonReply {

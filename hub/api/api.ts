@@ -7,6 +7,7 @@ import { statusOf } from './errors.ts';
 import { createKindSchemas } from './kind-schemas.ts';
 import { ensureNamespaces } from './namespaces.ts';
 import { createServe } from './serve.ts';
+import { createUpgrades } from './upgrades.ts';
 import type { WatchFeed } from './watch-feed.ts';
 import { streamWatch } from './watch-stream.ts';
 
@@ -24,6 +25,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 export function createApi(options: ApiOptions): Api {
   const context: ApiContext = { ...options, schemas: createKindSchemas() };
   const serve = createServe(context);
+  const upgrades = createUpgrades(context);
   const feeds = new Set<WatchFeed>();
   const sendError = (error: unknown, reply: FastifyReply) => sendStatus(reply, statusOf(error, context.log));
 
@@ -59,6 +61,9 @@ export function createApi(options: ApiOptions): Api {
       case 'text':
         await reply.type('text/plain').send(given.text);
         return;
+      case 'stream':
+        await reply.type(given.contentType).send(given.stream);
+        return;
       case 'watch':
         feeds.add(given.feed);
         reply.hijack();
@@ -67,6 +72,7 @@ export function createApi(options: ApiOptions): Api {
     }
   }
 
+  server.server.on('upgrade', (request, socket, head) => upgrades.take(request, socket, head));
   server.all('/*', answer);
   server.setNotFoundHandler(answer);
 
@@ -77,6 +83,7 @@ export function createApi(options: ApiOptions): Api {
     },
     async close() {
       for (const feed of feeds) feed.close();
+      await upgrades.close();
       await server.close();
     },
   };

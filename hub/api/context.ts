@@ -2,7 +2,7 @@ import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts'
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { RequestBody, ResponseMessage } from '../../shared/protocol/messages.ts';
-import type { Store, Tables } from '../ports.ts';
+import type { Store, Tables, Tunnel } from '../ports.ts';
 import type { KindSchemas } from './kind-schemas.ts';
 import type { Accepted } from './accept.ts';
 
@@ -34,6 +34,8 @@ export interface ApiOptions {
     body: RequestBody,
     options: { readonly id?: string; readonly deadlineMs: number },
   ) => Promise<ResponseMessage>;
+  /** Without it no stream can be opened. */
+  readonly tunnel?: Pick<Tunnel, 'expect' | 'take'>;
   readonly admit?: (admission: Admission, tables: Tables) => Promise<readonly FieldCause[]>;
 }
 

@@ -5,14 +5,33 @@ const DEADLINE_MS = 30_000;
 /** What the hub answers to a GET; @throws Error with the hub's own sentence where it refuses */
 export async function callHub(server: string, path: string): Promise<unknown> {
   const { code, text } = await read(server, path).catch((error: unknown) => {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    throw new Error(`no hub answers at ${server}: ${messageOf(cause)}`, { cause: error });
+    throw unreachable(server, error);
   });
   const answer = parseJson(text);
   if (code === 200 && answer !== undefined) return answer;
+  throw new Error(explainAnswer(server, code, text));
+}
+
+/** What the hub answers to a GET, as it comes, for as long as it does; @throws as `callHub` */
+export async function* readHub(server: string, path: string): AsyncGenerator<Uint8Array> {
+  const response = await fetch(new URL(path, server)).catch((error: unknown) => {
+    throw unreachable(server, error);
+  });
+  if (response.status !== 200) throw new Error(explainAnswer(server, response.status, await response.text()));
+  if (response.body !== null) yield* response.body;
+}
+
+/** The sentence of an answer that is not the one asked for: the hub's own, where it is one. */
+export function explainAnswer(server: string, code: number, text: string): string {
+  const answer = parseJson(text);
   const said =
     typeof answer === 'object' && answer !== null && 'message' in answer ? String(answer.message) : '';
-  throw new Error(said === '' ? `${server} answered ${code}, which is not what a hub says` : said);
+  return said === '' ? `${server} answered ${code}, which is not what a hub says` : said;
+}
+
+function unreachable(server: string, error: unknown): Error {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return new Error(`no hub answers at ${server}: ${messageOf(cause)}`, { cause: error });
 }
 
 async function read(server: string, path: string): Promise<{ code: number; text: string }> {
