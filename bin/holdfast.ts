@@ -4,6 +4,7 @@ import { AGENT_SETTINGS } from '../agent/config.ts';
 import type { Output } from '../agent/local/main.ts';
 import { DEMO_SETTINGS } from '../demo/config.ts';
 import { HUB_SETTINGS } from '../hub/config.ts';
+import type { KubeconfigFlags } from '../hub/main.ts';
 import type { LogFlags, PortForwardFlags, TimelineFlags } from '../hub/operator/main.ts';
 import { messageOf } from '../shared/base/errors.ts';
 import { ConfigError } from '../shared/config/load.ts';
@@ -111,6 +112,19 @@ addDataDir(
   (await import('../agent/local/main.ts')).uploadImage(flags, name, path),
 );
 
+addSettings(
+  program.command('kubeconfig').description("print a kubeconfig for a user of this computer's hub"),
+  {
+    dataDir: { ...HUB_SETTINGS.dataDir, topic: '' },
+  },
+)
+  .requiredOption('--user <NAME>', 'who it is for')
+  .option('--group <NAME...>', 'groups that the user is in')
+  .option('--server <HOST:PORT>', 'where the user finds the hub (default: where it listens)')
+  .action(async ({ user, group, server, ...flags }: KubeconfigFlags & Flags) =>
+    (await import('../hub/main.ts')).printKubeconfig(flags, { user, group, server }),
+  );
+
 addHub(program.command('timeline <DEVICE>'))
   .description('what happened on a device: what was desired, what it told, its link, orders given on the box')
   .option('--since <TIME>', 'from then on: 2026-03-01T22:00:00Z, or so long ago: 12h')
@@ -214,7 +228,8 @@ function addSettings(command: Command, settings: Settings): Command {
 function addHub(command: Command): Command {
   return command
     .option('--kubeconfig <FILE>', 'where the hub is (KUBECONFIG)')
-    .option('--server <URL>', 'the same without a kubeconfig, e.g. http://127.0.0.1:8080');
+    .option('--server <URL>', 'the same without a kubeconfig, e.g. http://127.0.0.1:8080')
+    .option('--token <TOKEN>', 'who asks, where it is given so');
 }
 
 function addDataDir(command: Command): Command {

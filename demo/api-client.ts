@@ -18,7 +18,8 @@ export interface ApiClient {
   instance(): Promise<VirtualMachineInstance | undefined>;
 }
 
-export function createApiClient(address: string): ApiClient {
+/** @param token by which the hub knows who asks */
+export function createApiClient(address: string, token: string): ApiClient {
   const collection = `http://${address}/apis/kubevirt.io/v1/namespaces/${NAMESPACE}`;
   const machineUrl = `${collection}/virtualmachines/${MACHINE}`;
 
@@ -31,7 +32,8 @@ export function createApiClient(address: string): ApiClient {
     return fetch(url, {
       method,
       signal: AbortSignal.timeout(DEADLINE_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': type } }),
+      headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': type }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   }
 

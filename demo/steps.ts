@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Address } from '../shared/config/settings.ts';
 import type { ApiClient } from './api-client.ts';
+import { parse } from 'yaml';
+import { findServer } from '../hub/operator/find-server.ts';
 import { createApiClient } from './api-client.ts';
 import type { DemoConfig } from './config.ts';
 import type { ImageServer } from './image-server.ts';
@@ -61,7 +63,7 @@ export async function startAll(run: Run): Promise<number> {
   const box = ['--data-dir', join(config.dataDir, DEVICE), '--name', DEVICE];
   agent.start(() => [...box, '--hub', `mqtt://${addresses.mqtt}`, '--accel', config.accel]);
   say(`the agent of device ${DEVICE} is starting`);
-  const api = createApiClient(addresses.api);
+  const api = createApiClient(addresses.api, readToken(hubDir));
   const connected = () => api.deviceConnected();
   await waitFor(`the device (see ${agent.logFile})`, START_DEADLINE_MS, connected, signal);
   say(`device ${DEVICE} is connected`);
@@ -105,9 +107,10 @@ async function followBoot({ config, agent, say, signal }: Run, api: ApiClient): 
 
 /** Shuts the guest down, wherever the start had got to, and ends the rest. */
 export async function stopAll({ config, hub, agent, image, say }: Run): Promise<void> {
-  const addresses = readAddresses(join(config.dataDir, 'hub'));
+  const hubDir = join(config.dataDir, 'hub');
+  const addresses = readAddresses(hubDir);
   try {
-    if (addresses !== undefined) await haltMachine(createApiClient(addresses.api), say);
+    if (addresses !== undefined) await haltMachine(createApiClient(addresses.api, readToken(hubDir)), say);
   } catch (error) {
     say(`the guest could not be shut down: ${String(error)}`);
     say('it goes on, and the next demo takes it over');
@@ -128,6 +131,11 @@ async function haltMachine(api: ApiClient, say: (line: string) => void): Promise
     return isNews && status?.printableStatus === 'Stopped' ? true : undefined;
   });
   say('the guest has shut down');
+}
+
+/** The administrator's, which the hub wrote before its addresses. */
+function readToken(hubDir: string): string {
+  return findServer(parse(readFileSync(join(hubDir, 'admin.kubeconfig'), 'utf8'))).token;
 }
 
 function readAddresses(hubDir: string): Addresses | undefined {

@@ -4,9 +4,11 @@ import type { Clock, Log, Random } from '../shared/ports.ts';
 import { admitWrite } from './admit.ts';
 import type { Api } from './api/api.ts';
 import type { ApiOptions } from './api/context.ts';
+import type { Authenticate } from './auth/user.ts';
 import { createEventProjector } from './devices/event-projector.ts';
 import { createPresence } from './devices/presence.ts';
 import { createSessions } from './devices/sessions.ts';
+import { createLinkFigures } from './link-figures.ts';
 import type { Broker, BrokerWatch, Store, Tunnel } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createRetention } from './retention.ts';
@@ -14,6 +16,8 @@ import { createRetention } from './retention.ts';
 export interface HubPorts {
   readonly store: Store;
   readonly broker: Broker;
+  /** Who asks the API. */
+  readonly authenticate: Authenticate;
   /** Makes the API's server. */
   readonly serveApi: (options: ApiOptions) => Api;
   /** Without it no stream can be opened. */
@@ -41,6 +45,8 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
   const { version, apiListen, eventRetentionMs, timelineRetentionMs } = options;
   const { store, broker, tunnel, clock, random, log } = ports;
   let stopped = false;
+  let linked = false;
+  const figures = createLinkFigures();
   const reconciler = createReconciler({
     store,
     clock,
@@ -57,7 +63,12 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
   });
   const sessions = createSessions({
     store,
-    broker,
+    broker: {
+      publish(device, channel, payload) {
+        figures.published(channel, payload.byteLength);
+        return broker.publish(device, channel, payload);
+      },
+    },
     presence,
     clock,
     random,
@@ -80,15 +91,30 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
     askDevice: (device, body, options) => sessions.ask(device, body, options),
     admit: admitWrite,
     ...(tunnel !== undefined && { tunnel }),
+    authenticate: ports.authenticate,
+    checks: [
+      {
+        name: 'broker',
+        of: 'readyz',
+        check() {
+          if (!linked) throw new Error('the broker is not there');
+        },
+      },
+    ],
+    figures: () => figures.read(presence.count()),
   });
 
   /** The broker lives on without the hub, and so do devices' connections to it: they are asked for a hello. */
   const watch: BrokerWatch = {
     ready() {
+      linked = true;
       presence.doubt('HubStarted');
       sessions.callRoll();
     },
-    lost: () => presence.doubt('BrokerLost'),
+    lost() {
+      linked = false;
+      presence.doubt('BrokerLost');
+    },
   };
 
   return {
@@ -98,6 +124,7 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
       await reconciler.start();
       projector.wake();
       const { address: mqtt } = await broker.start((device, channel, payload) => {
+        figures.received(channel, payload.byteLength);
         // The wills that our own stop sets off say nothing of the devices.
         if (!stopped) sessions.receive(device, channel, payload);
       }, watch);

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadConfig } from '../shared/config/load.ts';
+import { ConfigError, loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
 import { writeFileDurably } from '../shared/host/files.ts';
 import { lockFolder } from '../shared/host/lock.ts';
@@ -12,6 +12,9 @@ import { readPlace } from '../shared/tunnel/place.ts';
 import { VERSION } from '../shared/version.ts';
 import { createApi } from './api/api.ts';
 import { compileKubeconfig } from './api/kubeconfig.ts';
+import { readTokenKey } from './auth/token-key.ts';
+import { createTokens } from './auth/tokens.ts';
+import { ADMIN } from './auth/user.ts';
 import { createEmbeddedBroker } from './broker/embedded-broker.ts';
 import { createMqttBroker } from './broker/mqtt-broker.ts';
 import type { HubConfig } from './config.ts';
@@ -23,6 +26,8 @@ import { createTunnelListener } from './tunnel/listener.ts';
 import { createTunnel } from './tunnel/tunnel.ts';
 
 const HOUR_MS = 3_600_000;
+/** In the data folder: where the hub listens. */
+const ADDRESSES = 'addresses.json';
 
 /** Runs the hub until SIGTERM or SIGINT. */
 export async function runHub(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
@@ -32,6 +37,7 @@ export async function runHub(flags: Readonly<Record<string, string | undefined>>
   const log = createLog(config.logLevel, 'hub');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const unlock = await lockFolder(dataDir);
+  const tokens = createTokens(readTokenKey(dataDir, writeFileDurably));
   const hub = createHub(
     {
       version: VERSION,
@@ -44,14 +50,19 @@ export async function runHub(flags: Readonly<Record<string, string | undefined>>
       broker: chooseBroker(config, log),
       serveApi: createApi,
       tunnel: composeTunnel(config, log),
+      authenticate: tokens.authenticate,
       clock: createClock(),
       random: createRandom(),
       log,
     },
   );
   const addresses = await hub.start();
-  writeFileDurably(join(dataDir, 'addresses.json'), `${JSON.stringify(addresses)}\n`);
-  writeFileDurably(join(dataDir, 'admin.kubeconfig'), compileKubeconfig(addresses.api));
+  writeFileDurably(
+    join(dataDir, 'admin.kubeconfig'),
+    compileKubeconfig(addresses.api, { user: ADMIN.name, token: tokens.issue(ADMIN) }),
+  );
+  // After the kubeconfig: who waits for the one finds the other.
+  writeFileDurably(join(dataDir, ADDRESSES), `${JSON.stringify(addresses)}\n`);
   log.info({ dataDir, ...addresses, version: VERSION }, 'hub started');
 
   await new Promise<void>((resolve) => {
@@ -78,6 +89,27 @@ function composeTunnel(config: HubConfig, log: Log): Tunnel {
     clock: createClock(),
     log,
   });
+}
+
+export interface KubeconfigFlags {
+  readonly user: string;
+  readonly group?: readonly string[] | undefined;
+  readonly server?: string | undefined;
+}
+
+/** Prints a kubeconfig that a hub of this computer knows a user by. @throws ConfigError where there is no hub */
+export async function printKubeconfig(
+  flags: Readonly<Record<string, string | undefined>>,
+  { user, group = [], server }: KubeconfigFlags,
+): Promise<void> {
+  const { dataDir } = loadConfig({ dataDir: HUB_SETTINGS.dataDir }, { flags, environment: process.env });
+  const path = join(dataDir, ADDRESSES);
+  if (!existsSync(path)) {
+    throw new ConfigError(`no hub was ever started in ${dataDir}: give its folder with --data-dir`);
+  }
+  const { api } = JSON.parse(readFileSync(path, 'utf8')) as { api: string };
+  const token = createTokens(readTokenKey(dataDir, writeFileDurably)).issue({ name: user, groups: group });
+  process.stdout.write(compileKubeconfig(server ?? api, { user, token }));
 }
 
 /** The broker inside the hub, or one of the operator's own. */

@@ -61,6 +61,20 @@ export interface ObjectKey {
   readonly name: string;
 }
 
+/** An object as it is stored: its JSON, which most of what is listed is handed on as. */
+export interface ObjectRow {
+  readonly namespace: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A part of a kind's objects in the order of namespace and name. */
+export interface ObjectRange {
+  readonly namespace?: string | undefined;
+  /** The place that those wanted come after. */
+  readonly after?: Pick<ObjectRow, 'namespace' | 'name'> | undefined;
+}
+
 export interface ObjectChange {
   readonly resourceVersion: number;
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -75,7 +89,18 @@ export interface ObjectTable {
   get(key: ObjectKey): Promise<ResourceObject | undefined>;
   /** All of a kind, of one namespace where it is given, ordered by namespace and name. */
   list(kind: string, namespace?: string): Promise<ResourceObject[]>;
-  count(kind: string): Promise<number>;
+  /** The first `limit` of those of `list` that come after a place, as they are stored. */
+  page(kind: string, range: ObjectRange & { readonly limit: number }): Promise<ObjectRow[]>;
+  /**
+   * What objects that have changed since a version were at that version, in the order of `list`; without a text where
+   * they were not there. Undefined where the log no longer reaches that far back.
+   */
+  pastRows(
+    kind: string,
+    resourceVersion: number,
+    range: ObjectRange,
+  ): Promise<(Omit<ObjectRow, 'text'> & { readonly text?: string })[] | undefined>;
+  count(kind: string, namespace?: string): Promise<number>;
   /** Those of a kind that were written longest ago, oldest first. */
   oldest(kind: string, limit: number): Promise<ResourceObject[]>;
   /**
@@ -86,8 +111,11 @@ export interface ObjectTable {
   remove(key: ObjectKey): Promise<void>;
   /** The newest resource version given out; 0 at first. */
   resourceVersion(): Promise<number>;
-  /** Changes of a kind after a version, oldest first; undefined where the log no longer reaches that far back. */
-  changesSince(kind: string, resourceVersion: number): Promise<ObjectChange[] | undefined>;
+  /**
+   * The first `limit` changes of a kind after a version, oldest first; undefined where the log no longer reaches that
+   * far back.
+   */
+  changesSince(kind: string, resourceVersion: number, limit: number): Promise<ObjectChange[] | undefined>;
   /** Forgets at most `limit` of the changes older than the newest `keep`, oldest first; the result is how many. */
   pruneChanges(keep: number, limit: number): Promise<number>;
 }
@@ -249,6 +277,21 @@ export interface ReferenceTable {
   set(machine: ReferringMachine, keys: readonly ObjectKey[]): Promise<ObjectKey[]>;
 }
 
+/** An object that is gone and owned others, or that waits for what it owns. */
+export interface GarbageOwner extends ObjectKey {
+  readonly uid: string;
+}
+
+/** Which objects are owned by which, by their `ownerReferences`; kept with every object that is written. */
+export interface OwnerTable {
+  /** The first so many of those that name an owner, by its uid. */
+  dependents(uid: string, limit: number): Promise<ObjectKey[]>;
+  /** Owners whose dependents are to be looked at. */
+  garbage(): Promise<GarbageOwner[]>;
+  /** Nothing is left to be done about an owner's dependents. */
+  settle(uid: string): Promise<void>;
+}
+
 /** One thing in a device's history. */
 export interface TimelineEntry {
   readonly device: string;
@@ -307,16 +350,20 @@ export interface Tables {
   readonly streams: StreamTable;
   readonly held: HeldTable;
   readonly references: ReferenceTable;
+  readonly owners: OwnerTable;
   readonly timeline: TimelineTable;
   readonly progress: ProgressTable;
 }
 
 export interface Store {
-  /** Runs `work` as one transaction, one at a time, never one inside another; what it throws undoes it. */
+  /**
+   * Runs `work` as one transaction, one at a time, never one inside another; what it throws undoes it. Resolves once it
+   * is durable. One sees those before it, also where their commit, which is its own too, is still to be made.
+   */
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
   /**
-   * Calls `listener` with each committed change, in order, before the next transaction begins; it must not
-   * throw. The result stops that.
+   * Calls `listener` with each committed change, in order, before anybody learns that it is; it must not throw. The
+   * result stops that.
    */
   onChange(listener: (change: ObjectChange) => void): () => void;
   close(): Promise<void>;

@@ -29,7 +29,7 @@ interface Import {
   readonly clause: string;
 }
 
-const PURE_ROOMS = ['agent/plan', 'agent/machine', 'hub/rollout', 'hub/machines'];
+const PURE_ROOMS = ['agent/plan', 'agent/machine', 'hub/rollout', 'hub/machines', 'hub/apply'];
 const PURE_MAY_IMPORT = [...PURE_ROOMS, 'shared/model', 'shared/base'];
 const ADAPTERS = [
   ...['facts', 'image', 'k3s', 'link', 'network', 'probe', 'qemu', 'store', 'tunnel'].map(

@@ -1,5 +1,5 @@
 import type { MachineFigures, Traffic } from '../figures-port.ts';
-import type { Metric, Sample } from './exposition.ts';
+import type { Metric, Sample } from '../../shared/base/exposition.ts';
 
 /** KubeVirt's metrics of a virtual machine instance, under its names and with its labels, so that its dashboards serve. */
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import type { MachineFigures } from '../figures-port.ts';
-import { EXPOSITION_TYPE, formatMetrics } from './exposition.ts';
+import { EXPOSITION_TYPE, formatMetrics } from '../../shared/base/exposition.ts';
 import { compileMachineMetrics } from './machine-metrics.ts';
 
 export interface MetricsServer {

@@ -12,7 +12,7 @@ const FORMS: Readonly<Record<Exclude<Accepted['as'], ''>, { group: string; versi
   Table: { group: 'meta.k8s.io', versions: ['v1', 'v1beta1'] },
   PartialObjectMetadata: { group: 'meta.k8s.io', versions: ['v1', 'v1beta1'] },
   PartialObjectMetadataList: { group: 'meta.k8s.io', versions: ['v1', 'v1beta1'] },
-  APIGroupDiscoveryList: { group: 'apidiscovery.k8s.io', versions: ['v2'] },
+  APIGroupDiscoveryList: { group: 'apidiscovery.k8s.io', versions: ['v2', 'v2beta1'] },
 };
 
 /**

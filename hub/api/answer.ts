@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import type { FieldWarning } from '../../shared/model/warnings.ts';
+import type { ObjectRow } from '../ports.ts';
 import type { View } from './view.ts';
 import { compileWarnings } from './warning.ts';
 import type { WatchFeed } from './watch-feed.ts';
@@ -9,22 +9,31 @@ import type { WatchFeed } from './watch-feed.ts';
 export type Answer =
   | {
       readonly form: 'object';
-      readonly code: 200 | 201;
+      readonly code: 200 | 201 | 202;
       readonly object: ResourceObject;
-      /** What the client wrote that changes nothing. */
-      readonly warnings: readonly FieldWarning[];
+      /** What the client wrote that changes nothing, a sentence each. */
+      readonly warnings: readonly string[];
     }
-  | { readonly form: 'list'; readonly items: readonly ResourceObject[]; readonly metadata: object }
+  | { readonly form: 'list'; readonly rows: readonly ObjectRow[]; readonly metadata: object }
   | { readonly form: 'watch'; readonly feed: WatchFeed }
   | JsonReply;
 
 /** What goes out. */
 export type Reply =
   | JsonReply
-  | { readonly form: 'text'; readonly text: string }
+  | EncodedReply
   /** Bytes as they come, for as long as both sides want. */
   | { readonly form: 'stream'; readonly contentType: string; readonly stream: Readable }
   | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
+
+/** What is bytes already. */
+export interface EncodedReply {
+  readonly form: 'encoded';
+  readonly code: number;
+  readonly content: string | Uint8Array;
+  readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 interface JsonReply {
   readonly form: 'json';
@@ -37,7 +46,7 @@ interface JsonReply {
 
 export function objectAnswer(
   object: ResourceObject,
-  { code = 200, warnings = [] }: { code?: 200 | 201; warnings?: readonly FieldWarning[] } = {},
+  { code = 200, warnings = [] }: { code?: 200 | 201 | 202; warnings?: readonly string[] } = {},
 ): Answer {
   return { form: 'object', code, object, warnings };
 }
@@ -54,7 +63,12 @@ export function shapeAnswer(answer: Answer, view: View): Reply {
         warnings: compileWarnings(answer.warnings),
       };
     case 'list':
-      return jsonReply(view.list(answer.items, answer.metadata));
+      return {
+        form: 'encoded',
+        code: 200,
+        content: view.list(answer.rows, answer.metadata),
+        contentType: 'application/json',
+      };
     case 'watch':
       return { ...answer, view };
     case 'json':

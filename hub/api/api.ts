@@ -1,13 +1,25 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Fastify from 'fastify';
+import type { User } from '../auth/user.ts';
+import type { Reply } from './answer.ts';
 import { MAX_BODY_BYTES } from './body.ts';
 import type { ApiContext, ApiOptions } from './context.ts';
-import type { Status } from './errors.ts';
-import { statusOf } from './errors.ts';
+import { metricsReply } from './documents.ts';
+import { ApiError, RETRY_AFTER_SECONDS, statusOf, unauthorized } from './errors.ts';
+import { createApiFigures, readStoreFigures } from './figures.ts';
+import { createFlowControl } from './flow-control.ts';
+import type { HealthCheck } from './health.ts';
+import { isHealthPath, serveHealth } from './health.ts';
 import { createKindSchemas } from './kind-schemas.ts';
 import { ensureNamespaces } from './namespaces.ts';
+import { splitPath } from './path.ts';
+import { parseFlag } from './query.ts';
+import type { RequestAttributes } from './request-attributes.ts';
+import { readAttributes } from './request-attributes.ts';
 import { createServe } from './serve.ts';
 import { createUpgrades } from './upgrades.ts';
+import { compileWarnings } from './warning.ts';
+import { createEventEncoder } from './watch-encoder.ts';
 import type { WatchFeed } from './watch-feed.ts';
 import { streamWatch } from './watch-stream.ts';
 
@@ -15,23 +27,53 @@ import { streamWatch } from './watch-stream.ts';
 export interface Api {
   /** Makes the first namespaces and listens; port 0 picks a free one. The address is `HOST:PORT`. */
   listen(options: { readonly host: string; readonly port: number }): Promise<{ readonly address: string }>;
-  /** Ends watches and connections at once. */
+  /** Ends watches, lets requests that are under way be answered, and closes connections. */
   close(): Promise<void>;
 }
 
 /** How long a client may take to send a request. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** How long requests that are under way have to be answered when the hub stops. */
+const DRAIN_MS = 10_000;
 
 export function createApi(options: ApiOptions): Api {
   const context: ApiContext = { ...options, schemas: createKindSchemas() };
+  const { clock, log, store } = context;
   const serve = createServe(context);
   const upgrades = createUpgrades(context);
+  const encode = createEventEncoder();
+  const figures = createApiFigures();
+  const flows = createFlowControl(clock);
   const feeds = new Set<WatchFeed>();
-  const sendError = (error: unknown, reply: FastifyReply) => sendStatus(reply, statusOf(error, context.log));
+  let stopping = false;
+  const checks: readonly HealthCheck[] = [
+    { name: 'ping', of: 'livez', check: () => {} },
+    {
+      name: 'store',
+      of: 'livez',
+      check: async () => void (await store.transaction(({ objects }) => objects.resourceVersion())),
+    },
+    ...(options.checks ?? []),
+    {
+      name: 'shutdown',
+      of: 'readyz',
+      check() {
+        if (stopping) throw new Error('the hub is stopping');
+      },
+    },
+  ];
+  async function sendError(error: unknown, reply: FastifyReply): Promise<void> {
+    if (error instanceof ApiError && error.warnings.length > 0) {
+      reply.header('warning', compileWarnings(error.warnings));
+    }
+    const status = statusOf(error, log);
+    if (status.code === 429) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+    await sendJson(reply, status.code, status);
+  }
 
   const server = Fastify({
     bodyLimit: MAX_BODY_BYTES,
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     requestTimeout: REQUEST_TIMEOUT_MS,
     exposeHeadRoutes: false,
     frameworkErrors: (error, _request, reply: FastifyReply) => void sendError(error, reply),
@@ -41,35 +83,72 @@ export function createApi(options: ApiOptions): Api {
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   server.setErrorHandler((error, _request, reply) => sendError(error, reply));
 
-  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    // Not by `new URL`, which would take a path that begins with two slashes for a host.
-    const [pathname = '', ...search] = request.url.split('?');
-    const given = await serve({
+  /** Everything that comes in is asked here who it is from; @throws ApiError 401 */
+  function authenticate(request: FastifyRequest): User {
+    const user = context.authenticate(request.headers.authorization ?? '');
+    if (user === undefined) throw unauthorized();
+    return user;
+  }
+
+  async function serveInTurn(
+    request: FastifyRequest,
+    user: User,
+    pathname: string,
+    query: URLSearchParams,
+    attributes: RequestAttributes,
+  ): Promise<Reply> {
+    const asked = {
       method: request.method,
+      user,
       pathname,
-      query: new URLSearchParams(search.join('?')),
+      query,
       accept: request.headers.accept ?? '',
       contentType: (request.headers['content-type'] ?? '').split(';', 1).join().trim().toLowerCase(),
       idempotencyKey: String(request.headers['idempotency-key'] ?? ''),
+      userAgent: request.headers['user-agent'] ?? '',
+      knownTag: request.headers['if-none-match'] ?? '',
       body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
-    });
-    switch (given.form) {
-      case 'json':
-        if (given.warnings !== undefined && given.warnings.length > 0)
-          reply.header('warning', given.warnings);
-        return sendJson(reply, given.code, given.body, given.contentType);
-      case 'text':
-        await reply.type('text/plain').send(given.text);
-        return;
-      case 'stream':
-        await reply.type(given.contentType).send(given.stream);
-        return;
-      case 'watch':
-        feeds.add(given.feed);
-        reply.hijack();
-        await streamWatch(reply.raw, given.feed, given.view, context);
-        feeds.delete(given.feed);
+    };
+    if (pathname === '/metrics') {
+      const stored = await readStoreFigures(context);
+      return metricsReply([...figures.read(flows.figures()), ...stored, ...(options.figures?.() ?? [])]);
     }
+    // What a device is asked may take long, and has bounds of its own.
+    if (!['', 'status', 'scale'].includes(attributes.subresource)) return serve(asked);
+    const agent = (request.headers['user-agent'] ?? '').split(' ', 1).join();
+    const leave = await flows.enter(`${user.name} ${agent}`);
+    try {
+      return await serve(asked);
+    } finally {
+      leave();
+    }
+  }
+
+  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    // Not by `new URL`, which would take a path that begins with two slashes for a host.
+    const [pathname = '', ...search] = request.url.split('?');
+    const query = new URLSearchParams(search.join('?'));
+    const isWatch = request.method === 'GET' && parseFlag(query, 'watch') === true;
+    const attributes = readAttributes(context.kinds, request.method, pathname, isWatch);
+    const startedMs = clock.monotonic();
+    reply.raw.once('close', () => {
+      figures.served(attributes, reply.raw.statusCode, (clock.monotonic() - startedMs) / 1000);
+    });
+    const segments = splitPath(pathname);
+    if (isHealthPath(segments)) return send(reply, await serveHealth(checks, segments, query, log));
+    const user = authenticate(request);
+    const given = await serveInTurn(request, user, pathname, query, attributes).catch((error: unknown) => {
+      if (error instanceof ApiError && error.status.code === 429) figures.rejected();
+      throw error;
+    });
+    if (given.form !== 'watch') return send(reply, given);
+    feeds.add(given.feed);
+    reply.hijack();
+    const ended = figures.watching(attributes);
+    const told = (bytes: number) => figures.told(attributes, bytes);
+    await streamWatch(reply.raw, given.feed, { encode: (event) => encode(event, given.view), told }, context);
+    ended();
+    feeds.delete(given.feed);
   }
 
   server.server.on('upgrade', (request, socket, head) => upgrades.take(request, socket, head));
@@ -82,11 +161,30 @@ export function createApi(options: ApiOptions): Api {
       return { address: new URL(await server.listen({ host, port })).host };
     },
     async close() {
+      stopping = true;
       for (const feed of feeds) feed.close();
+      const cut = clock.after(DRAIN_MS, () => server.server.closeAllConnections());
       await upgrades.close();
       await server.close();
+      cut();
     },
   };
+}
+
+async function send(reply: FastifyReply, given: Exclude<Reply, { readonly form: 'watch' }>): Promise<void> {
+  if (given.form === 'encoded') {
+    const { code, content, contentType, headers = {} } = given;
+    // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    await reply.code(code).headers(headers).header('content-type', contentType).send(bytes);
+    return;
+  }
+  if (given.form === 'stream') {
+    await reply.type(given.contentType).send(given.stream);
+    return;
+  }
+  if (given.warnings !== undefined && given.warnings.length > 0) reply.header('warning', given.warnings);
+  await sendJson(reply, given.code, given.body, given.contentType);
 }
 
 async function sendJson(
@@ -95,13 +193,8 @@ async function sendJson(
   body: unknown,
   type = 'application/json',
 ): Promise<void> {
-  // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
   await reply
     .code(code)
     .header('content-type', type)
     .send(Buffer.from(JSON.stringify(body)));
-}
-
-function sendStatus(reply: FastifyReply, status: Status): Promise<void> {
-  return sendJson(reply, status.code, status);
 }

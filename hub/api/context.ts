@@ -1,8 +1,11 @@
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
+import type { Metric } from '../../shared/base/exposition.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { RequestBody, ResponseMessage } from '../../shared/protocol/messages.ts';
+import type { Authenticate, User } from '../auth/user.ts';
 import type { Store, Tables, Tunnel } from '../ports.ts';
+import type { HealthCheck } from './health.ts';
 import type { KindSchemas } from './kind-schemas.ts';
 import type { Accepted } from './accept.ts';
 
@@ -36,6 +39,11 @@ export interface ApiOptions {
   ) => Promise<ResponseMessage>;
   /** Without it no stream can be opened. */
   readonly tunnel?: Pick<Tunnel, 'expect' | 'take'>;
+  readonly authenticate: Authenticate;
+  /** What has to be well for the hub to be, beside the API and the store. */
+  readonly checks?: readonly HealthCheck[];
+  /** What the rest of the hub counts, for `/metrics`. */
+  readonly figures?: () => readonly Metric[];
   readonly admit?: (admission: Admission, tables: Tables) => Promise<readonly FieldCause[]>;
 }
 
@@ -46,11 +54,14 @@ export interface ApiContext extends ApiOptions {
 /** A request whose path and headers have been read, and whose body has not. */
 export interface ApiRequest {
   readonly method: string;
+  readonly user: User;
   readonly query: URLSearchParams;
   readonly accepted: Accepted;
   /** A media type in lower case, without parameters; empty where none was given. */
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** `kubectl/v1.35.0 (linux/amd64) …` */
+  readonly userAgent?: string;
   /** Two requests with the same one are one. */
   readonly idempotencyKey?: string;
 }

@@ -2,20 +2,26 @@ import type { ResourceObject } from '../../shared/model/kind.ts';
 import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Random } from '../../shared/ports.ts';
-import type { ObjectTable } from '../ports.ts';
+import type { Manager } from '../apply/managers.ts';
+import type { ObjectTable, Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
-import { parseBody } from './body.ts';
+import { readBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
+import { decodeObject } from './decode.ts';
 import type { Draft } from './draft.ts';
 import { checkDraft, completeObject, parseDraft } from './draft.ts';
 import { alreadyExists, badRequest, invalid } from './errors.ts';
+import type { Author } from './field-managers.ts';
+import { HUB_AUTHOR, manageCreation, withManagers } from './field-managers.ts';
 import { newMetadata } from './metadata.ts';
 import { completeNamespace, requireNamespace } from './namespaces.ts';
 import type { ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
-import { parseDryRun } from './query.ts';
+import type { Written } from './update.ts';
+import { describeMeaningless } from './warning.ts';
+import { parseWriteOptions } from './write-options.ts';
 
 /** As in Kubernetes' `names.SimpleNameGenerator`: no vowels, so that no words come about. */
 const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
@@ -24,19 +30,45 @@ const LONGEST_GENERATED_NAME = 63;
 const GENERATED_NAME_TRIES = 8;
 
 export async function create(context: ApiContext, path: ResourcePath, request: ApiRequest): Promise<Answer> {
-  const dryRun = parseDryRun(request.query);
-  const draft = parseDraft(path, parseBody(request));
+  const options = parseWriteOptions(request, 'CreateOptions');
+  const decoded = decodeObject(path, readBody(request), options.validation);
+  const draft = parseDraft(path, decoded.value);
   if ((draft.metadata['resourceVersion'] ?? '') !== '') {
     throw badRequest('resourceVersion should not be set on objects to be created');
   }
+  const author: Author = { manager: options.manager, version: path.version, subresource: '' };
   return context.store.transaction(async (tables) => {
-    const { objects } = tables;
-    const { object, key } = await findName(context, path, draft, objects);
-    if (path.namespace !== undefined) await requireNamespace(objects, path.kind, path.namespace);
-    await admit(context, tables, { verb: 'create', kind: path.kind, object });
-    const created = dryRun ? object : await objects.put(key, object);
-    return objectAnswer(created, { code: 201, warnings: warningsOf(path.kind, object) });
+    const { dryRun } = options;
+    const { object, warnings } = await insert(context, tables, path, { draft, author, dryRun });
+    return objectAnswer(object, { code: 201, warnings: [...decoded.warnings, ...warnings] });
   });
+}
+
+interface Insertion {
+  readonly draft: Draft;
+  readonly dryRun: boolean;
+  readonly author?: Author;
+  /** In place of an author: who manages which of its fields. */
+  readonly managers?: readonly Manager[];
+}
+
+/** Makes an object of a draft; returns it with what of it changes nothing. */
+export async function insert(
+  context: ApiContext,
+  tables: Tables,
+  path: ResourcePath,
+  { draft, dryRun, author = HUB_AUTHOR, managers }: Insertion,
+): Promise<Written> {
+  const { objects } = tables;
+  const { object, key } = await findName(context, path, draft, objects);
+  if (path.namespace !== undefined) await requireNamespace(objects, path.kind, path.namespace);
+  const managed =
+    managers === undefined
+      ? manageCreation(context, path.kind, object, author, draft.metadata['managedFields'])
+      : withManagers(object, managers);
+  await admit(context, tables, { verb: 'create', kind: path.kind, object: managed });
+  const created = dryRun ? managed : await objects.put(key, managed);
+  return { object: created, warnings: describeMeaningless(warningsOf(path.kind, object)) };
 }
 
 /** The object to create, under a name that is free. */
@@ -57,7 +89,7 @@ function complete(context: ApiContext, path: ResourcePath, draft: Draft, name: u
     const causes: FieldCause[] = [{ ...cause, message: 'name or generateName is required' }];
     throw invalid(path.kind, '', causes);
   }
-  const metadata = newMetadata({ ...draft.metadata, name, namespace: path.namespace }, context);
+  const metadata = newMetadata({ ...draft.metadata, name, namespace: path.namespace }, path.kind, context);
   return completeNamespace(completeObject(path, checkDraft(path, draft, metadata)));
 }
 

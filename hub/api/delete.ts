@@ -3,33 +3,37 @@ import type { ResourceObject } from '../../shared/model/kind.ts';
 import { groupKindOf } from '../../shared/model/kind.ts';
 import { namespaceKind } from '../../shared/model/namespace.ts';
 import { fields } from '../../shared/model/schema.ts';
+import type { FieldCause } from '../../shared/model/validate.ts';
 import { formatCauses, validate } from '../../shared/model/validate.ts';
-import type { Tables } from '../ports.ts';
+import type { ObjectRow, Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
 import { jsonReply, objectAnswer } from './answer.ts';
 import { parseBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
-import { badRequest, conflict, notFound, success } from './errors.ts';
-import { isDeleting, markDeleted } from './metadata.ts';
+import type { Propagation } from './deletion.ts';
+import { takeAway } from './deletion.ts';
+import type { ApiError } from './errors.ts';
+import { badRequest, conflict, invalid, notFound, success } from './errors.ts';
 import { emptyNamespace } from './namespaces.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
-import { isDryRun, parseDryRun, parseFlag } from './query.ts';
+import { isDryRun, parseFlag } from './query.ts';
 import { parseSelection } from './selection.ts';
 
-/**
- * meta/v1 `DeleteOptions`. What belongs to an object goes with it, sooner or later makes no difference; whether it
- * may be left there instead is for admission to say.
- */
+const PROPAGATIONS = ['Orphan', 'Background', 'Foreground'] as const;
+
+/** meta/v1 `DeleteOptions`. */
 const deleteOptions = fields({
   apiVersion: z.string().optional(),
   kind: z.literal('DeleteOptions').optional(),
-  gracePeriodSeconds: z.int().min(0).nullish(),
+  // Of no effect: how long a guest gets to shut down is for its machine to say.
+  gracePeriodSeconds: z.int().nullish(),
   preconditions: fields({ uid: z.string().nullish(), resourceVersion: z.string().nullish() }).nullish(),
   orphanDependents: z.boolean().nullish(),
-  propagationPolicy: z.enum(['Orphan', 'Background', 'Foreground']).nullish(),
+  propagationPolicy: z.string().nullish(),
   dryRun: z.array(z.string()).nullish(),
+  ignoreStoreReadErrorWithClusterBreakingPotential: z.boolean().nullish(),
 });
 
 interface DeleteOptions {
@@ -37,7 +41,9 @@ interface DeleteOptions {
   /** Empty where there is no such precondition. */
   readonly uid: string;
   readonly resourceVersion: string;
-  readonly orphan: boolean;
+  readonly propagation: Propagation;
+  /** What says that it is not done yet where finalizers hold it. */
+  readonly waitingCode: 200 | 202;
 }
 
 export async function deleteObject(
@@ -50,7 +56,7 @@ export async function deleteObject(
     const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
     const waiting = await remove(context, tables, path, current, options);
-    if (waiting !== undefined) return objectAnswer(waiting);
+    if (waiting !== undefined) return objectAnswer(waiting, { code: options.waitingCode });
     const { group, plural } = path.kind;
     const uid = current.metadata.uid ?? '';
     return jsonReply(success({ name: path.name, group, kind: plural, uid }));
@@ -68,13 +74,14 @@ export async function deleteCollection(
   return context.store.transaction(async (tables) => {
     const { objects } = tables;
     const all = await objects.list(groupKindOf(path.kind), path.namespace);
-    const items: ResourceObject[] = [];
+    const rows: ObjectRow[] = [];
     for (const object of all.filter((candidate) => selection.matches(candidate))) {
       const { name, namespace } = object.metadata;
       const place = { ...path, ...(namespace !== undefined && { namespace }), name, status: false };
-      items.push((await remove(context, tables, place, object, options)) ?? object);
+      const left = (await remove(context, tables, place, object, options)) ?? object;
+      rows.push({ namespace: namespace ?? '', name, text: JSON.stringify(left) });
     }
-    return { form: 'list', items, metadata: { resourceVersion: String(await objects.resourceVersion()) } };
+    return { form: 'list', rows, metadata: { resourceVersion: String(await objects.resourceVersion()) } };
   });
 }
 
@@ -84,26 +91,27 @@ async function remove(
   tables: Tables,
   path: ObjectPath,
   current: ResourceObject,
-  { dryRun, uid, resourceVersion, orphan }: DeleteOptions,
+  { dryRun, uid, resourceVersion, propagation }: DeleteOptions,
 ): Promise<ResourceObject | undefined> {
   const { objects } = tables;
   const { metadata } = current;
   if (uid !== '' && uid !== metadata.uid) {
-    throw conflict(path.kind, path.name, `the uid asked for is ${uid}, the object's is ${metadata.uid}`);
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid})`;
+    throw conflictOf(path, `${why}. The object might have been deleted and then recreated`);
   }
   if (resourceVersion !== '' && resourceVersion !== metadata.resourceVersion) {
-    const why = `the resource version asked for is ${resourceVersion}, the object's is ${metadata.resourceVersion}`;
-    throw conflict(path.kind, path.name, why);
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion})`;
+    throw conflictOf(path, `${why}. The object might have been modified`);
   }
+  const orphan = propagation === 'Orphan';
   await admit(context, tables, { verb: 'delete', kind: path.kind, object: current, orphan });
   if (path.kind === namespaceKind) await emptyNamespace(objects, context.kinds, path.name, dryRun);
-  if (isDeleting(metadata)) return current;
-  if ((metadata.finalizers ?? []).length === 0) {
-    if (!dryRun) await objects.remove(keyOf(path));
-    return undefined;
-  }
-  const marked = markDeleted(current, context.clock.now());
-  return dryRun ? marked : objects.put(keyOf(path), marked);
+  return takeAway(objects, keyOf(path), current, { propagation, nowMs: context.clock.now(), dryRun });
+}
+
+/** Upstream names the kind here, and not its resource. */
+function conflictOf({ kind, name }: ObjectPath, why: string): ApiError {
+  return conflict({ ...kind, plural: kind.kind }, name, why);
 }
 
 function parseDeleteOptions(request: ApiRequest): DeleteOptions {
@@ -111,11 +119,29 @@ function parseDeleteOptions(request: ApiRequest): DeleteOptions {
   if (!checked.ok) throw badRequest(`the DeleteOptions can't be read: ${formatCauses(checked.causes)}`);
   const { dryRun, preconditions, orphanDependents, propagationPolicy } = checked.value;
   return {
-    dryRun: parseDryRun(request.query) || isDryRun(dryRun ?? []),
+    dryRun: isDryRun([...request.query.getAll('dryRun'), ...(dryRun ?? [])]),
     uid: preconditions?.uid ?? '',
     resourceVersion: preconditions?.resourceVersion ?? '',
-    orphan: orphanDependents === true || propagationPolicy === 'Orphan',
+    propagation: parsePropagation(propagationPolicy || undefined, orphanDependents ?? undefined),
+    waitingCode: orphanDependents === false ? 202 : 200,
   };
+}
+
+/** @throws ApiError 422, in the words of apimachinery's `ValidateDeleteOptions` */
+function parsePropagation(policy: string | undefined, orphan: boolean | undefined): Propagation {
+  const refuse = (reason: FieldCause['reason'], message: string): ApiError =>
+    invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
+      { field: 'propagationPolicy', reason, message },
+    ]);
+  if (policy === undefined) return orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background';
+  if (orphan !== undefined) {
+    const why = 'orphanDependents and deletionPropagation cannot be both set';
+    throw refuse('FieldValueInvalid', `"${policy}": ${why}`);
+  }
+  const known = PROPAGATIONS.find((one) => one === policy);
+  if (known !== undefined) return known;
+  const supported = '"Background", "Foreground", "Orphan", "nil"';
+  throw refuse('FieldValueNotSupported', `"${policy}": supported values: ${supported}`);
 }
 
 /** As in Kubernetes, the query stands in for a body that is left out. */
@@ -123,5 +149,6 @@ function readQuery(query: URLSearchParams): object {
   return {
     orphanDependents: parseFlag(query, 'orphanDependents'),
     propagationPolicy: query.get('propagationPolicy') || undefined,
+    gracePeriodSeconds: query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined,
   };
 }

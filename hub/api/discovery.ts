@@ -1,12 +1,11 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
-import { apiVersionOf } from '../../shared/model/kind.ts';
+import { apiVersionOf, verbsOf } from '../../shared/model/kind.ts';
 import { pathNotFound } from './errors.ts';
 import type { Subresource } from './subresource.ts';
 import { subresourcesOf } from './subresources.ts';
 
 /** The documents by which clients find out what is served, as Kubernetes words them (meta/v1, apidiscovery/v2). */
 
-const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const STATUS_VERBS = ['get', 'patch', 'update'];
 
 const SCALE = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
@@ -48,8 +47,8 @@ export function compileResourceList(
   if (served.length === 0 && beside.length === 0) throw pathNotFound();
   const resources = served.flatMap((kind) => {
     const common = { namespaced: kind.namespaced, kind: kind.kind };
-    const { shortNames, categories, singular: singularName } = kind;
-    const whole = { name: kind.plural, singularName, ...common, verbs: VERBS, shortNames, categories };
+    const { singular: singularName } = kind;
+    const whole = { name: kind.plural, singularName, ...common, verbs: verbsOf(kind), ...namesOf(kind) };
     const status = { name: `${kind.plural}/status`, singularName: '', ...common, verbs: STATUS_VERBS };
     const scale = {
       name: `${kind.plural}/scale`,
@@ -80,10 +79,16 @@ export function compileResourceList(
   };
 }
 
-export const AGGREGATED_CONTENT_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+export function aggregatedTypeOf(version: string): string {
+  return `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+}
 
-/** All of `/api` (`core`) or of `/apis` in one document. */
-export function compileAggregatedDiscovery(kinds: readonly KindDefinition[], core: boolean): object {
+/** All of `/api` (`core`) or of `/apis` in one document, in a version of `apidiscovery.k8s.io`. */
+export function compileAggregatedDiscovery(
+  kinds: readonly KindDefinition[],
+  core: boolean,
+  documentVersion: string,
+): object {
   const items = groupsOf(kinds)
     .filter(({ name }) => (name === '') === core)
     .map(({ name, versions }) => ({
@@ -94,7 +99,12 @@ export function compileAggregatedDiscovery(kinds: readonly KindDefinition[], cor
         resources: describeResources(kinds, name, version),
       })),
     }));
-  return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
+  return {
+    kind: 'APIGroupDiscoveryList',
+    apiVersion: `apidiscovery.k8s.io/${documentVersion}`,
+    metadata: {},
+    items,
+  };
 }
 
 function describeResources(kinds: readonly KindDefinition[], group: string, version: string): object[] {
@@ -127,9 +137,8 @@ function describeResource(kind: KindDefinition, version: string, beside: readonl
     responseKind,
     scope: scopeOf(kind),
     singularResource: kind.singular,
-    verbs: VERBS,
-    shortNames: kind.shortNames,
-    categories: kind.categories,
+    verbs: verbsOf(kind),
+    ...namesOf(kind),
     ...(subresources.length > 0 && { subresources }),
   };
 }
@@ -146,6 +155,11 @@ function describeSubresources(
       responseKind: { group, version, kind: responseKind },
       verbs: [verb],
     }));
+}
+
+/** Short names and categories, left out where there are none. */
+function namesOf({ shortNames, categories }: KindDefinition) {
+  return { ...(shortNames.length > 0 && { shortNames }), ...(categories.length > 0 && { categories }) };
 }
 
 function scopeOf({ namespaced }: KindDefinition): string {

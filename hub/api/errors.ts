@@ -7,7 +7,7 @@ import type { Log } from '../../shared/ports.ts';
 export interface Status {
   readonly kind: 'Status';
   readonly apiVersion: 'v1';
-  readonly metadata: Readonly<Record<string, never>>;
+  readonly metadata: { readonly continue?: string };
   readonly status: 'Success' | 'Failure';
   readonly message?: string;
   readonly reason?: string;
@@ -24,14 +24,28 @@ interface StatusDetails {
   readonly retryAfterSeconds?: number;
 }
 
+interface ErrorExtras {
+  /** What helps a person beside the message, whose words clients know. */
+  readonly warnings?: readonly string[];
+  readonly metadata?: Status['metadata'];
+}
+
 /** A refusal on its way to the client. */
 export class ApiError extends Error {
   readonly status: Status;
+  readonly warnings: readonly string[];
 
-  constructor(code: number, reason: string, message: string, details?: StatusDetails) {
+  constructor(
+    code: number,
+    reason: string,
+    message: string,
+    details?: StatusDetails,
+    { warnings = [], metadata = {} }: ErrorExtras = {},
+  ) {
     super(message);
     this.name = 'ApiError';
-    this.status = failure(code, reason, message, details);
+    this.status = { ...failure(code, reason, message, details), metadata };
+    this.warnings = warnings;
   }
 }
 
@@ -63,8 +77,8 @@ function failure(code: number, reason: string, message: string, details?: Status
   return { ...status, message, reason, ...(details !== undefined && { details }), code };
 }
 
-export function badRequest(message: string): ApiError {
-  return new ApiError(400, 'BadRequest', message);
+export function badRequest(message: string, warnings: readonly string[] = []): ApiError {
+  return new ApiError(400, 'BadRequest', message, undefined, { warnings });
 }
 
 /** Of a path that leads nowhere. */
@@ -103,8 +117,27 @@ export function timedOut(kind: KindDefinition, name: string, why: string): ApiEr
   return new ApiError(504, 'Timeout', message, detailsOf(kind, name));
 }
 
-export function tooManyRequests(message: string): ApiError {
-  return new ApiError(429, 'TooManyRequests', message);
+/** Clients wait so long and try again. */
+export const RETRY_AFTER_SECONDS = 1;
+
+export function tooManyRequests(message = 'too many requests, please try again later'): ApiError {
+  const details = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+  return new ApiError(429, 'TooManyRequests', message, details);
+}
+
+/** Of a request that says nobody who is known. */
+export function unauthorized(): ApiError {
+  return new ApiError(401, 'Unauthorized', 'Unauthorized');
+}
+
+/** Of a verb that a kind does not have; `why` is the sentence that says what to do instead. */
+export function verbNotAllowed(why: string): ApiError {
+  return new ApiError(
+    405,
+    'MethodNotAllowed',
+    `the server does not allow this method on the requested resource: ${why}`,
+    {},
+  );
 }
 
 export function methodNotAllowed(): ApiError {
@@ -125,6 +158,28 @@ export function expired(message: string): ApiError {
   return new ApiError(410, 'Expired', message);
 }
 
+/** Of a version of which the log no longer knows what has changed since; in apiserver's words. */
+export function tooOldVersion(asked: number): ApiError {
+  return expired(
+    `The resourceVersion for the provided list is too old: ${asked}. Display the list without it to see the newest`,
+  );
+}
+
+/** Of a version that a watch can't go on from: the client lists again. */
+export function tooOldWatch(asked: number, newest?: number): ApiError {
+  return expired(`too old resource version: ${asked}${newest === undefined ? '' : ` (${newest})`}`);
+}
+
+/** The same of a list's further pages: `token` goes on in the newest state of affairs. */
+export function tooOldContinue(token: string): ApiError {
+  const message =
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list ' +
+    'without the continue parameter, or use the continue token in this response to retrieve the remainder of the ' +
+    'results. Continuing with the provided token results in an inconsistent list - objects that were created, ' +
+    'modified, or deleted between the time the first chunk was returned and now may show up in the list.';
+  return new ApiError(410, 'Expired', message, undefined, { metadata: { continue: token } });
+}
+
 /** Of a resource version that was never given out, in the form that client-go knows (`IsTooLargeResourceVersion`). */
 export function tooLargeResourceVersion(asked: number, newest: number): ApiError {
   const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
@@ -140,15 +195,21 @@ const CAUSE_WORDS: Readonly<Record<FieldCause['reason'], string>> = {
   FieldValueDuplicate: 'Duplicate value',
 };
 
-export function invalid(kind: KindDefinition, name: string, causes: readonly FieldCause[]): ApiError {
+/** Of what is no good by itself, as it stands. */
+export function invalid(
+  { group, kind }: Pick<KindDefinition, 'group' | 'kind'>,
+  name: string,
+  causes: readonly FieldCause[],
+  warnings: readonly string[] = [],
+): ApiError {
   const worded = causes.map((cause) => {
     return { ...cause, message: `${CAUSE_WORDS[cause.reason]}: ${cause.message}` };
   });
   const texts = worded.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`));
   const all = texts.length === 1 ? texts.join() : `[${texts.join(', ')}]`;
-  const subject = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  const details = { ...detailsOf(kind, name), kind: kind.kind, causes: worded };
-  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details);
+  const subject = group === '' ? kind : `${kind}.${group}`;
+  const details = { name, ...(group !== '' && { group }), kind, causes: worded };
+  return new ApiError(422, 'Invalid', `${subject} "${name}" is invalid: ${all}`, details, { warnings });
 }
 
 function resourceOf(kind: KindDefinition): string {

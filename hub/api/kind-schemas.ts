@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import type { RefusedFields } from '../../shared/model/schema.ts';
+import type { FieldType } from '../apply/field-type.ts';
+import { createFieldTypes } from '../apply/field-type.ts';
 
 /** As much of OpenAPI 3.0's Schema Object as is looked at here. */
 export interface JsonSchema {
@@ -32,11 +34,15 @@ export const NOT_SUPPORTED_SCHEMA: JsonSchema = { 'x-kubernetes-preserve-unknown
 export interface KindSchemas {
   /** The schema of a kind's objects as they are written, made when it is first asked for. */
   of(kind: KindDefinition): JsonSchema;
+  /** How the fields of a kind's objects are merged, made likewise. */
+  fieldType(kind: KindDefinition): FieldType;
 }
 
 export function createKindSchemas(): KindSchemas {
   const made = new Map<KindDefinition, JsonSchema>();
+  const fieldTypeOf = createFieldTypes();
   return {
+    fieldType: ({ schema }) => fieldTypeOf(schema),
     of(kind) {
       const schema = made.get(kind) ?? compileKindSchema(kind);
       made.set(kind, schema);

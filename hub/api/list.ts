@@ -1,21 +1,27 @@
 import { z } from 'zod';
-import type { ResourceObject } from '../../shared/model/kind.ts';
-import { groupKindOf } from '../../shared/model/kind.ts';
-import type { ObjectTable } from '../ports.ts';
+import { storedKindOf } from '../../shared/model/kind.ts';
+import type { ObjectRow, ObjectTable } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
-import { badRequest, expired, tooLargeResourceVersion } from './errors.ts';
+import { badRequest, tooLargeResourceVersion, tooOldContinue, tooOldVersion } from './errors.ts';
 import type { ResourcePath } from './path.ts';
 import { parseCount } from './query.ts';
+import type { Snapshot } from './read-rows.ts';
+import { readRows } from './read-rows.ts';
+import type { Selection } from './selection.ts';
 import { parseSelection } from './selection.ts';
 
 /** Where a list that was cut short goes on: after an object, in the state of affairs of its first page. */
 const continuation = z.strictObject({
+  /** -1 for the newest: the state of affairs of the first page is forgotten. */
   resourceVersion: z.int(),
   namespace: z.string(),
   name: z.string(),
+  /** How many objects there are after it, where that is known. */
+  remaining: z.int().optional(),
 });
 type Continuation = z.infer<typeof continuation>;
+const NEWEST = -1;
 
 /**
  * Kubernetes' list: the newest state of affairs unless an exact one is asked for (`resourceVersionMatch=Exact`,
@@ -29,46 +35,91 @@ export async function list(context: ApiContext, path: ResourcePath, { query }: A
     const newest = await objects.resourceVersion();
     if (atLeast > newest) throw tooLargeResourceVersion(atLeast, newest);
     const at = exact ?? newest;
-    const all =
-      at === newest
-        ? await objects.list(groupKindOf(path.kind), path.namespace)
-        : await listAt(objects, path, at);
-    const selected = all.filter(
-      (object) => selection.matches(object) && (from === undefined || isAfter(object, from)),
-    );
-    const items = limit === 0 ? selected : selected.slice(0, limit);
-    const last = items.at(-1)?.metadata;
-    const left = selected.length - items.length;
+    const { namespace } = path;
+    const snapshot: Snapshot = { kind: storedKindOf(path.kind), resourceVersion: at, namespace, after: from };
+    const read = await readSelected(objects, snapshot, selection, limit);
+    if (read === 'forgotten')
+      throw from === undefined ? tooOldVersion(at) : tooOldContinue(encode(NEWEST, from));
+    const { rows, isMore } = read;
+    const last = rows.at(-1);
+    if (!isMore || last === undefined)
+      return { form: 'list', rows, metadata: { resourceVersion: String(at) } };
+    const counted =
+      from === undefined && at === newest ? await objects.count(snapshot.kind, namespace) : from?.remaining;
+    const left = selection.whole && counted !== undefined ? counted - rows.length : undefined;
     const metadata = {
       resourceVersion: String(at),
-      ...(left > 0 && last !== undefined && { continue: encode(at, last) }),
-      ...(left > 0 && selection.whole && { remainingItemCount: left }),
+      continue: encode(at, last, left),
+      ...(left !== undefined && { remainingItemCount: left }),
     };
-    return { form: 'list', items, metadata };
+    return { form: 'list', rows, metadata };
   });
 }
 
-/** The rules of the API's concepts page, "Resource versions", for `get` of a list. */
+/** The first `limit` (0 for all) that are selected, and whether there are more. */
+async function readSelected(
+  objects: ObjectTable,
+  snapshot: Snapshot,
+  selection: Selection,
+  limit: number,
+): Promise<{ readonly rows: ObjectRow[]; readonly isMore: boolean } | 'forgotten'> {
+  const rows: ObjectRow[] = [];
+  // One more than are wanted, which tells that there are more.
+  const atOnce = selection.whole && limit > 0 ? limit + 1 : undefined;
+  const reading = readRows((work) => work(objects), snapshot, atOnce);
+  for (;;) {
+    const batch = await reading.next();
+    if (batch.done === true) return batch.value === 'forgotten' ? 'forgotten' : { rows, isMore: false };
+    for (const row of batch.value) {
+      if (!selection.matchesRow(row)) continue;
+      if (limit > 0 && rows.length === limit) return { rows, isMore: true };
+      rows.push(row);
+    }
+  }
+}
+
+/** The rules of the API's concepts page, "Resource versions", for `get` of a list; texts as in apimachinery. */
 function parsePlace(query: URLSearchParams, limit: number) {
   const resourceVersion = parseCount(query, 'resourceVersion');
   const match = query.get('resourceVersionMatch') ?? '';
   const token = query.get('continue') ?? '';
-  if (!['', 'Exact', 'NotOlderThan'].includes(match)) {
-    throw badRequest(`resourceVersionMatch must be Exact or NotOlderThan, not "${match}"`);
+  const isSet = (query.get('resourceVersion') ?? '') !== '';
+  if ((query.get('sendInitialEvents') ?? '') !== '') {
+    throw badRequest('sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list');
   }
-  if (match !== '' && resourceVersion === undefined) {
-    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
-  }
-  if (match === 'Exact' && resourceVersion === 0) {
-    throw badRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
+  if (match !== '') {
+    if (token !== '') {
+      throw badRequest(
+        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided',
+      );
+    }
+    if (!isSet) {
+      throw badRequest(
+        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+      );
+    }
+    if (!['Exact', 'NotOlderThan'].includes(match)) {
+      throw badRequest(
+        `resourceVersionMatch: Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`,
+      );
+    }
+    if (match === 'Exact' && resourceVersion === 0) {
+      throw badRequest(
+        'resourceVersionMatch: Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"',
+      );
+    }
   }
   if (token !== '') {
-    if (match !== '') throw badRequest('resourceVersionMatch is forbidden when continue is provided');
     if ((resourceVersion ?? 0) !== 0) {
       throw badRequest('specifying resource version is not allowed when using continue');
     }
     const from = decode(token);
-    return { from, exact: from.resourceVersion, atLeast: from.resourceVersion };
+    const isNewest = from.resourceVersion === NEWEST;
+    return {
+      from,
+      exact: isNewest ? undefined : from.resourceVersion,
+      atLeast: isNewest ? 0 : from.resourceVersion,
+    };
   }
   const atLeast = resourceVersion ?? 0;
   // A version together with a limit has meant that very version since before there was a match to say so.
@@ -76,36 +127,18 @@ function parsePlace(query: URLSearchParams, limit: number) {
   return { from: undefined, exact: isExact ? atLeast : undefined, atLeast };
 }
 
-async function listAt(objects: ObjectTable, path: ResourcePath, at: number): Promise<ResourceObject[]> {
-  const kind = groupKindOf(path.kind);
-  const changes = await objects.changesSince(kind, at);
-  if (changes === undefined) {
-    throw expired(`The resource version ${at} is too old: list again without it, and without continue`);
-  }
-  const place = (namespace: string, name: string) => `${namespace}/${name}`;
-  const state = new Map<string, ResourceObject>();
-  for (const object of await objects.list(kind, path.namespace)) {
-    state.set(place(object.metadata.namespace ?? '', object.metadata.name), object);
-  }
-  for (const { key, previous } of changes.toReversed()) {
-    if (previous === undefined) state.delete(place(key.namespace, key.name));
-    else state.set(place(key.namespace, key.name), previous);
-  }
-  return [...state.values()].sort((a, b) => (isAfter(a, b.metadata) ? 1 : -1));
-}
-
 interface Place {
-  readonly namespace?: string | undefined;
+  readonly namespace: string;
   readonly name: string;
 }
 
-function isAfter({ metadata }: ResourceObject, place: Place): boolean {
-  const [namespace, other] = [metadata.namespace ?? '', place.namespace ?? ''];
-  return namespace === other ? metadata.name > place.name : namespace > other;
-}
-
-function encode(resourceVersion: number, { namespace = '', name }: Place): string {
-  const from: Continuation = { resourceVersion, namespace, name };
+function encode(resourceVersion: number, { namespace, name }: Place, remaining?: number): string {
+  const from: Continuation = {
+    resourceVersion,
+    namespace,
+    name,
+    ...(remaining !== undefined && { remaining }),
+  };
   return Buffer.from(JSON.stringify(from)).toString('base64url');
 }
 
@@ -113,6 +146,6 @@ function decode(token: string): Continuation {
   try {
     return continuation.parse(JSON.parse(Buffer.from(token, 'base64url').toString('utf8')));
   } catch {
-    throw badRequest('continue is not a token that the hub has given out');
+    throw badRequest('continue key is not valid: it is not a token that the hub has given out');
   }
 }

@@ -1,6 +1,6 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import { formatSeconds } from '../../shared/base/time.ts';
-import type { ResourceObject } from '../../shared/model/kind.ts';
+import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectMeta } from '../../shared/model/metadata.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Clock, Random } from '../../shared/ports.ts';
@@ -18,11 +18,16 @@ const UNSET = {
 };
 
 /** Metadata with what a new object gets. `creationTimestamp` has whole seconds, as in Kubernetes. */
-export function newMetadata<T extends object>(given: T, { clock, random }: { clock: Clock; random: Random }) {
+export function newMetadata<T extends object>(
+  given: T,
+  { group }: Pick<KindDefinition, 'group'>,
+  { clock, random }: { clock: Clock; random: Random },
+) {
   return {
     ...given,
     uid: random.uuid(),
-    generation: 1,
+    // Kubernetes' own kinds without a spec have none.
+    generation: group.includes('.') ? 1 : undefined,
     creationTimestamp: formatSeconds(clock.now()),
     ...UNSET,
   };
@@ -72,8 +77,11 @@ export function withGeneration(current: ResourceObject, next: ResourceObject): R
   return desiredPart(current) === desiredPart(next) ? next : raiseGeneration(next);
 }
 
+/** Objects that have no generation never get one. */
 export function raiseGeneration(object: ResourceObject): ResourceObject {
-  return { ...object, metadata: { ...object.metadata, generation: (object.metadata.generation ?? 0) + 1 } };
+  const { generation } = object.metadata;
+  if (generation === undefined) return object;
+  return { ...object, metadata: { ...object.metadata, generation: generation + 1 } };
 }
 
 /** An object that waits for its finalizers' owners to let it go. */

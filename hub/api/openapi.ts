@@ -1,20 +1,24 @@
 import { createHash } from 'node:crypto';
-import type { KindDefinition } from '../../shared/model/kind.ts';
+import type { KindDefinition, Verb } from '../../shared/model/kind.ts';
+import { verbsOf } from '../../shared/model/kind.ts';
 import { groupsOf, kindsOf, rootOf } from './discovery.ts';
 import { pathNotFound } from './errors.ts';
 import type { JsonSchema, KindSchemas } from './kind-schemas.ts';
 import { NOT_SUPPORTED_COMPONENT, NOT_SUPPORTED_SCHEMA } from './kind-schemas.ts';
+import { patchTypesOf } from './write-options.ts';
 
 /**
  * OpenAPI v3 documents, one for each group's version, as `kubectl` reads them: for `explain`, and to find that
- * fields are checked here (`fieldValidation`) and writes can be tried (`dryRun`). Version 2 is not served: it is
- * what `kubectl` falls back to where there is no version 3, and wants it as a protobuf.
+ * fields are checked here (`fieldValidation`) and writes can be tried (`dryRun`).
  */
 export interface OpenApi {
+  readonly info: { readonly title: string; readonly version: string };
   /** `/openapi/v3` */
   index(): object;
-  /** `/openapi/v3/ROOT`, e.g. of `apis/kubevirt.io/v1`; @throws ApiError 404 */
-  document(root: string): object;
+  /** `/openapi/v3/ROOT`, e.g. of `apis/kubevirt.io/v1`, as JSON, and its hash; @throws ApiError 404 */
+  document(root: string): { readonly text: string; readonly hash: string };
+  /** The Path Item Objects of all documents. */
+  paths(): Record<string, object>;
 }
 
 export function createOpenApi(
@@ -22,7 +26,8 @@ export function createOpenApi(
   schemas: KindSchemas,
   version: string,
 ): OpenApi {
-  const documents = new Map<string, { readonly document: object; readonly hash: string }>();
+  const info = { title: 'Holdfast', version };
+  const documents = new Map<string, { readonly text: string; readonly hash: string }>();
   const served = new Map<string, readonly { readonly kind: KindDefinition; readonly version: string }[]>();
   for (const group of groupsOf(kinds)) {
     for (const groupVersion of group.versions) {
@@ -36,14 +41,14 @@ export function createOpenApi(
     }
   }
 
-  function find(root: string) {
+  function document(root: string) {
     const made = documents.get(root);
     if (made !== undefined) return made;
     const members = served.get(root);
     if (members === undefined) throw pathNotFound();
-    const document = {
+    const text = JSON.stringify({
       openapi: '3.0.0',
-      info: { title: 'Holdfast', version },
+      info,
       paths: Object.assign({}, ...members.map((member) => compilePaths(member.kind, member.version))),
       components: {
         schemas: Object.assign(
@@ -51,41 +56,52 @@ export function createOpenApi(
           ...members.map((member) => compileComponents(schemas, member)),
         ),
       },
-    };
-    const hash = createHash('sha256').update(JSON.stringify(document)).digest('hex');
-    documents.set(root, { document, hash });
-    return { document, hash };
+    });
+    const hash = createHash('sha512').update(text).digest('hex').toUpperCase();
+    documents.set(root, { text, hash });
+    return { text, hash };
   }
 
   return {
+    info,
     index() {
       const entries = [...served.keys()].map((root) => {
-        return [root, { serverRelativeURL: `/openapi/v3/${root}?hash=${find(root).hash}` }];
+        return [root, { serverRelativeURL: `/openapi/v3/${root}?hash=${document(root).hash}` }];
       });
       return { paths: Object.fromEntries(entries) };
     },
-    document: (root) => find(root).document,
+    document,
+    paths: () =>
+      Object.assign(
+        {},
+        ...[...served.values()].flat().map((member) => compilePaths(member.kind, member.version)),
+      ),
   };
 }
 
+const WRITE_PARAMETERS = ['dryRun', 'fieldManager', 'fieldValidation'];
+const SELECTION_PARAMETERS = [
+  'allowWatchBookmarks',
+  'continue',
+  'fieldSelector',
+  'labelSelector',
+  'limit',
+  'resourceVersion',
+  'resourceVersionMatch',
+  'sendInitialEvents',
+  'timeoutSeconds',
+];
+const DELETE_PARAMETERS = ['dryRun', 'gracePeriodSeconds', 'orphanDependents', 'propagationPolicy'];
 const QUERY_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
-  get: [],
-  list: [
-    'labelSelector',
-    'fieldSelector',
-    'limit',
-    'continue',
-    'resourceVersion',
-    'resourceVersionMatch',
-    'watch',
-  ],
-  post: ['dryRun', 'fieldManager', 'fieldValidation'],
-  put: ['dryRun', 'fieldManager', 'fieldValidation'],
-  patch: ['dryRun', 'fieldManager', 'fieldValidation'],
-  delete: ['dryRun', 'propagationPolicy'],
+  get: ['resourceVersion'],
+  list: [...SELECTION_PARAMETERS, 'watch'],
+  post: WRITE_PARAMETERS,
+  put: WRITE_PARAMETERS,
+  patch: [...WRITE_PARAMETERS, 'force'],
+  delete: DELETE_PARAMETERS,
+  deletecollection: [...DELETE_PARAMETERS, ...SELECTION_PARAMETERS],
 };
 
-const PATCH_TYPES = ['application/merge-patch+json', 'application/json-patch+json'];
 const BODY_TYPES = ['application/json', 'application/yaml'];
 
 function compilePaths(kind: KindDefinition, version: string): Record<string, object> {
@@ -109,33 +125,41 @@ function compilePaths(kind: KindDefinition, version: string): Record<string, obj
   const collection = kind.namespaced
     ? `${root}/namespaces/{namespace}/${kind.plural}`
     : `${root}/${kind.plural}`;
+  const item = `${collection}/{name}`;
+  const verbs = verbsOf(kind);
+  const offer = (verb: Verb, method: string, made: object) =>
+    verbs.includes(verb) ? { [method]: made } : {};
   const single = {
-    get: operation('get', schema),
-    put: operation('put', schema, BODY_TYPES),
-    patch: operation('patch', schema, PATCH_TYPES),
+    ...offer('get', 'get', operation('get', schema)),
+    ...offer('update', 'put', operation('put', schema, BODY_TYPES)),
+    ...offer('patch', 'patch', operation('patch', schema, patchTypesOf(kind))),
   };
   return {
-    ...(kind.namespaced && { [`${root}/${kind.plural}`]: { get: operation('list', list) } }),
+    ...(kind.namespaced && {
+      [`${root}/${kind.plural}`]: offer('list', 'get', operation('list', list)),
+    }),
     [collection]: {
       parameters: pathParameters(collection),
-      get: operation('list', list),
-      post: operation('post', schema, BODY_TYPES),
-      delete: operation('delete', {}),
+      ...offer('list', 'get', operation('list', list)),
+      ...offer('create', 'post', operation('post', schema, BODY_TYPES)),
+      ...offer('deletecollection', 'delete', operation('deletecollection', {})),
     },
-    [`${collection}/{name}`]: {
-      parameters: pathParameters(`${collection}/{name}`),
-      ...single,
-      delete: operation('delete', {}),
-    },
+    ...(verbs.includes('get') && {
+      [item]: {
+        parameters: pathParameters(item),
+        ...single,
+        ...offer('delete', 'delete', operation('delete', {})),
+      },
+    }),
     ...(kind.statusSubresource && {
-      [`${collection}/{name}/status`]: { parameters: pathParameters(`${collection}/{name}`), ...single },
+      [`${item}/status`]: { parameters: pathParameters(item), ...single },
     }),
     ...(kind.scaleSubresource === true && {
-      [`${collection}/{name}/scale`]: {
-        parameters: pathParameters(`${collection}/{name}`),
+      [`${item}/scale`]: {
+        parameters: pathParameters(item),
         get: operation('get', {}),
         put: operation('put', {}, BODY_TYPES),
-        patch: operation('patch', {}, PATCH_TYPES),
+        patch: operation('patch', {}, patchTypesOf(kind)),
       },
     }),
   };

@@ -1,74 +1,78 @@
 import type { Operation } from 'rfc6902';
 import { applyPatch } from 'rfc6902';
 import { z } from 'zod';
+import { isRecord } from '../../shared/base/record.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { apiVersionOf } from '../../shared/model/kind.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
-import { parseJson } from './body.ts';
-import { isRecord } from '../../shared/base/record.ts';
+import { apply } from './apply.ts';
+import { readJson } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
+import { decodePatched } from './decode.ts';
 import { parseDraft } from './draft.ts';
-import { ApiError, badRequest, notFound, unsupportedMediaType } from './errors.ts';
+import { ApiError, badRequest, notFound } from './errors.ts';
+import { subresourceOf } from './field-managers.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
-import { parseDryRun } from './query.ts';
+import { StrategicPatchError, strategicMerge } from './strategic-merge.ts';
 import { replace } from './update.ts';
+import { APPLY, STRATEGIC, parseWriteOptions, patchTypesOf, unknownFormat } from './write-options.ts';
 
-export type Patch = (object: ResourceObject) => unknown;
+/** The change that a patch makes of an object; it may throw an ApiError. */
+export interface Patch {
+  readonly change: (object: ResourceObject) => unknown;
+  /** What the patch has twice. */
+  readonly duplicates: readonly string[];
+}
 
 const MOST_OPERATIONS = 10_000;
 
-const operations = z
-  .array(
-    z.looseObject({
-      op: z.enum(['add', 'remove', 'replace', 'move', 'copy', 'test']),
-      path: z.string(),
-      from: z.string().optional(),
-    }),
-  )
-  .max(MOST_OPERATIONS);
+const operations = z.array(
+  z.looseObject({
+    op: z.enum(['add', 'remove', 'replace', 'move', 'copy', 'test']),
+    path: z.string(),
+    from: z.string().optional(),
+  }),
+);
 
 export async function patch(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
-  const dryRun = parseDryRun(request.query);
-  const apply = parsePatch(path, request);
+  if (!patchTypesOf(path.kind).includes(request.contentType)) throw unknownFormat(patchTypesOf(path.kind));
+  const options = parseWriteOptions(request, 'PatchOptions');
+  if (request.contentType === APPLY) return apply(context, path, request, options);
+  const { change, duplicates } = parsePatch(context, path, request);
   return context.store.transaction(async (tables) => {
     const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
-    const patched = apply({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
-    const draft = parseDraft(path, patched);
-    const { object, warnings } = await replace(context, tables, path, { current, draft, dryRun });
-    return objectAnswer(object, { warnings });
+    const patched = change({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
+    const decoded = decodePatched(path, patched, duplicates, options.validation);
+    const draft = parseDraft(path, decoded.value);
+    const author = { ...options, version: path.version, subresource: subresourceOf(path) };
+    const written = await replace(context, tables, path, { current, draft, dryRun: options.dryRun, author });
+    return objectAnswer(written.object, { warnings: [...decoded.warnings, ...written.warnings] });
   });
 }
 
-/** The change that a patch makes of an object; @throws ApiError 400, 415 */
-export function parsePatch(path: ObjectPath, { contentType, body }: ApiRequest): Patch {
-  switch (contentType) {
+/** @throws ApiError 400, 413, 415 */
+export function parsePatch(context: ApiContext, { kind }: ObjectPath, request: ApiRequest): Patch {
+  switch (request.contentType) {
     case 'application/merge-patch+json':
-      return parseMergePatch(body);
+      return parseMergePatch(request.body);
     case 'application/json-patch+json':
-      return parseJsonPatch(body);
-    case 'application/strategic-merge-patch+json':
-      return parseStrategicPatch(path, body);
-    case 'application/apply-patch+yaml':
-    case 'application/apply-patch+cbor':
-      throw unsupportedMediaType(
-        'server-side apply is not supported: leave out --server-side, so that kubectl computes the patch itself',
-      );
+      return parseJsonPatch(request.body);
+    case STRATEGIC:
+      return parseStrategicPatch(context, kind, request.body);
     default:
-      throw unsupportedMediaType(
-        `a patch must be application/merge-patch+json or application/json-patch+json, not "${contentType}"`,
-      );
+      throw unknownFormat(patchTypesOf(kind).filter((type) => type !== APPLY));
   }
 }
 
 /** RFC 7396. */
 function parseMergePatch(body: Uint8Array): Patch {
-  const change = parseJson(body);
-  if (!isRecord(change)) throw badRequest('a merge patch must be one object');
-  return (object) => merge(object, change);
+  const { value, duplicates } = readJson(body);
+  if (!isRecord(value)) throw badRequest('error decoding patch: a merge patch must be one object');
+  return { change: (object) => merge(object, value), duplicates };
 }
 
 function merge(target: unknown, change: unknown): unknown {
@@ -81,29 +85,31 @@ function merge(target: unknown, change: unknown): unknown {
   return Object.fromEntries(members);
 }
 
-/**
- * Kubernetes' own kinds are patched like this by `kubectl apply` and `edit`, whatever the server says; where a patch
- * holds no list and no directive, it means what a merge patch does.
- */
-function parseStrategicPatch({ kind }: ObjectPath, body: Uint8Array): Patch {
-  const refusal =
-    'strategic merge patches are not supported for this: use a merge patch (kubectl patch --type merge)';
-  if (kind.group !== '' || !isPlain(parseJson(body))) throw unsupportedMediaType(refusal);
-  return parseMergePatch(body);
-}
-
-function isPlain(value: unknown): boolean {
-  if (Array.isArray(value)) return false;
-  if (!isRecord(value)) return true;
-  return Object.entries(value).every(([name, member]) => !name.startsWith('$') && isPlain(member));
+function parseStrategicPatch({ schemas }: ApiContext, kind: ObjectPath['kind'], body: Uint8Array): Patch {
+  const { value, duplicates } = readJson(body);
+  if (!isRecord(value)) throw badRequest('error decoding patch: a strategic merge patch must be one object');
+  const change = (object: ResourceObject) => {
+    try {
+      return strategicMerge(schemas.fieldType(kind), object, value);
+    } catch (error) {
+      if (!(error instanceof StrategicPatchError)) throw error;
+      throw error.isMalformed ? badRequest(error.message) : cannotApply(error.message);
+    }
+  };
+  return { change, duplicates };
 }
 
 /** RFC 6902. */
 function parseJsonPatch(body: Uint8Array): Patch {
-  const parsed = operations.safeParse(parseJson(body));
-  if (!parsed.success)
-    throw badRequest(`not a list of JSON patch operations: ${z.prettifyError(parsed.error)}`);
-  return (object) => {
+  const parsed = operations.safeParse(readJson(body).value);
+  if (!parsed.success) {
+    throw badRequest(`error decoding patch: not a list of operations: ${z.prettifyError(parsed.error)}`);
+  }
+  if (parsed.data.length > MOST_OPERATIONS) {
+    const message = `The allowed maximum operations in a JSON patch is ${MOST_OPERATIONS}, got ${parsed.data.length}`;
+    throw new ApiError(413, 'RequestEntityTooLarge', message);
+  }
+  const change = (object: ResourceObject) => {
     const patched = structuredClone(object);
     let failed: unknown;
     try {
@@ -113,6 +119,13 @@ function parseJsonPatch(body: Uint8Array): Patch {
       failed = error;
     }
     if (failed === undefined) return patched;
-    throw new ApiError(422, 'Invalid', `the JSON patch can't be applied: ${messageOf(failed)}`);
+    throw cannotApply(`the JSON patch can't be applied: ${messageOf(failed)}`);
   };
+  return { change, duplicates: [] };
+}
+
+/** In Kubernetes' words, which don't say why: that goes beside them. */
+function cannotApply(why: string): ApiError {
+  const message = 'the server rejected our request due to an error in our request';
+  return new ApiError(422, 'Invalid', message, {}, { warnings: [why] });
 }

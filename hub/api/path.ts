@@ -1,5 +1,5 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
-import { groupKindOf } from '../../shared/model/kind.ts';
+import { storedKindOf } from '../../shared/model/kind.ts';
 import type { ObjectKey } from '../ports.ts';
 import { badRequest, pathNotFound } from './errors.ts';
 
@@ -58,5 +58,5 @@ export function splitPath(pathname: string): string[] {
 }
 
 export function keyOf({ kind, namespace, name }: ObjectPath): ObjectKey {
-  return { kind: groupKindOf(kind), namespace: namespace ?? '', name };
+  return { kind: storedKindOf(kind), namespace: namespace ?? '', name };
 }

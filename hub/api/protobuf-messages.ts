@@ -106,9 +106,38 @@ const deleteOptions: MessageType = {
   5: strings('dryRun'),
 };
 
+/** Of the questions that `kubectl auth` asks; what it sends has no status. */
+const selfSubjectReview: MessageType = { 1: message('metadata', objectMeta) };
+
+const selfSubjectAccessReview: MessageType = {
+  1: message('metadata', objectMeta),
+  2: message('spec', {
+    1: message('resourceAttributes', {
+      1: string('namespace'),
+      2: string('verb'),
+      3: string('group'),
+      4: string('version'),
+      5: string('resource'),
+      6: string('subresource'),
+      7: string('name'),
+    }),
+    2: message('nonResourceAttributes', { 1: string('path'), 2: string('verb') }),
+  }),
+};
+
+const selfSubjectRulesReview: MessageType = {
+  1: message('metadata', objectMeta),
+  2: message('spec', { 1: string('namespace') }),
+};
+
 export function messageTypeOf(apiVersion: unknown, kind: unknown): MessageType | undefined {
   // Options carry the version of whatever they are about.
   if (kind === 'DeleteOptions') return deleteOptions;
+  if (apiVersion === 'authentication.k8s.io/v1' && kind === 'SelfSubjectReview') return selfSubjectReview;
+  if (apiVersion === 'authorization.k8s.io/v1' && kind === 'SelfSubjectAccessReview')
+    return selfSubjectAccessReview;
+  if (apiVersion === 'authorization.k8s.io/v1' && kind === 'SelfSubjectRulesReview')
+    return selfSubjectRulesReview;
   if (apiVersion !== 'v1') return undefined;
   switch (kind) {
     case 'Namespace':

@@ -42,15 +42,7 @@ export function parseFlag(query: URLSearchParams, name: string): boolean | undef
   return text === null ? undefined : text !== 'false' && text !== '0';
 }
 
-/** Whether a write is only to be tried. Also checks `fieldValidation`, which changes nothing: checks are strict. */
-export function parseDryRun(query: URLSearchParams): boolean {
-  const validation = query.get('fieldValidation') ?? '';
-  if (!['', 'Ignore', 'Warn', 'Strict'].includes(validation)) {
-    throw badRequest(`fieldValidation must be Ignore, Warn or Strict, not "${validation}"`);
-  }
-  return isDryRun(query.getAll('dryRun'));
-}
-
+/** Whether a write is only to be tried; `values` are those of `dryRun`, of which there is but one. */
 export function isDryRun(values: readonly string[]): boolean {
   const asked = values.filter((value) => value !== '');
   if (asked.some((value) => value !== 'All')) throw badRequest('dryRun must be "All" where it is given');

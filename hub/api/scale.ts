@@ -13,8 +13,8 @@ import { badRequest, conflict, methodNotAllowed, notFound } from './errors.ts';
 import { parsePatch } from './patch.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
-import { parseDryRun } from './query.ts';
 import { replace } from './update.ts';
+import { parseWriteOptions } from './write-options.ts';
 
 /** `autoscaling/v1` Scale: an object's number of replicas, read and written without the rest of it. */
 const scale = fields({
@@ -37,9 +37,10 @@ export async function serveScale(
   path: ObjectPath,
   request: ApiRequest,
 ): Promise<Answer> {
-  const { method, query } = request;
+  const { method } = request;
   if (!['GET', 'PUT', 'PATCH'].includes(method)) throw methodNotAllowed();
-  const change = method === 'PATCH' ? parsePatch(path, request) : () => parseBody(request);
+  const options = method === 'GET' ? undefined : parseWriteOptions(request, 'PatchOptions');
+  const change = method === 'PATCH' ? parsePatch(context, path, request).change : () => parseBody(request);
   return context.store.transaction(async (tables) => {
     const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
@@ -54,7 +55,8 @@ export async function serveScale(
     const { object } = await replace(context, tables, whole, {
       current,
       draft: { ...draft },
-      dryRun: parseDryRun(query),
+      dryRun: options?.dryRun ?? false,
+      author: { manager: options?.manager ?? '', version: path.version, subresource: 'scale' },
     });
     return jsonReply(compileScale(object));
   });

@@ -1,38 +1,34 @@
-import type { Answer, Reply } from './answer.ts';
-import { jsonReply, shapeAnswer } from './answer.ts';
+import { deviceKind } from '../../shared/model/device.ts';
+import type { Verb } from '../../shared/model/kind.ts';
 import { parseAccept } from './accept.ts';
+import type { Answer, Reply } from './answer.ts';
+import { shapeAnswer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { create } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
-import {
-  AGGREGATED_CONTENT_TYPE,
-  compileAggregatedDiscovery,
-  compileApiVersions,
-  compileGroup,
-  compileGroupList,
-  compileResourceList,
-} from './discovery.ts';
-import { methodNotAllowed, pathNotFound } from './errors.ts';
+import { SIGN_KINDS, addLastHeard, getSign, listSigns } from './device-signs.ts';
+import { createDocuments } from './documents.ts';
+import { methodNotAllowed, verbNotAllowed } from './errors.ts';
 import { get } from './get.ts';
 import { list } from './list.ts';
-import type { OpenApi } from './openapi.ts';
-import { createOpenApi } from './openapi.ts';
 import { patch } from './patch.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { parseResourcePath, splitPath } from './path.ts';
 import { parseFlag } from './query.ts';
+import { REVIEW_KINDS, review } from './reviews.ts';
 import { serveScale } from './scale.ts';
 import { findSubresource } from './subresources.ts';
 import { update } from './update.ts';
-import { compileVersion } from './version.ts';
 import type { CreateView } from './view.ts';
 import { createViews } from './view.ts';
-import { watch } from './watch.ts';
+import { watch, watchOne } from './watch.ts';
 
 /** A request as it came in. */
 export interface RawRequest extends Omit<ApiRequest, 'accepted'> {
   readonly pathname: string;
   readonly accept: string;
+  /** Of an `If-None-Match` header. */
+  readonly knownTag?: string;
 }
 
 /** Answers requests, whatever they come in by; @throws ApiError */
@@ -40,7 +36,7 @@ export type Serve = (request: RawRequest) => Promise<Reply>;
 
 export function createServe(context: ApiContext): Serve {
   const createView = createViews(context);
-  const openApi = createOpenApi(context.kinds, context.schemas, context.version);
+  const serveDocument = createDocuments(context);
   return async (request) => {
     const segments = splitPath(request.pathname);
     const [root, ...rest] = segments;
@@ -51,7 +47,7 @@ export function createServe(context: ApiContext): Serve {
       return serveResource(context, createView, parseResourcePath(context.kinds, group, rest), request);
     }
     if (request.method !== 'GET') throw methodNotAllowed();
-    return serveDocument(context, openApi, segments, request.accept);
+    return serveDocument(segments, request);
   };
 }
 
@@ -69,11 +65,35 @@ async function serveResource(
   const checked: ApiRequest = { ...request, accepted };
   // Before the verb, so that a bad request changes nothing.
   const view = createView(path, checked);
+  requireVerb(path, checked);
   const answer = await ('name' in path
     ? serveObject(context, path, checked)
     : serveKind(context, path, checked));
-  return shapeAnswer(answer, view);
+  const isSeen = accepted.as === 'Table' && path.kind === deviceKind;
+  return shapeAnswer(isSeen ? await addLastHeard(context.store, answer) : answer, view);
 }
+
+/** @throws ApiError 405 where the kind does not have what is asked for */
+function requireVerb(path: ResourcePath | ObjectPath, { method, query }: ApiRequest): void {
+  const { verbs } = path.kind;
+  const isObject = 'name' in path;
+  const verb = isObject ? OBJECT_VERBS[method] : COLLECTION_VERBS[method];
+  if (verbs === undefined || verb === undefined) return;
+  const asked = verb === 'list' && parseFlag(query, 'watch') === true ? 'watch' : verb;
+  if (!verbs.only.includes(asked)) throw verbNotAllowed(verbs.why);
+}
+
+const OBJECT_VERBS: Readonly<Record<string, Verb>> = {
+  GET: 'get',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+const COLLECTION_VERBS: Readonly<Record<string, Verb>> = {
+  GET: 'list',
+  POST: 'create',
+  DELETE: 'deletecollection',
+};
 
 function serveSubresource(
   context: ApiContext,
@@ -87,10 +107,12 @@ function serveSubresource(
 function serveKind(context: ApiContext, path: ResourcePath, request: ApiRequest): Promise<Answer> {
   switch (request.method) {
     case 'GET':
+      if (SIGN_KINDS.includes(path.kind)) return listSigns(context, path, request);
       return parseFlag(request.query, 'watch') === true
         ? watch(context, path, request)
         : list(context, path, request);
     case 'POST':
+      if (REVIEW_KINDS.includes(path.kind)) return Promise.resolve(review(path, request));
       if (path.kind.namespaced && path.namespace === undefined) throw methodNotAllowed();
       return create(context, path, request);
     case 'DELETE':
@@ -104,7 +126,10 @@ function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest)
   if (path.scale === true) return serveScale(context, path, request);
   switch (request.method) {
     case 'GET':
-      return get(context, path, request);
+      if (SIGN_KINDS.includes(path.kind)) return getSign(context, path);
+      return parseFlag(request.query, 'watch') === true
+        ? watchOne(context, path, request)
+        : get(context, path, request);
     case 'PUT':
       return update(context, path, request);
     case 'PATCH':
@@ -115,38 +140,4 @@ function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest)
     default:
       throw methodNotAllowed();
   }
-}
-
-/** Everything that is served beside objects; @throws ApiError 404 */
-function serveDocument(
-  { kinds, version }: ApiContext,
-  openApi: OpenApi,
-  segments: readonly string[],
-  accept: string,
-): Reply {
-  const [first, second, third] = segments;
-  const isDiscovery = segments.length === 1 && (first === 'api' || first === 'apis');
-  const accepted = parseAccept(accept, isDiscovery ? ['APIGroupDiscoveryList'] : []);
-  if (accepted.as === 'APIGroupDiscoveryList') {
-    const body = compileAggregatedDiscovery(kinds, first === 'api');
-    return { ...jsonReply(body), contentType: AGGREGATED_CONTENT_TYPE };
-  }
-  if (first === 'openapi' && second === 'v3') {
-    return jsonReply(segments.length === 2 ? openApi.index() : openApi.document(segments.slice(2).join('/')));
-  }
-  if (first === 'api' && segments.length <= 2) {
-    return jsonReply(
-      second === undefined ? compileApiVersions(kinds) : compileResourceList(kinds, '', second),
-    );
-  }
-  if (first === 'apis' && segments.length <= 3) {
-    if (second === undefined) return jsonReply(compileGroupList(kinds));
-    return jsonReply(
-      third === undefined ? compileGroup(kinds, second) : compileResourceList(kinds, second, third),
-    );
-  }
-  if (first === 'version' && second === undefined) return jsonReply(compileVersion(version));
-  if (first !== undefined && ['healthz', 'livez', 'readyz'].includes(first))
-    return { form: 'text', text: 'ok' };
-  throw pathNotFound();
 }

@@ -38,18 +38,21 @@ const NAME_COLUMN = {
 
 export function createTableCompiler(kind: KindDefinition): CompileTable {
   const columns = kind.columns.map((column) => ({ ...column, find: finderOf(column) }));
-  const definitions = kind.columns.map(({ name, type, description, priority = 0 }) => {
+  const isNamed = kind.nameColumn !== false;
+  const described = kind.columns.map(({ name, type, description, priority = 0 }) => {
     return { name, type, format: '', description, priority };
   });
+  const definitions = isNamed ? [NAME_COLUMN, ...described] : described;
   return (objects, metadata, { nowMs, include, version }) => ({
     kind: 'Table',
     apiVersion: `meta.k8s.io/${version}`,
     metadata,
-    columnDefinitions: [NAME_COLUMN, ...definitions],
+    columnDefinitions: definitions,
     rows: objects.map((object) => {
       const cells = columns.map(({ type, find }) => cellOf(type, find(object), nowMs));
       const included = include === 'Object' ? object : metadataOnly(object, version);
-      return { cells: [object.metadata.name, ...cells], ...(include !== 'None' && { object: included }) };
+      const named = isNamed ? [object.metadata.name, ...cells] : cells;
+      return { cells: named, ...(include !== 'None' && { object: included }) };
     }),
   });
 }

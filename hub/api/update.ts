@@ -1,52 +1,66 @@
-import type { ResourceObject } from '../../shared/model/kind.ts';
+import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
 import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
-import type { FieldWarning } from '../../shared/model/warnings.ts';
+import type { Manager } from '../apply/managers.ts';
 import type { Tables } from '../ports.ts';
 import { admit } from './admit.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
-import { parseBody } from './body.ts';
+import { readBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
+import { decodeObject } from './decode.ts';
 import type { Draft } from './draft.ts';
 import { checkDraft, checkObject, completeObject, parseDraft } from './draft.ts';
 import { conflict, invalid, notFound } from './errors.ts';
+import type { Author } from './field-managers.ts';
+import { HUB_AUTHOR, manageUpdate, settleTime, subresourceOf, withManagers } from './field-managers.ts';
 import { isDeleting, keptMetadata, metadataCauses, withGeneration } from './metadata.ts';
 import { completeNamespace } from './namespaces.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
-import { parseDryRun } from './query.ts';
+import { describeMeaningless } from './warning.ts';
+import { parseWriteOptions } from './write-options.ts';
 
 export async function update(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
-  const dryRun = parseDryRun(request.query);
-  const draft = parseDraft(path, parseBody(request));
+  const options = parseWriteOptions(request, 'UpdateOptions');
+  const decoded = decodeObject(path, readBody(request), options.validation);
+  const draft = parseDraft(path, decoded.value);
+  const author: Author = { ...options, version: path.version, subresource: subresourceOf(path) };
   return context.store.transaction(async (tables) => {
     const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
-    if ((draft.metadata['resourceVersion'] ?? '') === '')
-      throw invalid(path.kind, path.name, [VERSION_MISSING]);
-    const { object, warnings } = await replace(context, tables, path, { current, draft, dryRun });
-    return objectAnswer(object, { warnings });
+    if (isVersionMissing(path.kind, draft)) throw invalid(path.kind, path.name, [VERSION_MISSING]);
+    const { dryRun } = options;
+    const { object, warnings } = await replace(context, tables, path, { current, draft, dryRun, author });
+    return objectAnswer(object, { warnings: [...decoded.warnings, ...warnings] });
   });
+}
+
+/** As upstream: of Kubernetes' own kinds, an update may go over whatever is there. */
+function isVersionMissing({ group }: KindDefinition, { metadata }: Draft): boolean {
+  return group.includes('.') && (metadata['resourceVersion'] ?? '') === '';
 }
 
 /** Without it a client would undo what it has not seen. */
 const VERSION_MISSING: FieldCause = {
   field: 'metadata.resourceVersion',
   reason: 'FieldValueInvalid',
-  message: 'must be specified for an update',
+  message: '0x0: must be specified for an update',
 };
 
 interface Replacement {
   readonly current: ResourceObject;
   readonly draft: Draft;
   readonly dryRun: boolean;
+  readonly author?: Author;
+  /** In place of an author: who manages which of its fields from now on. */
+  readonly managers?: readonly Manager[];
 }
 
-interface Replaced {
+export interface Written {
   readonly object: ResourceObject;
-  /** What of it changes nothing here. */
-  readonly warnings: readonly FieldWarning[];
+  /** What of it changes nothing here, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /** Puts a draft in the place of an object, or its status in the place of the object's; returns what came of it. */
@@ -54,14 +68,18 @@ export async function replace(
   context: ApiContext,
   tables: Tables,
   path: ObjectPath,
-  { current, draft, dryRun }: Replacement,
-): Promise<Replaced> {
+  { current, draft, dryRun, author = HUB_AUTHOR, managers }: Replacement,
+): Promise<Written> {
   refuseOtherVersion(path, current, draft);
-  const next = path.status ? replaceStatus(path, current, draft) : replaceContent(path, current, draft);
+  const content = path.status ? replaceStatus(path, current, draft) : replaceContent(path, current, draft);
+  const next =
+    managers === undefined
+      ? manageUpdate(context, path.kind, current, content, author, draft.metadata['managedFields'])
+      : settleTime(current, withManagers(content, managers));
   await admit(context, tables, { verb: 'update', kind: path.kind, object: next, previous: current });
   // A label or a status is written without the rest being looked at again.
   const isNew = next.metadata.generation !== current.metadata.generation;
-  const warnings = isNew ? warningsOf(path.kind, next) : [];
+  const warnings = isNew ? describeMeaningless(warningsOf(path.kind, next)) : [];
   if (dryRun) return { object: next, warnings };
   if (isDeleting(next.metadata) && (next.metadata.finalizers ?? []).length === 0) {
     await tables.objects.remove(keyOf(path));
@@ -87,7 +105,8 @@ function replaceStatus(path: ObjectPath, current: ResourceObject, draft: Draft):
 function refuseOtherVersion(path: ObjectPath, current: ResourceObject, { metadata }: Draft): void {
   const { uid, resourceVersion } = metadata;
   if ((uid ?? '') !== '' && uid !== current.metadata.uid) {
-    throw conflict(path.kind, path.name, `the object with the uid ${String(uid)} is no longer there`);
+    const why = `Precondition failed: UID in precondition: ${String(uid)}, UID in object meta: ${current.metadata.uid}`;
+    throw conflict(path.kind, path.name, why);
   }
   if ((resourceVersion ?? '') !== '' && resourceVersion !== current.metadata.resourceVersion) {
     const why = 'the object has been modified; please apply your changes to the latest version and try again';

@@ -13,7 +13,7 @@ import {
 import { refuseUpgrade } from '../../shared/tunnel/refuse-upgrade.ts';
 import { createSocketStream } from '../../shared/tunnel/socket-stream.ts';
 import type { ApiContext } from './context.ts';
-import { ApiError, badRequest, pathNotFound, statusOf } from './errors.ts';
+import { ApiError, badRequest, pathNotFound, statusOf, unauthorized } from './errors.ts';
 import { splitPath } from './path.ts';
 import { findSubresource } from './subresources.ts';
 
@@ -40,6 +40,7 @@ export function createUpgrades(context: ApiContext): Upgrades {
   async function join(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const [pathname = '', ...search] = (request.url ?? '').split('?');
     refuseStrangers(request);
+    if (context.authenticate(request.headers.authorization ?? '') === undefined) throw unauthorized();
     const [root, group = '', ...segments] = splitPath(pathname);
     const found = root === 'apis' ? findSubresource(context.kinds, group, segments) : undefined;
     if (found === undefined) throw pathNotFound();

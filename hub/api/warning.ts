@@ -4,14 +4,19 @@ import type { FieldWarning } from '../../shared/model/warnings.ts';
 const MOST_WARNINGS = 20;
 const LONGEST_TEXT = 256;
 
+/** What a client is told of fields that change nothing here. */
+export function describeMeaningless(warnings: readonly FieldWarning[]): string[] {
+  return warnings.map(({ field, why }) => `${field}: has no effect: ${why}`);
+}
+
 /**
- * Values of `Warning` headers (RFC 7234, section 5.5), one a field, as Kubernetes' API server sends them and
+ * Values of `Warning` headers (RFC 7234, section 5.5), one a text, as Kubernetes' API server sends them and
  * kubectl prints them: code 299, no agent, and a quoted text.
  */
-export function compileWarnings(warnings: readonly FieldWarning[]): string[] {
-  const texts = warnings.slice(0, MOST_WARNINGS).map(({ field, why }) => `${field}: has no effect: ${why}`);
-  const left = warnings.length - texts.length;
-  return [...texts, ...(left > 0 ? [`${left} more fields have no effect`] : [])].map(compileWarning);
+export function compileWarnings(texts: readonly string[]): string[] {
+  const shown = texts.slice(0, MOST_WARNINGS);
+  const left = texts.length - shown.length;
+  return [...shown, ...(left > 0 ? [`${left} more such warnings`] : [])].map(compileWarning);
 }
 
 function compileWarning(text: string): string {

@@ -1,17 +1,14 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import type { ObjectChange, ObjectTable } from '../ports.ts';
+import type { ObjectChange, ObjectRow, ObjectTable } from '../ports.ts';
 import type { ApiContext } from './context.ts';
+import type { Status } from './errors.ts';
 
-export interface WatchEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
-  readonly object: ResourceObject;
-}
-
-/** What comes before the changes that are still to happen, and the version that it leads up to. */
-export interface WatchStart {
-  readonly events: readonly WatchEvent[];
-  readonly at: number;
-}
+export type WatchEvent =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: ResourceObject }
+  /** An object that was there when the watch began. */
+  | { readonly type: 'ADDED'; readonly row: ObjectRow }
+  /** The last of a watch that can't go on. */
+  | { readonly type: 'ERROR'; readonly status: Status };
 
 export interface WatchFeed {
   /** Every event once and in order, until the watch ends. To be gone through once. */
@@ -24,8 +21,10 @@ export interface WatchFeed {
 interface FeedOptions {
   readonly kind: string;
   readonly timeoutMs: number;
-  /** Reads what comes first, in one transaction. */
-  start(objects: ObjectTable): Promise<WatchStart>;
+  /** Finds in one transaction up to which version what has happened before is told; @throws ApiError */
+  begin(objects: ObjectTable): Promise<number>;
+  /** What comes before the changes that are still to happen, up to a version. */
+  catchUp(upTo: number): AsyncGenerator<WatchEvent, void>;
   /** The event that a change is, if any. */
   select(change: ObjectChange): WatchEvent | undefined;
   /** Makes a bookmark, where the client wants them. */
@@ -82,20 +81,21 @@ export async function openWatchFeed(
     });
   }
 
-  const start = await store
-    .transaction(({ objects }) => options.start(objects))
+  const begun = await store
+    .transaction(({ objects }) => options.begin(objects))
     .catch((error: unknown) => {
       close();
       throw error;
     });
-  newest = Math.max(newest, start.at);
-  pending = pending.filter(({ resourceVersion }) => resourceVersion > start.at);
+  newest = Math.max(newest, begun);
+  pending = pending.filter(({ resourceVersion }) => resourceVersion > begun);
   if (options.bookmark !== undefined) scheduleBookmark();
 
   async function* events(): AsyncGenerator<WatchEvent, void> {
-    for (const event of start.events) {
+    for await (const event of options.catchUp(begun)) {
       if (closing.signal.aborted) return;
       yield event;
+      if (event.type === 'ERROR') return;
     }
     while (!closing.signal.aborted) {
       const change = pending.shift();

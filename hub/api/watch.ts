@@ -1,18 +1,21 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import { apiVersionOf, groupKindOf } from '../../shared/model/kind.ts';
-import type { ObjectChange, ObjectTable } from '../ports.ts';
+import { apiVersionOf, storedKindOf } from '../../shared/model/kind.ts';
+import type { ObjectChange, ObjectTable, Store } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
-import { badRequest, expired } from './errors.ts';
-import type { ResourcePath } from './path.ts';
+import { badRequest, tooOldWatch } from './errors.ts';
+import type { ObjectPath, ResourcePath } from './path.ts';
 import { parseCount, parseFlag } from './query.ts';
+import { readRows } from './read-rows.ts';
 import type { Selection } from './selection.ts';
 import { parseSelection } from './selection.ts';
-import type { WatchEvent, WatchStart } from './watch-feed.ts';
+import type { WatchEvent } from './watch-feed.ts';
 import { openWatchFeed } from './watch-feed.ts';
 
 /** How long a watch lasts where the client doesn't say; up to half as long again, so that not all end together. */
 const DEFAULT_TIMEOUT_MS = 40 * 60_000;
+/** How many changes are read at a time by a watcher that catches up. */
+const CHANGES_AT_ONCE = 500;
 
 /** Kubernetes' watch: what is there now where that is asked for, then every change of what is selected. */
 export async function watch(context: ApiContext, path: ResourcePath, { query }: ApiRequest): Promise<Answer> {
@@ -21,14 +24,28 @@ export async function watch(context: ApiContext, path: ResourcePath, { query }: 
   const bookmarks = parseFlag(query, 'allowWatchBookmarks') ?? false;
   const timeoutSeconds = parseCount(query, 'timeoutSeconds') ?? 0;
   const feed = await openWatchFeed(context, {
-    kind: groupKindOf(path.kind),
+    kind: storedKindOf(path.kind),
     timeoutMs:
       timeoutSeconds > 0 ? timeoutSeconds * 1000 : DEFAULT_TIMEOUT_MS * (1 + context.random.fraction() / 2),
-    start: (objects) => start(objects, path, selection, origin, bookmarks),
+    begin: (objects) => begin(objects, path, origin),
+    async *catchUp(upTo) {
+      if (origin.initial) yield* readInitial(context.store, path, selection, upTo);
+      else if (origin.after !== undefined)
+        yield* readChanges(context.store, path, selection, origin.after, upTo);
+      if (origin.marked && bookmarks) yield bookmark(path, upTo, { 'k8s.io/initial-events-end': 'true' });
+    },
     select: (change) => selectEvent(selection, change),
     ...(bookmarks && { bookmark: (resourceVersion) => bookmark(path, resourceVersion) }),
   });
   return { form: 'watch', feed };
+}
+
+/** A watch of one object by its path, as of a list that is narrowed to its name. */
+export function watchOne(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
+  const query = new URLSearchParams(request.query);
+  const given = query.get('fieldSelector') ?? '';
+  query.set('fieldSelector', `${given === '' ? '' : `${given},`}metadata.name=${path.name}`);
+  return watch(context, path, { ...request, query });
 }
 
 interface Origin {
@@ -45,42 +62,80 @@ function parseOrigin(query: URLSearchParams): Origin {
   const asked = parseFlag(query, 'sendInitialEvents');
   const match = query.get('resourceVersionMatch') ?? '';
   if (asked === undefined) {
-    if (match !== '')
-      throw badRequest('resourceVersionMatch is forbidden for a watch without sendInitialEvents');
+    if (match !== '') {
+      throw badRequest(
+        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      );
+    }
     return { initial: after === 0, after: after === 0 ? undefined : after, marked: false };
   }
   if (match !== 'NotOlderThan') {
-    throw badRequest('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    throw badRequest(
+      'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    );
   }
   return { initial: asked, after: after === 0 ? undefined : after, marked: asked };
 }
 
-async function start(
-  objects: ObjectTable,
+/** Up to which version the watch tells what was before it: the newest. */
+async function begin(objects: ObjectTable, path: ResourcePath, { initial, after }: Origin): Promise<number> {
+  const newest = await objects.resourceVersion();
+  if (after === undefined) return newest;
+  // A version that is yet to come was given out before the hub was restored from a backup.
+  if (after > newest) throw tooOldWatch(after, newest);
+  if (initial) return newest;
+  const known = await objects.changesSince(storedKindOf(path.kind), after, 1);
+  if (known === undefined) throw tooOldWatch(after, newest);
+  return newest;
+}
+
+/** What was there at a version, read a little at a time: the client may be slow, and others have to write. */
+async function* readInitial(
+  store: Store,
   path: ResourcePath,
   selection: Selection,
-  { initial, after, marked }: Origin,
-  bookmarks: boolean,
-): Promise<WatchStart> {
-  const kind = groupKindOf(path.kind);
-  const newest = await objects.resourceVersion();
-  // A version that is yet to come was given out before the hub was restored from a backup.
-  if ((after ?? 0) > newest) throw expired(`too large resource version: ${after} (newest: ${newest})`);
-  if (initial) {
-    const selected = (await objects.list(kind, path.namespace)).filter((object) => selection.matches(object));
-    const events = selected.map((object): WatchEvent => ({ type: 'ADDED', object }));
-    if (marked && bookmarks) {
-      events.push(bookmark(path, newest, { 'k8s.io/initial-events-end': 'true' }));
+  upTo: number,
+): AsyncGenerator<WatchEvent, void> {
+  const snapshot = { kind: storedKindOf(path.kind), namespace: path.namespace, resourceVersion: upTo };
+  const reading = readRows((work) => store.transaction(({ objects }) => work(objects)), snapshot);
+  for (;;) {
+    const batch = await reading.next();
+    if (batch.done === true) {
+      if (batch.value === 'forgotten') yield { type: 'ERROR', status: tooOldWatch(upTo).status };
+      return;
     }
-    return { events, at: newest };
+    for (const row of batch.value) if (selection.matchesRow(row)) yield { type: 'ADDED', row };
   }
-  if (after === undefined) return { events: [], at: newest };
-  const changes = await objects.changesSince(kind, after);
-  if (changes === undefined) throw expired(`too old resource version: ${after} (newest: ${newest})`);
-  const events = changes
-    .map((change) => selectEvent(selection, change))
-    .filter((event) => event !== undefined);
-  return { events, at: newest };
+}
+
+/** What has changed between two versions, read a little at a time. */
+async function* readChanges(
+  store: Store,
+  path: ResourcePath,
+  selection: Selection,
+  after: number,
+  upTo: number,
+): AsyncGenerator<WatchEvent, void> {
+  const kind = storedKindOf(path.kind);
+  let from = after;
+  while (from < upTo) {
+    const since = from;
+    const changes = await store.transaction(({ objects }) =>
+      objects.changesSince(kind, since, CHANGES_AT_ONCE),
+    );
+    if (changes === undefined) {
+      yield { type: 'ERROR', status: tooOldWatch(since).status };
+      return;
+    }
+    for (const change of changes) {
+      // What came after is told as it happens.
+      if (change.resourceVersion > upTo) return;
+      const event = selectEvent(selection, change);
+      if (event !== undefined) yield event;
+    }
+    if (changes.length < CHANGES_AT_ONCE) return;
+    from = changes.at(-1)?.resourceVersion ?? upTo;
+  }
 }
 
 /** What a change looks like to those who see a selection of objects only; undefined where they see nothing. */
@@ -89,7 +144,8 @@ function selectEvent(selection: Selection, { object, ...change }: ObjectChange):
   const now = change.type !== 'DELETED' && selection.matches(object);
   if (now) return { type: before ? 'MODIFIED' : 'ADDED', object };
   if (!before || change.previous === undefined) return undefined;
-  // One that left the selection is shown as it was, with the version at which it left.
+  // One that was deleted is what it was, with the version at which it went; one that left the selection too.
+  if (change.type === 'DELETED') return { type: 'DELETED', object };
   const metadata = { ...change.previous.metadata, resourceVersion: String(change.resourceVersion) };
   return { type: 'DELETED', object: { ...change.previous, metadata } };
 }

@@ -1,3 +1,4 @@
+import { isSameJson } from '../../shared/base/same-json.ts';
 import { formatSeconds, formatTime } from '../../shared/base/time.ts';
 import type { DeviceStatus } from '../../shared/model/device.ts';
 import type { ConditionDraft } from '../machines/conditions.ts';
@@ -10,7 +11,6 @@ export const ONE_BOX_ANNOTATION = 'holdfast.dev/one-box';
 
 /** For how long after it was heard a box is shown as one of two. */
 const SHOWN_MS = 24 * 3_600_000;
-const LAST_RECEIVED_STEP_MS = 30_000;
 /** A clock that is further off than this is worth a look; less is the time that messages take. */
 const CLOCK_TOLERANCE_MS = 30_000;
 
@@ -41,7 +41,7 @@ export function describeDevice(
     observedGeneration: row.heldGeneration,
     machines: machines.length,
     overriddenMachines: countOverrides(machines),
-    ...describeLastReceived(heardAtMs, before),
+    ...(heardAtMs !== undefined && { lastReceivedTime: formatSeconds(heardAtMs) }),
   };
 }
 
@@ -49,18 +49,15 @@ function isClockOff({ clockAheadMs }: DeviceRow): boolean {
   return Math.abs(clockAheadMs) > CLOCK_TOLERANCE_MS;
 }
 
-/** Told in steps, so that a talkative device does not change its object with every word. */
-function describeLastReceived(
-  heardAtMs: number | undefined,
-  before: DeviceStatus | undefined,
-): Pick<DeviceStatus, 'lastReceivedTime'> {
-  if (heardAtMs === undefined) return {};
-  const toldMs = before?.lastReceivedTime === undefined ? -Infinity : Date.parse(before.lastReceivedTime);
-  const isFresh = heardAtMs - toldMs < LAST_RECEIVED_STEP_MS;
-  return {
-    lastReceivedTime:
-      isFresh && before?.lastReceivedTime !== undefined ? before.lastReceivedTime : formatSeconds(heardAtMs),
-  };
+/**
+ * Whether two statuses say the same but for what changes all the time: when the device was heard and what it uses.
+ * That is served beside its object, as its Lease and its NodeMetrics, and alone does not change the object.
+ */
+export function saysTheSame(before: DeviceStatus | undefined, now: DeviceStatus): boolean {
+  if (before === undefined) return false;
+  const { lastReceivedTime: heardBefore, metrics: usedBefore, ...stable } = before;
+  const { lastReceivedTime, metrics, ...stableNow } = now;
+  return isSameJson(stable, stableNow);
 }
 
 function describeTroubles(row: DeviceRow, leftAlone: readonly string[], nowMs: number): ConditionDraft[] {

@@ -1,7 +1,7 @@
 import type { DeviceRow, Tables } from '../ports.ts';
 
 /** A device says hello every two hours, whatever else it says: one that did not is not there, whatever MQTT says. */
-const SILENT_MS = 130 * 60_000;
+export const SILENT_MS = 130 * 60_000;
 
 /** Marks the devices as unknown that count as connected and have been silent for too long; the result is their names. */
 export async function markSilent({ devices, streams, timeline }: Tables, nowMs: number): Promise<string[]> {

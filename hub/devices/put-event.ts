@@ -24,7 +24,9 @@ export async function putEvent(objects: ObjectTable, entry: StoredTimelineEntry)
       },
     },
     involvedObject:
-      machine === undefined ? referTo(device) : { apiVersion: apiVersionOf(machine), ...machine },
+      machine === undefined
+        ? await referTo(objects, device)
+        : { apiVersion: apiVersionOf(machine), ...machine },
     type,
     reason,
     message,
@@ -54,7 +56,7 @@ export async function putUnknownMachine(
       uid: `${row.epoch}-${uid}`,
       creationTimestamp: formatSeconds(atMs),
     },
-    involvedObject: referTo(row.name),
+    involvedObject: await referTo(objects, row.name),
     type: 'Warning',
     reason: 'UnknownMachine',
     message,
@@ -68,8 +70,11 @@ function apiVersionOf({ kind }: MachineIdentity): string {
   return kind === 'DataVolume' ? 'cdi.kubevirt.io/v1beta1' : 'kubevirt.io/v1';
 }
 
-function referTo(name: string): ObjectReference {
-  return { apiVersion: 'holdfast.dev/v1alpha1', kind: 'Device', name };
+/** With its uid, by which `kubectl describe` looks for the events of an object. */
+async function referTo(objects: ObjectTable, name: string): Promise<ObjectReference> {
+  const device = await objects.get({ kind: 'holdfast.dev/Device', namespace: '', name });
+  const { uid } = device?.metadata ?? {};
+  return { apiVersion: 'holdfast.dev/v1alpha1', kind: 'Device', name, ...(uid !== undefined && { uid }) };
 }
 
 function saidBy(component: string, name: string) {

@@ -75,7 +75,6 @@ export async function takeReport(
       const { metrics } = body.value;
       batch.putDevice({ ...row, metrics });
       note({ kind: 'metrics', type: 'Normal', reason: 'Metrics', message: JSON.stringify(metrics) });
-      changes.device = true;
       return;
     }
     case 'held': {

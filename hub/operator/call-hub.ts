@@ -1,10 +1,12 @@
 import { messageOf } from '../../shared/base/errors.ts';
+import type { HubAccess } from './find-server.ts';
 
 const DEADLINE_MS = 30_000;
 
 /** What the hub answers to a GET; @throws Error with the hub's own sentence where it refuses */
-export async function callHub(server: string, path: string): Promise<unknown> {
-  const { code, text } = await read(server, path).catch((error: unknown) => {
+export async function callHub(access: HubAccess, path: string): Promise<unknown> {
+  const { server } = access;
+  const { code, text } = await read(access, path).catch((error: unknown) => {
     throw unreachable(server, error);
   });
   const answer = parseJson(text);
@@ -13,10 +15,13 @@ export async function callHub(server: string, path: string): Promise<unknown> {
 }
 
 /** What the hub answers to a GET, as it comes, for as long as it does; @throws as `callHub` */
-export async function* readHub(server: string, path: string): AsyncGenerator<Uint8Array> {
-  const response = await fetch(new URL(path, server)).catch((error: unknown) => {
-    throw unreachable(server, error);
-  });
+export async function* readHub(access: HubAccess, path: string): AsyncGenerator<Uint8Array> {
+  const { server } = access;
+  const response = await fetch(new URL(path, server), { headers: compileHeaders(access) }).catch(
+    (error: unknown) => {
+      throw unreachable(server, error);
+    },
+  );
   if (response.status !== 200) throw new Error(explainAnswer(server, response.status, await response.text()));
   if (response.body !== null) yield* response.body;
 }
@@ -29,14 +34,19 @@ export function explainAnswer(server: string, code: number, text: string): strin
   return said === '' ? `${server} answered ${code}, which is not what a hub says` : said;
 }
 
+/** Who asks. */
+export function compileHeaders({ token }: HubAccess): Record<string, string> {
+  return token === '' ? {} : { authorization: `Bearer ${token}` };
+}
+
 function unreachable(server: string, error: unknown): Error {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return new Error(`no hub answers at ${server}: ${messageOf(cause)}`, { cause: error });
 }
 
-async function read(server: string, path: string): Promise<{ code: number; text: string }> {
-  const response = await fetch(new URL(path, server), {
-    headers: { accept: 'application/json' },
+async function read(access: HubAccess, path: string): Promise<{ code: number; text: string }> {
+  const response = await fetch(new URL(path, access.server), {
+    headers: { accept: 'application/json', ...compileHeaders(access) },
     signal: AbortSignal.timeout(DEADLINE_MS),
   });
   return { code: response.status, text: await response.text() };

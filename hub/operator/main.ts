@@ -11,6 +11,7 @@ import { createClock } from '../../shared/host/clock.ts';
 import { joinTerminal } from '../../shared/host/join-terminal.ts';
 import { callHub, readHub } from './call-hub.ts';
 import { dialHub } from './dial-hub.ts';
+import type { HubAccess } from './find-server.ts';
 import { findServer } from './find-server.ts';
 import { forwardPort, portOf } from './forward-port.ts';
 import { formatTimeline } from './format-timeline.ts';
@@ -19,6 +20,7 @@ import { formatTimeline } from './format-timeline.ts';
 
 interface HubFlags {
   readonly server?: string;
+  readonly token?: string;
   readonly kubeconfig?: string;
 }
 
@@ -99,11 +101,18 @@ export async function serveDisplay(machine: string, flags: PortForwardFlags): Pr
 }
 
 /** Runs ssh to a machine, through the hub. The exit code is that of ssh. */
-export async function runSsh(target: string, words: readonly string[], flags: HubFlags): Promise<number> {
+export async function runSsh(
+  target: string,
+  words: readonly string[],
+  { server, token, kubeconfig }: HubFlags,
+): Promise<number> {
   const [, user, machine = ''] = /^(?:([^@]+)@)?(.+)$/.exec(target) ?? [];
   const { namespace, name } = parseName(machine);
   const self = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
-  const hub = ['--server', chooseServer(flags)];
+  const flags = { server, token, kubeconfig };
+  const hub = Object.entries(flags).flatMap(([flag, value]) =>
+    value === undefined ? [] : [`--${flag}`, value],
+  );
   const proxy = [...self, 'port-forward', '--stdio', ...hub, `${namespace}/${name}`];
   const options = [
     '-o',
@@ -161,8 +170,8 @@ function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`).replaceAll('%', '%%')}'`;
 }
 
-function chooseServer({ server, kubeconfig = process.env['KUBECONFIG'] }: HubFlags): string {
-  if (server !== undefined) return server;
+function chooseServer({ server, token = '', kubeconfig = process.env['KUBECONFIG'] }: HubFlags): HubAccess {
+  if (server !== undefined) return { server, token };
   if (kubeconfig === undefined || kubeconfig === '')
     throw new ConfigError('which hub? Give --server URL, --kubeconfig FILE or KUBECONFIG');
   try {

@@ -1,5 +1,5 @@
 import { ownerOf } from '../machines/own-volume.ts';
-import type { ObjectKey, Tables } from '../ports.ts';
+import type { GarbageOwner, ObjectKey, Tables } from '../ports.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import type { MachineKey } from './machine-key.ts';
 import type { SetKey } from './reconcile-set.ts';
@@ -15,6 +15,7 @@ interface Found {
   readonly sets: readonly SetKey[];
   readonly machines: readonly MachineKey[];
   readonly devices: readonly string[];
+  readonly garbage?: readonly GarbageOwner[];
 }
 
 export const EVERYTHING: Listing = {
@@ -30,6 +31,7 @@ export const EVERYTHING: Listing = {
       ],
       sets: await listSets(tables),
       devices: devices.map(({ name }) => name),
+      garbage: await tables.owners.garbage(),
     };
   },
 };

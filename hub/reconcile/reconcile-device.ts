@@ -2,7 +2,7 @@ import type { Device } from '../../shared/model/device.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { DesiredDocument } from '../../shared/protocol/desired.ts';
 import { encodeDesired } from '../../shared/protocol/desired.ts';
-import { describeDevice, ONE_BOX_ANNOTATION } from '../devices/describe-device.ts';
+import { describeDevice, ONE_BOX_ANNOTATION, saysTheSame } from '../devices/describe-device.ts';
 import { deviceKey, ensureDevice } from '../devices/ensure-device.ts';
 import { heldMachines } from '../devices/held-machines.ts';
 import { isToTell } from '../devices/is-to-tell.ts';
@@ -49,7 +49,9 @@ export async function reconcileDevice(tables: Tables, name: string, { nowMs, uui
     const heardAtMs = streams.find(({ epoch }) => epoch === row.epoch)?.heardAtMs;
     const run = machines.filter(({ kind }) => kind !== 'DataVolume');
     const status = describeDevice(after, leftAlone, run, heardAtMs, object.status, nowMs);
-    await tables.objects.put(deviceKey(name), { ...object, status } as unknown as ResourceObject);
+    if (!saysTheSame(object.status, status)) {
+      await tables.objects.put(deviceKey(name), { ...object, status } as unknown as ResourceObject);
+    }
   }
   if (made !== undefined) return 'made';
   return row.untold && !found.untold ? 'asks' : 'same';

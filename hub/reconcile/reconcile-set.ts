@@ -7,7 +7,8 @@ import { formatLabelSelector } from '../../shared/model/label-selector.ts';
 import type { MachineSetStatus } from '../../shared/model/machine-set.ts';
 import type { ObjectMeta } from '../../shared/model/metadata.ts';
 import type { VirtualMachinePool } from '../../shared/model/virtual-machine-pool.ts';
-import { markDeleted, raiseGeneration } from '../api/metadata.ts';
+import { takeAway } from '../api/deletion.ts';
+import { isDeleting, raiseGeneration } from '../api/metadata.ts';
 import type { ConditionDraft } from '../machines/conditions.ts';
 import { settleConditions } from '../machines/conditions.ts';
 import type { Now } from '../machines/instance.ts';
@@ -51,7 +52,8 @@ export async function reconcileSet(
   )) as unknown as SetMember[];
   const members = all.filter(({ metadata }) => findSet(metadata)?.uid === key.uid);
   const found = (await objects.get(setKey(key))) as MachineSet | undefined;
-  if (found === undefined || found.metadata.uid !== key.uid) {
+  // One that waits for its machines is as good as gone.
+  if (found === undefined || found.metadata.uid !== key.uid || isDeleting(found.metadata)) {
     for (const member of members) await removeMember(tables, member, now);
     return undefined;
   }
@@ -94,11 +96,10 @@ async function removeMember(
   member: SetMember,
   { nowMs }: Pick<Now, 'nowMs'>,
 ): Promise<void> {
-  const { namespace = '', name, finalizers, deletionTimestamp } = member.metadata;
-  if ((deletionTimestamp ?? '') !== '') return;
+  const { namespace = '', name } = member.metadata;
+  if (isDeleting(member.metadata)) return;
   const key = objectKey({ kind: member.kind, namespace, name });
-  if ((finalizers ?? []).length === 0) return objects.remove(key);
-  await objects.put(key, markDeleted(member as unknown as ResourceObject, nowMs));
+  await takeAway(objects, key, member as unknown as ResourceObject, { nowMs });
 }
 
 function compileMember(set: MachineSet, name: string, revision: string, { nowMs, uuid }: Now): SetMember {

@@ -1,8 +1,11 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
-import type { ObjectChange, ObjectKey, Store } from '../ports.ts';
+import type { GarbageOwner, ObjectChange, ObjectKey, Store } from '../ports.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
+import { GARBAGE_FINALIZERS } from '../../shared/model/metadata.ts';
+import { isDeleting } from '../api/metadata.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { createFleet } from './fleet.ts';
 import type { Listing } from './listings.ts';
 import { EVERYTHING, machinesOn, UNPLACED, usersOf } from './listings.ts';
@@ -104,6 +107,20 @@ export function createReconciler({
       };
     },
   });
+  /** Owners that wait for dependents which others are to remove. */
+  const waitingOwners = new Map<string, GarbageOwner>();
+  const garbage = createMarks<GarbageOwner>({
+    ...common,
+    keyOf: ({ uid }) => uid,
+    async take(owner, tables) {
+      const outcome = await collectGarbage(tables, owner, clock.now());
+      return () => {
+        if (outcome === 'waiting') waitingOwners.set(owner.uid, owner);
+        else waitingOwners.delete(owner.uid);
+        if (outcome === 'more') garbage.add(owner);
+      };
+    },
+  });
   const listings = createMarks<Listing>({
     ...common,
     keyOf: ({ name }) => name,
@@ -113,10 +130,11 @@ export function createReconciler({
         for (const key of found.machines) machines.add(key);
         for (const name of found.devices) devices.add(name);
         for (const key of found.sets) sets.add(key);
+        for (const owner of found.garbage ?? []) garbage.add(owner);
       };
     },
   });
-  const sorts = [machines, devices, sets, listings];
+  const sorts = [machines, devices, sets, garbage, listings];
 
   function wake(): void {
     if (stopped || isDraining) return;
@@ -170,7 +188,21 @@ export function createReconciler({
     return work;
   }
 
-  function markChange({ resourceVersion, type, key, object, previous }: ObjectChange): void {
+  function markGarbage({ type, key, object }: ObjectChange): void {
+    const { uid = '', finalizers, ownerReferences } = object.metadata;
+    const isGoing =
+      isDeleting(object.metadata) && (finalizers ?? []).some((one) => GARBAGE_FINALIZERS.includes(one));
+    // Events own nothing, and many go at once.
+    if (isGoing || (type === 'DELETED' && key.kind !== '/Event')) garbage.add({ uid, ...key });
+    for (const reference of ownerReferences ?? []) {
+      const owner = waitingOwners.get(reference.uid);
+      if (owner !== undefined) garbage.add(owner);
+    }
+  }
+
+  function markChange(change: ObjectChange): void {
+    const { resourceVersion, type, key, object, previous } = change;
+    markGarbage(change);
     if (key.kind === 'holdfast.dev/Device') {
       fleet.note({ resourceVersion, type, key, object });
       // Its labels decide what is placed there, its spec what holds, and its annotations say what is the case; its

@@ -1,17 +1,22 @@
-import type { ObjectChange } from '../ports.ts';
+import type { ObjectChange, ObjectTable } from '../ports.ts';
 import { nextCount, readCounter, setCounter } from './counters.ts';
+import { isAfter } from './place.ts';
 import type { Database, StoredChange } from './schema.ts';
 
 /** The log of what happened to objects: what lets a watch go on from where it was. */
 export interface ChangeLog {
   /** Numbers a change and writes it down. */
   append(change: Omit<ObjectChange, 'resourceVersion'>): Promise<ObjectChange>;
-  since(kind: string, resourceVersion: number): Promise<ObjectChange[] | undefined>;
+  since: ObjectTable['changesSince'];
+  pastRows: ObjectTable['pastRows'];
   /** Forgets at most `limit` of all but the newest `keep`; the result is how many. */
   prune(keep: number, limit: number): Promise<number>;
 }
 
 export function createChangeLog(database: Database): ChangeLog {
+  const isForgotten = async (resourceVersion: number) =>
+    resourceVersion < (await readCounter(database, 'changes_pruned_through'));
+
   return {
     async append({ type, key, object, previous }) {
       const resourceVersion = await nextCount(database, 'resource_version');
@@ -28,16 +33,39 @@ export function createChangeLog(database: Database): ChangeLog {
       return previous === undefined ? change : { ...change, previous };
     },
 
-    async since(kind, resourceVersion) {
-      if (resourceVersion < (await readCounter(database, 'changes_pruned_through'))) return undefined;
+    async since(kind, resourceVersion, limit) {
+      if (await isForgotten(resourceVersion)) return undefined;
       const rows = await database
         .selectFrom('changes')
         .selectAll()
         .where('kind', '=', kind)
         .where('resource_version', '>', resourceVersion)
         .orderBy('resource_version')
+        .limit(limit)
         .execute();
       return rows.map(readChange);
+    },
+
+    async pastRows(kind, resourceVersion, { namespace, after }) {
+      if (await isForgotten(resourceVersion)) return undefined;
+      let first = database
+        .selectFrom('changes')
+        .select(({ fn }) => fn.min('resource_version').as('first'))
+        .where('kind', '=', kind)
+        .where('resource_version', '>', resourceVersion);
+      if (namespace !== undefined) first = first.where('namespace', '=', namespace);
+      if (after !== undefined) first = first.where(isAfter(after));
+      const rows = await database
+        .selectFrom('changes')
+        .select(['namespace', 'name', 'previous'])
+        .where('resource_version', 'in', first.groupBy(['namespace', 'name']))
+        .orderBy('namespace')
+        .orderBy('name')
+        .execute();
+      return rows.map(({ previous, ...place }) => ({
+        ...place,
+        ...(previous !== null && { text: previous }),
+      }));
     },
 
     async prune(keep, limit) {

@@ -7,6 +7,7 @@ import * as link from './migrations/0002-link.ts';
 import * as history from './migrations/0003-history.ts';
 import * as recover from './migrations/0004-recover.ts';
 import * as references from './migrations/0005-references.ts';
+import * as owners from './migrations/0006-owners.ts';
 import type { Database } from './schema.ts';
 
 /** Every migration, by the name under which a store remembers it. Names sort in the order of running. */
@@ -16,6 +17,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0003-history': history,
   '0004-recover': recover,
   '0005-references': references,
+  '0006-owners': owners,
 };
 
 /**

@@ -2,7 +2,9 @@ import { isSameJson } from '../../shared/base/same-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectChange, ObjectKey, ObjectTable } from '../ports.ts';
 import { createChangeLog } from './change-log.ts';
+import { isAfter } from './place.ts';
 import { readCounter } from './counters.ts';
+import { noteOwners } from './owner-table.ts';
 import type { Database } from './schema.ts';
 
 /**
@@ -46,12 +48,23 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
       return rows.map(({ object }) => parseObject(object));
     },
 
-    async count(kind) {
-      const { count } = await database
+    async page(kind, { namespace, after, limit }) {
+      let query = database
+        .selectFrom('objects')
+        .select(['namespace', 'name', 'object as text'])
+        .where('kind', '=', kind);
+      if (namespace !== undefined) query = query.where('namespace', '=', namespace);
+      if (after !== undefined) query = query.where(isAfter(after));
+      return query.orderBy('namespace').orderBy('name').limit(limit).execute();
+    },
+
+    async count(kind, namespace) {
+      let query = database
         .selectFrom('objects')
         .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('kind', '=', kind)
-        .executeTakeFirstOrThrow();
+        .where('kind', '=', kind);
+      if (namespace !== undefined) query = query.where('namespace', '=', namespace);
+      const { count } = await query.executeTakeFirstOrThrow();
       return Number(count);
     },
 
@@ -79,6 +92,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         .onConflict((conflict) => conflict.columns(['kind', 'namespace', 'name']).doUpdateSet(row))
         .execute();
       seen.set(idOf(key), row.object);
+      await noteOwners(database, key, previous, object);
       record(change);
       return parseObject(row.object);
     },
@@ -94,11 +108,13 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         .where('name', '=', key.name)
         .execute();
       seen.set(idOf(key), undefined);
+      await noteOwners(database, key, previous, undefined);
       record(change);
     },
 
     resourceVersion: () => readCounter(database, 'resource_version'),
-    changesSince: (kind, resourceVersion) => log.since(kind, resourceVersion),
+    changesSince: (kind, resourceVersion, limit) => log.since(kind, resourceVersion, limit),
+    pastRows: (kind, resourceVersion, range) => log.pastRows(kind, resourceVersion, range),
     pruneChanges: (keep, limit) => log.prune(keep, limit),
   };
 }

@@ -75,6 +75,22 @@ export interface StoredReference {
   target: string;
 }
 
+/** An object, and the uid of one of its owners. */
+export interface StoredOwner {
+  owner: string;
+  kind: string;
+  namespace: string;
+  name: string;
+}
+
+/** An owner that is gone, or waits for what it owns. */
+export interface StoredGarbage {
+  uid: string;
+  kind: string;
+  namespace: string;
+  name: string;
+}
+
 export interface StoredTimeline {
   id: number;
   device: string;
@@ -102,6 +118,8 @@ export interface Schema {
   streams: StoredStream;
   held: StoredHeld;
   object_references: StoredReference;
+  object_owners: StoredOwner;
+  garbage: StoredGarbage;
   timeline: StoredTimeline;
 }
 

@@ -10,8 +10,10 @@ import { keepStatements } from './kept-statements.ts';
 import { createMachineTable } from './machine-table.ts';
 import { migrate } from './migrate.ts';
 import { createObjectTable } from './object-table.ts';
+import { createOwnerTable } from './owner-table.ts';
 import { createReferenceTable } from './reference-table.ts';
 import type { Database, Schema } from './schema.ts';
+import { createSharedCommits } from './shared-commits.ts';
 import { createStreamTable } from './stream-table.ts';
 import { createTimelineTable } from './timeline-table.ts';
 
@@ -30,38 +32,43 @@ export async function createStore(path: string): Promise<Store> {
   try {
     file.pragma('journal_mode = WAL');
     file.pragma('synchronous = FULL');
-    return await createStoreIn(file, path);
+    return await createStoreIn(file, path, nextTurn);
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
-/** The store in a SQLite database that is open, which it closes with itself; `name` is for errors. */
-export async function createStoreIn(file: Sqlite.Database, name: string): Promise<Store> {
+/** Resolves when what has come in over sockets meanwhile has been taken up. */
+async function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * The store in a SQLite database that is open, which it closes with itself; `name` is for errors, `turn` what is awaited
+ * before a commit is begun that others may join.
+ */
+export async function createStoreIn(
+  file: Sqlite.Database,
+  name: string,
+  turn: () => Promise<void>,
+): Promise<Store> {
   file.pragma('foreign_keys = ON');
   await migrate(new Kysely<Schema>({ dialect: new SqliteDialect({ database: file }) }), name);
   const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: keepStatements(file) }) });
 
   const listeners = new Set<(change: ObjectChange) => void>();
-  let last: Promise<unknown> = Promise.resolve();
-
-  async function runTransaction<T>(work: (tables: Tables) => Promise<T>): Promise<T> {
-    const changes: ObjectChange[] = [];
-    const result = await database.transaction().execute((transaction) => {
-      return work(createTables(transaction, (change) => changes.push(change)));
-    });
-    for (const change of changes) for (const listener of listeners) listener(change);
-    return result;
-  }
+  const commits = createSharedCommits(database, turn);
 
   return {
-    // Each begins when the one before has told its listeners, so that changes are heard in their order, and a
-    // transaction never reads what has not been heard.
-    transaction(work) {
-      const run = last.then(() => runTransaction(work));
-      last = run.catch(() => undefined);
-      return run;
+    async transaction(work) {
+      const changes: ObjectChange[] = [];
+      return commits.run({
+        work: (transaction) => work(createTables(transaction, (change) => changes.push(change))),
+        committed() {
+          for (const change of changes) for (const listener of listeners) listener(change);
+        },
+      });
     },
 
     onChange(listener) {
@@ -70,7 +77,7 @@ export async function createStoreIn(file: Sqlite.Database, name: string): Promis
     },
 
     async close() {
-      await last;
+      await commits.idle();
       await database.destroy();
     },
   };
@@ -85,6 +92,7 @@ function createTables(database: Database, record: (change: ObjectChange) => void
     streams: createStreamTable(database),
     held: createHeldTable(database),
     references: createReferenceTable(database),
+    owners: createOwnerTable(database),
     timeline: createTimelineTable(database),
     progress: {
       get: (name) => readCounter(database, name),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dnsSubdomain, fields } from './schema.ts';
+import { asSet, dnsSubdomain, fields } from './schema.ts';
 
 /** KubeVirt's `AccessCredential`: who may log in to the guest, from Secrets. */
 
@@ -23,7 +23,7 @@ const sshPropagation = fields({
     .meta({ description: "Through the machine's cloudInitConfigDrive volume, at its first start" })
     .optional(),
   qemuGuestAgent: fields({
-    users: z.array(user).min(1).meta({ description: "The guest's users who get the keys" }),
+    users: asSet(z.array(user).min(1)).meta({ description: "The guest's users who get the keys" }),
   })
     .meta({ description: 'Through the guest agent, while the machine runs' })
     .optional(),

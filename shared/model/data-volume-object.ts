@@ -49,7 +49,7 @@ export const dataVolumeKind = defineKind({
   kind: 'DataVolume',
   plural: 'datavolumes',
   shortNames: ['dv', 'dvs'],
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
   columns: [

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition } from './metadata.ts';
-import { fields, timestamp } from './schema.ts';
+import { fields, keyedBy, timestamp } from './schema.ts';
 
 /** A box with an agent. It appears when its agent first connects; its status says what it is and how it is. */
 
@@ -43,8 +43,9 @@ const spec = fields({
 export type DeviceSpec = z.infer<typeof spec>;
 
 const status = fields({
-  conditions: z.array(condition).optional(),
+  conditions: keyedBy(['type'], z.array(condition)).optional(),
   facts: deviceFacts.optional(),
+  /** As of this object's newest change; its NodeMetrics have the newest. */
   metrics: deviceMetrics.optional(),
   /** How far the device's clock is ahead of the hub's, in milliseconds; given where it is more than a little. */
   clockAheadMilliseconds: z.int().optional(),
@@ -54,7 +55,7 @@ const status = fields({
   machines: z.int().optional(),
   /** How many of them are held by orders given on the box. */
   overriddenMachines: z.int().optional(),
-  /** When the device was last heard, to half a minute. */
+  /** When the device was last heard, as of this object's newest change; its Lease has the newest. */
   lastReceivedTime: timestamp.optional(),
 });
 export type DeviceStatus = z.infer<typeof status>;
@@ -73,7 +74,7 @@ export const deviceKind = defineKind({
   kind: 'Device',
   plural: 'devices',
   shortNames: ['dev'],
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   namespaced: false,
   statusSubresource: true,
   columns: [

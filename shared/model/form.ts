@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { RefusedFields } from './schema.ts';
+import { LIST_MAP_KEYS, LIST_TYPE, MAP_TYPE } from './schema.ts';
 
 /** What a schema takes, without what is around it: that it may be missing or null, has a default or is checked further. */
 export type Form =
@@ -9,9 +10,17 @@ export type Form =
       readonly refused: RefusedFields;
       /** Whether other fields are taken as well, whatever they hold. */
       readonly isFree: boolean;
+      readonly isAtomic: boolean;
     }
-  /** A list, or a map whose keys are free. */
-  | { readonly form: 'list' | 'map'; readonly element: z.core.$ZodType }
+  /** A map whose keys are free. */
+  | { readonly form: 'map'; readonly element: z.core.$ZodType; readonly isAtomic: boolean }
+  | {
+      readonly form: 'list';
+      readonly element: z.core.$ZodType;
+      /** Whether its items are merged one by one, known by their `keys` (`map`) or by what they are (`set`). */
+      readonly relation: 'atomic' | 'set' | 'map';
+      readonly keys: readonly string[];
+    }
   | { readonly form: 'choice'; readonly options: readonly z.core.$ZodType[] }
   | { readonly form: 'value' };
 
@@ -23,18 +32,27 @@ export interface FieldNotes {
 }
 
 export function formOf(schema: z.core.$ZodType): Form {
-  const innermost = layersOf(schema).at(-1) as z.core.$ZodTypes;
+  const layers = layersOf(schema);
+  const innermost = layers.at(-1) as z.core.$ZodTypes;
+  const noteOf = (name: string) =>
+    layers.map((layer) => notesAt(layer)[name]).find((note) => note !== undefined);
+  const isAtomic = noteOf(MAP_TYPE) === 'atomic';
   const { def } = innermost._zod;
   switch (def.type) {
     case 'object': {
       const refused = notesAt(innermost)['refused'] as RefusedFields | undefined;
       const isFree = def.catchall !== undefined && typeOf(def.catchall) !== 'never';
-      return { form: 'object', members: def.shape, refused: refused ?? {}, isFree };
+      return { form: 'object', members: def.shape, refused: refused ?? {}, isFree, isAtomic };
     }
     case 'array':
-      return { form: 'list', element: def.element };
+      return {
+        form: 'list',
+        element: def.element,
+        relation: (noteOf(LIST_TYPE) ?? 'atomic') as 'atomic' | 'set' | 'map',
+        keys: (noteOf(LIST_MAP_KEYS) ?? []) as string[],
+      };
     case 'record':
-      return { form: 'map', element: def.valueType };
+      return { form: 'map', element: def.valueType, isAtomic };
     case 'union':
       return { form: 'choice', options: def.options };
     default:

@@ -13,7 +13,7 @@ import { checkNetworks } from './network-rules.ts';
 import { network } from './network.ts';
 import { livenessProbe, readinessProbe } from './probe.ts';
 import { affinity, toleration, topologySpreadConstraint } from './scheduling.ts';
-import { dnsLabel, dnsSubdomain, fields, meaningless } from './schema.ts';
+import { dnsLabel, dnsSubdomain, fields, keyedBy, meaningless } from './schema.ts';
 import { volume } from './volume/volume.ts';
 
 /** KubeVirt's `VirtualMachineInstanceSpec`: all that one run of a machine needs. */
@@ -50,7 +50,9 @@ const shape = fields(
       .optional(),
     affinity: affinity.meta({ description: 'Rules of where it may run' }).optional(),
     topologySpreadConstraints: meaningless(
-      z.array(topologySpreadConstraint).meta({ description: 'How machines are to be spread' }),
+      keyedBy(['topologyKey', 'whenUnsatisfiable'], z.array(topologySpreadConstraint)).meta({
+        description: 'How machines are to be spread',
+      }),
       'nodeSelector alone says where a machine runs',
     ).optional(),
     tolerations: meaningless(

@@ -79,7 +79,7 @@ export interface Instancetype extends ResourceObject {
 const common = {
   group: 'instancetype.kubevirt.io',
   versions: ['v1beta1'] as const,
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   statusSubresource: false,
   columns: [
     { name: 'CPU', type: 'integer', jsonPath: '.spec.cpu.guest', description: 'vCPUs' },

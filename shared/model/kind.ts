@@ -28,6 +28,19 @@ export interface ResourceObject {
   [field: string]: unknown;
 }
 
+/** What can be asked of a kind, in the words of discovery. */
+export const VERBS = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+] as const;
+export type Verb = (typeof VERBS)[number];
+
 /** All that the API needs to know of a kind to serve every verb of it. */
 export interface KindDefinition {
   /** Empty for the core group. */
@@ -44,7 +57,16 @@ export interface KindDefinition {
   readonly statusSubresource: boolean;
   /** Whether it has `/scale`, which reads and writes `spec.replicas`, `status.replicas` and `status.labelSelector`. */
   readonly scaleSubresource?: boolean;
+  /** What of the verbs it has, where that is not all of them; why not the others is told to who asks for them. */
+  readonly verbs?: { readonly only: readonly Verb[]; readonly why: string };
+  /** Where its objects are those of another kind, shown in another form under the same names. */
+  readonly view?: {
+    readonly of: Pick<KindDefinition, 'group' | 'kind'>;
+    readonly show: (object: ResourceObject) => ResourceObject;
+  };
   readonly columns: readonly PrinterColumn[];
+  /** Whether tables begin with a column of names: not where nobody knows the objects by them. */
+  readonly nameColumn?: false;
   /** The whole object. */
   readonly schema: z.ZodType<ResourceObject>;
   /** What of an object has no effect, where its schema can't say. */
@@ -94,4 +116,18 @@ export function apiVersionOf(kind: KindDefinition, version: string = kind.versio
 /** The name under which the store keeps a kind, whatever its version: `kubevirt.io/VirtualMachine`, `/Event`. */
 export function groupKindOf(kind: Pick<KindDefinition, 'group' | 'kind'>): string {
   return `${kind.group}/${kind.kind}`;
+}
+
+/** The name under which the store keeps the objects that a kind shows. */
+export function storedKindOf(kind: KindDefinition): string {
+  return groupKindOf(kind.view?.of ?? kind);
+}
+
+/** A stored object in the form of a kind. */
+export function showAs({ view }: KindDefinition, object: ResourceObject): ResourceObject {
+  return view === undefined ? object : view.show(object);
+}
+
+export function verbsOf({ verbs }: KindDefinition): readonly Verb[] {
+  return verbs?.only ?? VERBS;
 }

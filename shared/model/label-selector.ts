@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { labels } from './metadata.ts';
-import { fields } from './schema.ts';
+import { asOneValue, fields } from './schema.ts';
 
 /** Kubernetes' meta/v1 `LabelSelector`: all of it must be true of what it selects. */
 
@@ -17,13 +17,15 @@ const requirement = fields({
   context.addIssue({ code: 'custom', path: ['values'], message });
 });
 
-export const labelSelector = fields({
-  matchLabels: labels.optional().meta({ description: 'Labels that must be there with these values' }),
-  matchExpressions: z
-    .array(requirement)
-    .optional()
-    .meta({ description: 'Further requirements, all of which must be met' }),
-});
+export const labelSelector = asOneValue(
+  fields({
+    matchLabels: labels.optional().meta({ description: 'Labels that must be there with these values' }),
+    matchExpressions: z
+      .array(requirement)
+      .optional()
+      .meta({ description: 'Further requirements, all of which must be met' }),
+  }),
+);
 export type LabelSelector = z.infer<typeof labelSelector>;
 
 /** Whether a selector selects what has these labels. One that says nothing selects everything. */

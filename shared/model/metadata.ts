@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { refuseAnnotations, refuseReservedLabels } from './annotations.ts';
-import { dnsLabel, dnsSubdomain, fields, meaningless, timestamp } from './schema.ts';
+import {
+  asOneValue,
+  asSet,
+  dnsLabel,
+  dnsSubdomain,
+  fields,
+  keyedBy,
+  meaningless,
+  timestamp,
+} from './schema.ts';
 
 /** Kubernetes' `ObjectMeta` (meta/v1), with the rules of its validation. */
 
@@ -16,14 +25,21 @@ export const labels = z.record(
 
 export const annotations = z.record(qualifiedName, z.string());
 
-export const ownerReference = fields({
-  apiVersion: z.string(),
-  kind: z.string(),
-  name: z.string(),
-  uid: z.string(),
-  controller: z.boolean().optional(),
-  blockOwnerDeletion: z.boolean().optional(),
-});
+export const ownerReference = asOneValue(
+  fields({
+    apiVersion: z.string(),
+    kind: z.string(),
+    name: z.string(),
+    uid: z.string(),
+    controller: z.boolean().optional(),
+    blockOwnerDeletion: z.boolean().optional(),
+  }),
+);
+
+/** Finalizers of an object that is to go after what it owns, and of one whose dependents are to be let go first. */
+export const FOREGROUND_FINALIZER = 'foregroundDeletion';
+export const ORPHAN_FINALIZER = 'orphan';
+export const GARBAGE_FINALIZERS: readonly string[] = [FOREGROUND_FINALIZER, ORPHAN_FINALIZER];
 
 export const objectMeta = fields({
   name: dnsSubdomain,
@@ -37,8 +53,8 @@ export const objectMeta = fields({
   deletionGracePeriodSeconds: z.int().nullish(),
   labels: labels.nullish(),
   annotations: annotations.nullish(),
-  finalizers: z.array(qualifiedName).nullish(),
-  ownerReferences: z.array(ownerReference).nullish(),
+  finalizers: asSet(z.array(qualifiedName)).nullish(),
+  ownerReferences: keyedBy(['uid'], z.array(ownerReference)).nullish(),
   managedFields: z.array(z.unknown()).nullish(),
   selfLink: z.string().optional(),
 });

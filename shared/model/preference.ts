@@ -204,7 +204,7 @@ export function spreadOf(spec: PreferenceSpec | undefined): {
 const common = {
   group: 'instancetype.kubevirt.io',
   versions: ['v1beta1'] as const,
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   statusSubresource: false,
   columns: [
     {

@@ -81,16 +81,42 @@ export function meaningless<Schema extends z.ZodType>(schema: Schema, why: strin
   return schema.meta({ ...schema.meta(), meaningless: why });
 }
 
+/**
+ * How server-side apply merges a list or an object, by the names that Kubernetes' OpenAPI documents have for it: a list
+ * without a mark, and an object that is marked so, is one value.
+ */
+export const LIST_TYPE = 'x-kubernetes-list-type';
+export const LIST_MAP_KEYS = 'x-kubernetes-list-map-keys';
+export const MAP_TYPE = 'x-kubernetes-map-type';
+
+/** A list whose items are known by these fields of theirs. */
+export function keyedBy<Schema extends z.ZodType>(keys: readonly string[], list: Schema): Schema {
+  return list.meta({ ...list.meta(), [LIST_TYPE]: 'map', [LIST_MAP_KEYS]: keys });
+}
+
+/** A list of values of which each is there once, in whatever order. */
+export function asSet<Schema extends z.ZodType>(list: Schema): Schema {
+  return list.meta({ ...list.meta(), [LIST_TYPE]: 'set' });
+}
+
+/** An object that is written as a whole. */
+export function asOneValue<Schema extends z.ZodType>(object: Schema): Schema {
+  return object.meta({ ...object.meta(), [MAP_TYPE]: 'atomic' });
+}
+
 /** What the message for a refused field begins with. */
 export const NOT_SUPPORTED = 'is not supported: ';
 
 function describeUnknownKey(key: string, known: readonly string[], refused: RefusedFields): string {
   const why = Object.hasOwn(refused, key) ? refused[key] : undefined;
   if (why !== undefined) return `${NOT_SUPPORTED}${why}`;
+  return `unknown field; ${suggestField(key, known)}`;
+}
+
+/** What may have been meant by a field that is not known, or what there is. */
+export function suggestField(key: string, known: readonly string[]): string {
   const meant = known.find((name) => isNearly(name.toLowerCase(), key.toLowerCase()));
-  return meant === undefined
-    ? `unknown field; known here: ${known.join(', ')}`
-    : `unknown field; did you mean "${meant}"?`;
+  return meant === undefined ? `known here: ${known.join(', ')}` : `did you mean "${meant}"?`;
 }
 
 /** Whether two names differ by at most one inserted, dropped or changed letter, or two swapped ones. */

@@ -43,7 +43,7 @@ export const virtualMachineInstanceReplicaSetKind = defineKind({
   kind: 'VirtualMachineInstanceReplicaSet',
   plural: 'virtualmachineinstancereplicasets',
   shortNames: ['vmirs', 'vmirss'],
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
   scaleSubresource: true,

@@ -109,7 +109,7 @@ export const virtualMachineInstanceKind = defineKind({
   kind: 'VirtualMachineInstance',
   plural: 'virtualmachineinstances',
   shortNames: ['vmi', 'vmis'],
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
   columns: [

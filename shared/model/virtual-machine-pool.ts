@@ -149,7 +149,7 @@ export const virtualMachinePoolKind = defineKind({
   kind: 'VirtualMachinePool',
   plural: 'virtualmachinepools',
   shortNames: ['vmpool', 'vmpools'],
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
   scaleSubresource: true,

@@ -126,7 +126,7 @@ export const virtualMachineKind = defineKind({
   kind: 'VirtualMachine',
   plural: 'virtualmachines',
   shortNames: ['vm', 'vms'],
-  categories: ['all'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
   columns: [

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { OpenWorlds } from './bench-world.ts';
 import { createBoxFigures, measureBox } from './box.ts';
+import { createApiCommand } from './api/command.ts';
 import { createFleetCommand } from './fleet/command.ts';
 
 /**
@@ -35,7 +36,7 @@ await new Command('bench')
     const names = boxFigures.map(({ name }) => name);
     const unknown = chosen.find((name) => !names.includes(name));
     if (unknown !== undefined) {
-      command.error(`bench: there is no figure "${unknown}"; there are ${names.join(', ')}, and fleet`, {
+      command.error(`bench: there is no figure "${unknown}"; there are ${names.join(', ')}, fleet and api`, {
         exitCode: 2,
       });
     }
@@ -44,4 +45,5 @@ await new Command('bench')
     process.exitCode = failures.length === 0 ? 0 : 1;
   })
   .addCommand(createFleetCommand({ open, progress }))
+  .addCommand(createApiCommand({ open, progress }))
   .parseAsync();

@@ -32,7 +32,7 @@ const put = (name: string) =>
     const object = { apiVersion: 'test/v1', kind: 'Thing', metadata: { name } };
     return objects.put({ kind: 'test/Thing', namespace: '', name }, object);
   });
-const since = (kind: string) => store.transaction(({ objects }) => objects.changesSince(kind, 0));
+const since = (kind: string) => store.transaction(({ objects }) => objects.changesSince(kind, 0, 1_000));
 
 test('the file goes on where it was when opened again, and is for its owner only', async () => {
   await put('a');

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceRow, MachineRow, ObjectChange, ObjectKey, Store } from '../../hub/ports.ts';
-import { createStore } from '../../hub/store/store.ts';
+import { createStore, createStoreIn } from '../../hub/store/store.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 
 let path: string;
@@ -32,7 +33,7 @@ const put = (name: string, size?: number, namespace?: string, kind?: string) =>
   store.transaction(({ objects }) => objects.put(keyOf(name, namespace, kind), thing(name, size)));
 const read = (name: string) => store.transaction(({ objects }) => objects.get(keyOf(name)));
 const since = (version: number, kind = 'test/Thing') =>
-  store.transaction(({ objects }) => objects.changesSince(kind, version));
+  store.transaction(({ objects }) => objects.changesSince(kind, version, 1_000));
 
 async function reopen(): Promise<void> {
   await store.close();
@@ -97,7 +98,7 @@ describe('changes', () => {
     expect((await since(2))?.length).toBe(1);
   });
 
-  test('are heard after the commit, in order, and before the next transaction', async () => {
+  test('are heard after the commit, in order, and before anybody learns of it', async () => {
     const heard: number[] = [];
     const stop = store.onChange(({ resourceVersion }) => heard.push(resourceVersion));
     const first = store.transaction(async ({ objects }) => {
@@ -106,15 +107,13 @@ describe('changes', () => {
       await objects.put(keyOf('b'), thing('b'));
       expect(heard).toEqual([]);
     });
-    const second = store.transaction(async ({ objects }) => {
-      expect(heard).toEqual([1, 2]);
-      await objects.put(keyOf('c'), thing('c'));
-    });
-    await Promise.all([first, second]);
-    expect(heard).toEqual([1, 2, 3]);
+    await first;
+    expect(heard).toEqual([1, 2]);
+    await Promise.all([put('c').then(() => expect(heard).toContain(3)), put('d')]);
+    expect(heard).toEqual([1, 2, 3, 4]);
     stop();
-    await put('d');
-    expect(heard).toEqual([1, 2, 3]);
+    await put('e');
+    expect(heard).toEqual([1, 2, 3, 4]);
   });
 
   test('are forgotten a few at a time where there are many', async () => {
@@ -170,6 +169,65 @@ describe('a transaction', () => {
       });
     await Promise.all(Array.from({ length: 50 }, count));
     expect((await read('n'))?.spec).toEqual({ size: 50 });
+  });
+
+  test('that fails undoes nothing of those that are committed with it', async () => {
+    const changes: number[] = [];
+    store.onChange(({ resourceVersion }) => changes.push(resourceVersion));
+    const outcomes = await Promise.allSettled(
+      ['a', 'b', 'c', 'd'].map((name) =>
+        store.transaction(async ({ objects }) => {
+          await objects.put(keyOf(name), thing(name));
+          if (name === 'b') throw new Error('no');
+          return objects.resourceVersion();
+        }),
+      ),
+    );
+    expect(outcomes.map((one) => (one.status === 'fulfilled' ? one.value : 'no'))).toEqual([1, 'no', 2, 3]);
+    expect(changes).toEqual([1, 2, 3]);
+    await reopen();
+    expect(await read('b')).toBeUndefined();
+    expect((await since(0))?.map(({ key }) => key.name)).toEqual(['a', 'c', 'd']);
+  });
+
+  test('shares its commit with those that wait at the same time', async () => {
+    const statements: string[] = [];
+    const file = new Sqlite(join(dirname(path), 'counted.db'), {
+      verbose: (sql) => statements.push(String(sql)),
+    });
+    const counted = await createStoreIn(
+      file,
+      'counted',
+      () => new Promise((resolve) => setImmediate(resolve)),
+    );
+    statements.length = 0;
+    await Promise.all(
+      Array.from({ length: 50 }, (_, number) =>
+        counted.transaction(({ objects }) => objects.put(keyOf(`m${number}`), thing(`m${number}`))),
+      ),
+    );
+    expect(statements.filter((sql) => sql === 'commit')).toHaveLength(1);
+    await counted.close();
+  });
+
+  test('of several that the disk has no room for tells each of them, and leaves nothing behind', async () => {
+    const file = new Sqlite(join(dirname(path), 'small.db'));
+    const small = await createStoreIn(file, 'small', async () => {});
+    file.pragma(`max_page_count = ${Number(file.pragma('page_count', { simple: true })) + 4}`);
+    const write = (name: string) =>
+      small.transaction(({ objects }) => objects.put(keyOf(name), thing('x'.repeat(3_000))));
+    const names = ['a', 'b', 'c', 'd'];
+    const outcomes = await Promise.allSettled(names.map(write));
+    const failed = names.filter((_, index) => outcomes[index]?.status === 'rejected');
+    expect(failed).toContain('a');
+    for (const name of names) {
+      const found = await small.transaction(({ objects }) => objects.get(keyOf(name)));
+      expect(found === undefined, name).toBe(failed.includes(name));
+    }
+    file.pragma('max_page_count = 1000');
+    await write('e');
+    expect(await small.transaction(({ objects }) => objects.get(keyOf('e')))).toBeDefined();
+    await small.close();
   });
 });
 

@@ -10,6 +10,7 @@ import { createMqttLink } from '../../agent/link/mqtt-link.ts';
 import { createMachines } from '../../agent/qemu/machines.ts';
 import { createStore as createAgentStore } from '../../agent/store/store.ts';
 import { createApi } from '../../hub/api/api.ts';
+import { anyoneIsAdmin } from '../tools/admin.ts';
 import { createEmbeddedBroker } from '../../hub/broker/embedded-broker.ts';
 import { createHub } from '../../hub/hub.ts';
 import { createStore as createHubStore } from '../../hub/store/store.ts';
@@ -55,6 +56,7 @@ export async function createAgedWorld(device: string) {
       store: await createHubStore(join(folder, 'hub.db')),
       broker: createEmbeddedBroker({ host: '127.0.0.1', port: 0 }, log),
       serveApi: createApi,
+      authenticate: anyoneIsAdmin,
       clock,
       random,
       log,

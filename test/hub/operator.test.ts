@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { compileKubeconfig } from '../../hub/api/kubeconfig.ts';
 import type { TestApi } from './api/start-api.ts';
 import { startApi } from './api/start-api.ts';
+import { ANYONE } from '../tools/admin.ts';
 import { runHoldfast } from '../tools/holdfast.ts';
 import type { TimelineEntry } from '../../hub/ports.ts';
 
@@ -108,7 +109,7 @@ describe('holdfast timeline', () => {
     const none = await runHoldfast(['timeline', 'x'], { env: { KUBECONFIG: '' } });
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('which hub?')]);
     const file = join(folder, 'config');
-    writeFileSync(file, compileKubeconfig('127.0.0.1:9').replace('current-context', 'no-context'));
+    writeFileSync(file, compileKubeconfig('127.0.0.1:9', ANYONE).replace('current-context', 'no-context'));
     const wrong = await runHoldfast(['timeline', 'x', '--kubeconfig', file]);
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('it has no current context')]);
   });

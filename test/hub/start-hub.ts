@@ -11,6 +11,7 @@ import { createDesiredAssembler, parseDesired } from '../../shared/protocol/desi
 import type { HelloMessage } from '../../shared/protocol/messages.ts';
 import { decodeMessage, desiredMessage, encodeMessage } from '../../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../../shared/protocol/topics.ts';
+import { anyoneIsAdmin } from '../tools/admin.ts';
 import { createLogRecorder } from '../shared/log-recorder.ts';
 import type { LogRecorder } from '../shared/log-recorder.ts';
 import { createManualClock } from '../shared/manual-clock.ts';
@@ -85,7 +86,7 @@ export async function startHub(): Promise<TestHub> {
       eventRetentionMs: 3_600_000,
       timelineRetentionMs: 24 * 3_600_000,
     },
-    { store, broker, serveApi: createApi, clock, random: createRandom(), log },
+    { store, broker, serveApi: createApi, authenticate: anyoneIsAdmin, clock, random: createRandom(), log },
   );
   const { api } = await hub.start();
   return {

@@ -16,6 +16,8 @@ interface GateOptions {
   readonly committed: () => void;
   /** Called when what was written since the last commit was undone. */
   readonly undone: () => void;
+  /** Calls when a part of a transaction begins; the result is to be called where it alone is undone. */
+  readonly begun: () => () => void;
 }
 
 type AnyStatement = Database.Statement<unknown[], unknown>;
@@ -25,9 +27,11 @@ type AnyStatement = Database.Statement<unknown[], unknown>;
  * and once the process is over nothing of it gets through. What was committed stays for the next one.
  */
 export function gateDatabase(raw: Database.Database, options: GateOptions): Database.Database {
-  const { life, disk, committed, undone } = options;
+  const { life, disk, committed, undone, begun } = options;
   // The hub has the same few statements prepared over and over.
   const prepared = new Map<string, AnyStatement>();
+  /** Of the part of a transaction that is under way: parts are not in one another. */
+  let undonePart = () => {};
   if (raw.inTransaction) raw.exec('ROLLBACK');
 
   function write<T>(work: () => T): T {
@@ -52,9 +56,17 @@ export function gateDatabase(raw: Database.Database, options: GateOptions): Data
     undone();
   }
 
-  function control(verb: string): void {
+  function control(verb: string, sql: string): void {
     if (life.isOver()) life.step();
-    if (verb === 'commit') {
+    if (verb === 'savepoint') {
+      raw.exec(sql);
+      undonePart = begun();
+    } else if (verb === 'release') {
+      raw.exec(sql);
+    } else if (verb === 'rollback to') {
+      raw.exec(sql);
+      undonePart();
+    } else if (verb === 'commit') {
       write(() => raw.exec('COMMIT'));
     } else if (verb === 'rollback') {
       if (raw.inTransaction) undo();
@@ -120,14 +132,14 @@ export function gateDatabase(raw: Database.Database, options: GateOptions): Data
       return raw.inTransaction;
     },
     prepare(sql: string) {
-      const verb = /^\s*(begin|commit|rollback)\b/i.exec(sql)?.[1]?.toLowerCase();
+      const verb = /^\s*(begin|commit|savepoint|release|rollback to|rollback)\b/i.exec(sql)?.[1];
       if (verb === undefined) {
         const statement = prepared.get(sql) ?? gateStatement(raw.prepare(sql) as AnyStatement);
         prepared.set(sql, statement);
         return statement;
       }
       const run = () => {
-        control(verb);
+        control(verb.toLowerCase(), sql);
         return { changes: 0, lastInsertRowid: 0 };
       };
       return { reader: false, run };

@@ -82,6 +82,8 @@ export function joinWitnesses(witnesses: readonly Partial<Witness>[]): Witness {
 /** Facts of a transaction that is not over: told when it is durable, forgotten when it is undone. */
 export interface PendingFacts {
   add(tell: () => void): void;
+  /** Begins a part of the transaction; the result forgets what was added since. */
+  begun(): () => void;
   committed(): void;
   undone(): void;
 }
@@ -91,6 +93,10 @@ export function createPendingFacts(): PendingFacts {
   return {
     add(tell) {
       pending.push(tell);
+    },
+    begun() {
+      const before = pending.length;
+      return () => pending.splice(before);
     },
     committed() {
       const told = pending;

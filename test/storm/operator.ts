@@ -1,3 +1,4 @@
+import type { HubAccess } from '../../hub/operator/find-server.ts';
 import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 
 const MACHINES = '/apis/kubevirt.io/v1/namespaces/default/virtualmachines';
@@ -31,14 +32,17 @@ export interface Operator {
   check(machine: VirtualMachine): string[];
 }
 
-/** @param api the API's `HOST:PORT` as it is now */
-export function createOperator(api: () => string): Operator {
+/** @param access the API as it is now */
+export function createOperator(access: () => HubAccess): Operator {
   const wishes = new Map<string, Wish>();
   const stops = new Map<string, number>();
 
   async function call<T>(machine: string, init: RequestInit = {}): Promise<T> {
     const signal = AbortSignal.timeout(DEADLINE_MS);
-    const response = await fetch(`http://${api()}${MACHINES}/${machine}`, { ...init, signal });
+    const { server, token } = access();
+    const headers = new Headers(init.headers);
+    headers.set('authorization', `Bearer ${token}`);
+    const response = await fetch(`${server}${MACHINES}/${machine}`, { ...init, headers, signal });
     if (!response.ok) throw new Error(`${machine}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }

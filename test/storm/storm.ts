@@ -10,6 +10,9 @@ import { waitFor } from '../tools/wait-for.ts';
 import { findProblems } from './aftermath.ts';
 import { compileBusyMachine, markDisks } from './busy.ts';
 import { createHands } from './hands.ts';
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { findServer } from '../../hub/operator/find-server.ts';
 import { createOperator } from './operator.ts';
 import type { BrokerName, Part } from './parts.ts';
 import { createParts } from './parts.ts';
@@ -71,7 +74,7 @@ export async function raiseStorm(options: StormOptions): Promise<Outcome> {
   copyKernel(kernels);
   const parts = await createParts(world, DEVICE, broker, kernels);
   const door = createLocalClient(world.agentDir(DEVICE));
-  const operator = createOperator(() => world.addresses()?.api ?? '');
+  const operator = createOperator(() => findServer(parse(readFileSync(world.kubeconfig, 'utf8'))));
   const counts: Record<string, number> = {};
   const count = (what: string) => void (counts[what] = (counts[what] ?? 0) + 1);
 

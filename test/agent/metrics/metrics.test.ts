@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { formatMetrics } from '../../../agent/metrics/exposition.ts';
+import { formatMetrics } from '../../../shared/base/exposition.ts';
 import { compileMachineMetrics } from '../../../agent/metrics/machine-metrics.ts';
 import { serveMetrics } from '../../../agent/metrics/server.ts';
 import type { MachineFigures } from '../../../agent/figures-port.ts';

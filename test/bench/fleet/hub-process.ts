@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { join } from 'node:path';
 import { createApi } from '../../../hub/api/api.ts';
+import { anyoneIsAdmin } from '../../tools/admin.ts';
 import { HUB_SETTINGS } from '../../../hub/config.ts';
 import { createHub } from '../../../hub/hub.ts';
 import { chooseBroker } from '../../../hub/main.ts';
@@ -44,7 +45,15 @@ function createHubCalls() {
           eventRetentionMs: config.eventRetentionHours * HOUR_MS,
           timelineRetentionMs: config.timelineRetentionHours * HOUR_MS,
         },
-        { store, broker: chooseBroker(config, log), serveApi: createApi, clock, random, log },
+        {
+          store,
+          broker: chooseBroker(config, log),
+          serveApi: createApi,
+          authenticate: anyoneIsAdmin,
+          clock,
+          random,
+          log,
+        },
       );
       await hub.start();
       return Date.now();

@@ -33,6 +33,7 @@ describe('creating', () => {
       generation: 1,
       creationTimestamp: expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/) as string,
       resourceVersion: expect.stringMatching(/^\d+$/) as string,
+      managedFields: [expect.objectContaining({ manager: 'node', operation: 'Update' })] as object[],
     });
     expect(body.metadata.uid).not.toBe(made.uid);
     expect(body.metadata.creationTimestamp).not.toBe(made.creationTimestamp);
@@ -66,7 +67,8 @@ describe('creating', () => {
     const { code, body } = await api.call('POST', VMS, {
       ...wrong,
       spec: {
-        runStrategi: 'Halted',
+        running: true,
+        runStrategy: 'Halted',
         template: {
           spec: { domain: { memory: { guest: '12x' }, devices: { filesystems: [{ name: 'f' }] } } },
         },
@@ -74,10 +76,10 @@ describe('creating', () => {
     });
     expect([code, body.reason, body.details.kind]).toEqual([422, 'Invalid', 'VirtualMachine']);
     expect(body.message).toMatch(
-      /^VirtualMachine\.kubevirt\.io "wrong" is invalid: \[.*spec\.runStrategi: Forbidden: /,
+      /^VirtualMachine\.kubevirt\.io "wrong" is invalid: \[.*spec\.running: Forbidden: /,
     );
     const causes = new Map(body.details.causes.map(({ field, reason }) => [String(field), String(reason)]));
-    expect(causes.get('spec.runStrategi')).toBe('FieldValueForbidden');
+    expect(causes.get('spec.running')).toBe('FieldValueForbidden');
     expect(causes.get('spec.template.spec.domain.memory.guest')).toBe('FieldValueInvalid');
     expect(causes.get('spec.template.spec.domain.devices.filesystems')).toBe('FieldValueNotSupported');
   });
@@ -86,7 +88,11 @@ describe('creating', () => {
     const { code, body } = await api.call('POST', `${VMS}?dryRun=All`, machine('tried'));
     expect([code, body.metadata.name, body.metadata.resourceVersion]).toEqual([201, 'tried', undefined]);
     expect((await api.call('GET', `${VMS}/tried`)).code).toBe(404);
-    expect((await api.call('POST', `${VMS}?dryRun=Some`, machine('tried'))).code).toBe(400);
+    const wrong = await api.call('POST', `${VMS}?dryRun=Some`, machine('tried'));
+    expect([wrong.code, wrong.body.message]).toEqual([
+      422,
+      'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: supported values: "All"',
+    ]);
   });
 
   test('takes YAML, and any version that is served', async () => {

@@ -98,7 +98,7 @@ test('a failure of the hub itself is logged, and told without its insides', asyn
       api.store.transaction((tables) =>
         work({
           ...tables,
-          objects: { ...tables.objects, list: () => Promise.reject(new Error('secret path /x')) },
+          objects: { ...tables.objects, page: () => Promise.reject(new Error('secret path /x')) },
         }),
       ),
   };

@@ -51,29 +51,98 @@ describe('a patch', () => {
     }
   });
 
-  test('of another kind is refused with what to do instead', async () => {
+  test('of a type that the kind does not have is refused with those that it has', async () => {
     await create('strategic');
-    const refused = async (type: string) => {
-      const { code, body } = await patch('strategic', {}, { 'content-type': type });
-      return [code, String(body.message)];
+    const refused = async (type: string, path = `${VMS}/strategic`) => {
+      const { code, body } = await api.call('PATCH', path, {}, { 'content-type': type });
+      return [code, String(body.message).replace(/.* include: /, '')];
     };
-    expect(await refused('application/strategic-merge-patch+json')).toEqual([
+    const own = 'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
+    expect(await refused('application/strategic-merge-patch+json')).toEqual([415, own]);
+    expect(await refused('application/json')).toEqual([415, own]);
+    expect(await refused('text/plain', '/api/v1/namespaces/default')).toEqual([
       415,
-      expect.stringContaining('--type merge') as string,
+      own.replace('application/apply', 'application/strategic-merge-patch+json, application/apply'),
     ]);
-    expect(await refused('application/apply-patch+yaml')).toEqual([
-      415,
-      expect.stringContaining('--server-side') as string,
-    ]);
-    expect((await refused('application/json'))[0]).toBe(415);
   });
 
-  test("of Kubernetes' own kinds may be strategic where that means no more than merging", async () => {
-    const path = '/api/v1/namespaces/kube-system';
-    const type = { 'content-type': 'application/strategic-merge-patch+json' };
-    const merged = await api.call('PATCH', path, { metadata: { labels: { a: 'b' } } }, type);
-    expect(merged.body.metadata.labels).toEqual({ a: 'b', 'kubernetes.io/metadata.name': 'kube-system' });
-    expect((await api.call('PATCH', path, { metadata: { finalizers: ['x/y'] } }, type)).code).toBe(415);
-    expect((await api.call('PATCH', path, { metadata: { $patch: 'delete' } }, type)).code).toBe(415);
+  test('says what is wrong with it in the words that clients know', async () => {
+    await create('worded');
+    const missing = await patch('worded', [{ op: 'remove', path: '/spec/none' }], JSON_PATCH);
+    expect([missing.code, missing.body.reason, missing.body.message]).toEqual([
+      422,
+      'Invalid',
+      'the server rejected our request due to an error in our request',
+    ]);
+    expect(missing.headers.get('warning')).toContain('/spec/none');
+    const many = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/kind', value: 'x' }));
+    expect((await patch('worded', many, JSON_PATCH)).code).toBe(413);
+    const strict = await api.call(
+      'PATCH',
+      `${VMS}/worded?fieldValidation=Strict`,
+      '{"spec":{"a":1,"b":2,"a":3}}',
+      MERGE,
+    );
+    expect(strict.code).toBe(422);
+    expect(strict.body.message).toMatch(
+      /^ "" is invalid: patch: Invalid value: "\{.*\}": strict decoding error: duplicate field "spec\.a", unknown field "spec\.a", unknown field "spec\.b"$/,
+    );
+    const forced = await api.call('PATCH', `${VMS}/worded?force=true`, {}, MERGE);
+    expect(forced.body.message).toBe(
+      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
+    );
+  });
+});
+
+describe('a strategic merge patch', () => {
+  const type = { 'content-type': 'application/strategic-merge-patch+json' };
+  const maps = '/api/v1/namespaces/default/configmaps';
+  const owner = (uid: string, name = 'a') => ({ apiVersion: 'v1', kind: 'ConfigMap', name, uid });
+  const strategic = async (metadata: object, more: object = {}) => {
+    const patched = await api.call('PATCH', `${maps}/patched`, { metadata, ...more }, type);
+    expect(patched.code).toBe(200);
+    return patched.body.metadata;
+  };
+
+  test('merges lists by their keys, and does what its directives say', async () => {
+    const metadata = {
+      name: 'patched',
+      finalizers: ['a/1', 'a/2'],
+      ownerReferences: [owner('1'), owner('2')],
+    };
+    await api.call('POST', maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: '1', b: '2' } });
+    expect((await strategic({ finalizers: ['a/2', 'a/3'] })).finalizers).toEqual(['a/1', 'a/2', 'a/3']);
+    expect((await strategic({ '$deleteFromPrimitiveList/finalizers': ['a/1'] })).finalizers).toEqual([
+      'a/2',
+      'a/3',
+    ]);
+    const ordered = { '$setElementOrder/finalizers': ['a/3', 'a/2'], finalizers: ['a/3'] };
+    expect((await strategic(ordered)).finalizers).toEqual(['a/3', 'a/2']);
+    const changed = [{ uid: '2', name: 'b' }, { uid: '1', $patch: 'delete' }, owner('3')];
+    expect((await strategic({ ownerReferences: changed })).ownerReferences).toEqual([
+      owner('2', 'b'),
+      owner('3'),
+    ]);
+    const replaced = [{ $patch: 'replace' }, owner('4')];
+    expect((await strategic({ ownerReferences: replaced })).ownerReferences).toEqual([owner('4')]);
+    const { body } = await api.call(
+      'PATCH',
+      `${maps}/patched`,
+      { data: { $patch: 'replace', c: '3' } },
+      type,
+    );
+    expect(body).toMatchObject({ data: { c: '3' } });
+    expect(Object.keys((body as unknown as { data: object }).data)).toEqual(['c']);
+    const kept = await api.call('PATCH', `${maps}/patched`, { data: { $retainKeys: ['d'], d: '4' } }, type);
+    expect((kept.body as unknown as { data: object }).data).toEqual({ d: '4' });
+    await strategic({ finalizers: null, ownerReferences: null });
+  });
+
+  test('with a directive that there is not is refused', async () => {
+    const refused = await api.call('PATCH', `${maps}/patched`, { data: { $patch: 'spin' } }, type);
+    expect([refused.code, refused.body.message]).toEqual([400, 'Unknown patch type: "spin"']);
+    const keyless = { metadata: { ownerReferences: [{ name: 'a' }] } };
+    expect((await api.call('PATCH', `${maps}/patched`, keyless, type)).code).toBe(422);
+    expect((await api.call('PATCH', `${maps}/patched`, [], type)).code).toBe(400);
   });
 });

@@ -12,6 +12,7 @@ import type { ResourceObject } from '../../../shared/model/kind.ts';
 import type { ObjectMeta } from '../../../shared/model/metadata.ts';
 import { KINDS } from '../../../shared/model/kinds.ts';
 import type { Log } from '../../../shared/ports.ts';
+import { ANYONE, anyoneIsAdmin } from '../../tools/admin.ts';
 
 export interface Answered<Body = ApiBody> {
   readonly code: number;
@@ -71,12 +72,13 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
     random: createRandom(),
     log,
     version: '0.1.0',
+    authenticate: anyoneIsAdmin,
     askDevice: () => Promise.reject(new Error('there is no device to be asked')),
     ...options,
   });
   const { address } = await api.listen({ host: '127.0.0.1', port: 0 });
   const kubeconfigPath = join(folder, 'kubeconfig');
-  writeFileSync(kubeconfigPath, compileKubeconfig(address));
+  writeFileSync(kubeconfigPath, compileKubeconfig(address, ANYONE));
 
   return {
     store,
@@ -90,7 +92,8 @@ export async function startApi(options: Partial<ApiOptions> = {}): Promise<TestA
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
       const text = await response.text();
-      const json = (response.headers.get('content-type') ?? '').startsWith('application/json');
+      const type = response.headers.get('content-type') ?? '';
+      const json = text !== '' && type.startsWith('application/json');
       const value: unknown = json ? JSON.parse(text) : text;
       return { code: response.status, headers: response.headers, body: value as Body };
     },

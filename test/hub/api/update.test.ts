@@ -77,7 +77,7 @@ describe('updating', () => {
       status: { printableStatus: 'Stopped' },
     });
     expect([put.body.status.printableStatus, put.body.metadata.labels]).toEqual(['Stopped', { a: 'b' }]);
-    expect((await api.call('PATCH', `${VMS}/split/status`, { status: { no: 1 } }, MERGE)).code).toBe(422);
+    expect((await api.call('PATCH', `${VMS}/split/status`, { status: { ready: 1 } }, MERGE)).code).toBe(422);
     expect((await api.call('GET', `${VMS}/split/status`)).body.kind).toBe('VirtualMachine');
     expect((await api.call('DELETE', `${VMS}/split/status`)).code).toBe(405);
     expect((await api.call('GET', '/api/v1/namespaces/default/events/x/status')).code).toBe(404);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApi } from '../../../hub/api/api.ts';
+import { anyoneIsAdmin } from '../../tools/admin.ts';
 import { createHub } from '../../../hub/hub.ts';
 import { createStore } from '../../../hub/store/store.ts';
 import { createClock } from '../../../shared/host/clock.ts';
@@ -37,7 +38,7 @@ describe.each<[string, BrokerKind]>([
         eventRetentionMs: 3_600_000,
         timelineRetentionMs: 3_600_000,
       },
-      { store, broker: broker.createHub(), serveApi: createApi, ...ports },
+      { store, broker: broker.createHub(), serveApi: createApi, authenticate: anyoneIsAdmin, ...ports },
     );
     await hub.start();
     const clients: mqtt.MqttClient[] = [];

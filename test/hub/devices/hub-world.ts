@@ -17,6 +17,7 @@ import type { Device } from '../../../shared/model/device.ts';
 import type { Event } from '../../../shared/model/event.ts';
 import type { VirtualMachineInstance } from '../../../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../../../shared/model/virtual-machine.ts';
+import { ANYONE, anyoneIsAdmin } from '../../tools/admin.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
 import type { DeviceOptions, ScriptedDevice } from './scripted-device.ts';
 import { connectDevice } from './scripted-device.ts';
@@ -45,7 +46,16 @@ export async function startHub() {
   async function open(): Promise<void> {
     store = await createStore(path);
     const broker = createEmbeddedBroker({ host: '127.0.0.1', port: 0 }, log);
-    const ports = { store, broker, serveApi: createApi, clock: createClock(), random: createRandom(), log };
+    const authenticate = anyoneIsAdmin;
+    const ports = {
+      store,
+      broker,
+      authenticate,
+      serveApi: createApi,
+      clock: createClock(),
+      random: createRandom(),
+      log,
+    };
     const options = {
       version: '0.1.0',
       apiListen: { host: '127.0.0.1', port: 0 },
@@ -81,7 +91,7 @@ export async function startHub() {
     /** The path of a kubeconfig for the hub as it is now. */
     kubeconfig() {
       const file = join(folder, 'kubeconfig');
-      writeFileSync(file, compileKubeconfig(api));
+      writeFileSync(file, compileKubeconfig(api, ANYONE));
       return file;
     },
     get store() {

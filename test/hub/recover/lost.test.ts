@@ -145,7 +145,7 @@ describe('a manifest that was applied again before the box came back', () => {
       expect((await document(1)).machines).toMatchObject([{ uid: POS, runStrategy, generation }]);
       expect((await vm('pos')).metadata).toMatchObject({ uid: POS, labels: { app: 'till' }, generation });
       const changes = await hub.store.transaction(({ objects }) =>
-        objects.changesSince('kubevirt.io/VirtualMachine', watched),
+        objects.changesSince('kubevirt.io/VirtualMachine', watched, 1_000),
       );
       const told = changes
         ?.map(({ type, object }) => `${type} ${object.metadata.uid}`)

@@ -1,7 +1,7 @@
 /** Prometheus' text exposition format 0.0.4: what a metric is, and its values by label. */
 export interface Metric {
   readonly name: string;
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
   readonly samples: readonly Sample[];
 }
@@ -9,6 +9,8 @@ export interface Metric {
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** What its name ends with, beyond the metric's: `_bucket`, `_sum` and `_count` of a histogram. */
+  readonly suffix?: string;
 }
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -20,7 +22,7 @@ export function formatMetrics(metrics: readonly Metric[]): string {
     .flatMap(({ name, type, help, samples }) => [
       `# HELP ${name} ${help.replaceAll('\\', String.raw`\\`).replaceAll('\n', String.raw`\n`)}`,
       `# TYPE ${name} ${type}`,
-      ...samples.map(({ labels, value }) => `${name}${formatLabels(labels)} ${value}`),
+      ...samples.map(({ labels, value, suffix = '' }) => `${name}${suffix}${formatLabels(labels)} ${value}`),
     ]);
   return lines.map((line) => `${line}\n`).join('');
 }
