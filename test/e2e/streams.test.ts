@@ -157,6 +157,7 @@ describe('a machine behind a box that only dials out', () => {
     );
     const console = await open(`${VMI}/console`);
     console.say('echo followed-$((1 + 1))\n');
+    await console.says(/followed-2/);
     await waitFor('what was written on', () => follow.log().includes('followed-2'));
     console.socket.close();
     await follow.end('SIGINT');
