@@ -155,6 +155,7 @@ describe('a machine behind a box that only dials out', () => {
       ['logs', '-f', '--tail', '1', 'default/pos', '--server', `http://${api}`],
       `${world.folder}/follow.log`,
     );
+    await waitFor('the last line', () => follow.log() !== '');
     const console = await open(`${VMI}/console`);
     console.say('echo followed-$((1 + 1))\n');
     await console.says(/followed-2/);

@@ -16,8 +16,12 @@ export interface StreamClient {
 }
 
 /** @throws Error with the refusal's code and message */
-export async function openStreamClient(address: string, path: string): Promise<StreamClient> {
-  const socket = new WebSocket(`ws://${address}${path}`, ['plain.kubevirt.io']);
+export async function openStreamClient(
+  address: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<StreamClient> {
+  const socket = new WebSocket(`ws://${address}${path}`, ['plain.kubevirt.io'], { headers });
   let text = '';
   let look = () => {};
   socket.on('message', (message: Buffer, isBinary) => {
