@@ -4,8 +4,10 @@ import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
 import type { Change } from './machine/change.ts';
+import type { CompiledMachine } from './machine/compile.ts';
 import { describeChange } from './machine/change.ts';
 import { readRunLimits } from './machine/run-limits.ts';
+import { findUsers } from './plan/disk-users.ts';
 import { settleFailedChange } from './plan/draft-change.ts';
 import type { ProbeWatch } from './probe-watch.ts';
 import { imagesOf } from './machine/images.ts';
@@ -110,7 +112,7 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
         [];
       let free = MOST_AT_ONCE - busy.size;
       for (const row of rows) {
-        const plan = tryPlan(row, observed.get(row.uid), room);
+        const plan = tryPlan(row, observed, room);
         if (plan === undefined) continue;
         room = takeRoom(room, plan.claimBytes ?? 0);
         const kept = compileKept(row, plan, observed.get(row.uid));
@@ -194,12 +196,26 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     const entry = record === undefined ? undefined : wantedOf(record.desired);
     if (record === undefined || entry?.kind !== 'machine') return undefined;
     const addedBytes = process?.addedMemory?.requestedBytes;
+    const limits = readRunLimits(record.command);
     return {
       machine: entry.compiled,
-      limits: readRunLimits(record.command),
+      limits,
       places: record.places ?? {},
+      balloonBytes: record.balloonBytes ?? limits.memoryBytes,
+      cards: { linksDown: record.linksDown ?? [], ports: record.ports },
       ...(addedBytes === undefined ? {} : { addedBytes }),
     };
+  }
+
+  /** All machines as they are wanted, and as they run. */
+  function described(observed: ReadonlyMap<string, ObservedMachine>): CompiledMachine[] {
+    const wanted = store.machines().map(({ desired }) => wantedOf(desired));
+    const running = [...observed.values()].map((machine) =>
+      machine.process === undefined ? undefined : runningOf(machine)?.machine,
+    );
+    return [...wanted.map((one) => (one?.kind === 'machine' ? one.compiled : undefined)), ...running].filter(
+      (one) => one !== undefined,
+    );
   }
 
   /** Whatever becomes of machines in this tick, what their descriptions name is needed. */
@@ -215,20 +231,24 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
   /** The plan for one machine; a bug that one machine meets must not keep the others from being planned. */
   function tryPlan(
     row: MachineRow,
-    machine: ObservedMachine | undefined,
+    observed: ReadonlyMap<string, ObservedMachine>,
     room: Room | undefined,
   ): MachinePlan | undefined {
     try {
+      const machine = observed.get(row.uid);
       const wanted = wantedOf(row.desired);
       if (wanted === undefined) return undefined;
       const running = runningOf(machine);
       const probed = probes.outlook(row.uid);
+      const users = wanted.kind === 'removed' ? { users: findUsers(row.uid, described(observed)) } : {};
       return planMachine({
+        ...users,
         wanted,
         memory: row.memory,
         ...(machine === undefined ? {} : { observed: machine }),
         ...(running === undefined ? {} : { running }),
         imageStatus: (source) => images.observe(source),
+        hasDisk: (uid, dataVolume) => observed.get(uid)?.disks.includes(dataVolume) === true,
         box: box(),
         nowMs: clock.monotonic(),
         wallMs: clock.now(),

@@ -52,6 +52,10 @@ export interface RunRecord {
   readonly command: readonly string[];
   /** Where its PCI devices sit; not in records of agents that did not write it down. */
   readonly places?: PciPlaces;
+  /** What was left of the start's memory when the guest was last asked to give some of it back, in bytes. */
+  readonly balloonBytes?: number;
+  /** The cards whose cables were taken out; not noted before that was done. */
+  readonly linksDown?: readonly string[];
   /** Known once the process was seen; `startTicks` is field 22 of its `/proc/<pid>/stat`. */
   readonly pid?: number;
   readonly startTicks?: number;
@@ -87,6 +91,8 @@ export interface ObservedMachine {
     }[];
     /** Beside what it was started with; undefined where its monitor does not answer. */
     readonly addedMemory?: AddedMemory;
+    /** What the guest's balloon leaves of what it was started with; undefined where there is none. */
+    readonly balloonBytes?: number;
     /** What the guest is, once its agent has said so. */
     readonly guest?: GuestDetails;
     readonly credentials?: GivenCredentials;
@@ -155,8 +161,6 @@ export interface Machines {
   reset(uid: string): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(uid: string): Promise<void>;
-  /** Puts the cable of a running machine's card in, or takes it out. @throws EffectError NotRunning, QmpRefused */
-  setLink(uid: string, card: string, up: boolean): Promise<void>;
   /** Makes a disk that a running guest has larger, which it is told of; never smaller. */
   growDisk(uid: string, dataVolume: string, bytes: number): Promise<void>;
   /** Has the guest's agent give users their keys and passwords; what came of it shows in `observe`. */

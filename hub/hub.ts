@@ -12,6 +12,7 @@ import { createLinkFigures } from './link-figures.ts';
 import type { Broker, BrokerWatch, Store, Tunnel } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createRetention } from './retention.ts';
+import { warnWrite } from './warn.ts';
 
 export interface HubPorts {
   readonly store: Store;
@@ -102,6 +103,7 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
       },
     ],
     figures: () => figures.read(presence.count()),
+    warn: warnWrite,
   });
 
   /** The broker lives on without the hub, and so do devices' connections to it: they are asked for a hello. */

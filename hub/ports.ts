@@ -271,8 +271,8 @@ export type ReferringMachine = Pick<MachineRow, 'uid' | 'kind' | 'namespace' | '
 
 /** Which machines name which objects, so that a change of one of those finds them without looking at all. */
 export interface ReferenceTable {
-  /** Those that name an object, whether or not it is there. */
-  to(key: ObjectKey): Promise<ReferringMachine[]>;
+  /** Those that name an object, whether or not it is there; the first `limit`, by uid, where it is given. */
+  to(key: ObjectKey, limit?: number): Promise<ReferringMachine[]>;
   /** All that a machine names from now on; the result is what it named before and does not any more. */
   set(machine: ReferringMachine, keys: readonly ObjectKey[]): Promise<ObjectKey[]>;
 }
@@ -355,12 +355,27 @@ export interface Tables {
   readonly progress: ProgressTable;
 }
 
+/** As much of the tables as is read without a transaction. */
+export interface ReadTables {
+  readonly objects: Pick<
+    ObjectTable,
+    'get' | 'page' | 'pastRows' | 'count' | 'resourceVersion' | 'changesSince'
+  >;
+  readonly devices: Pick<DeviceTable, 'get' | 'getMany' | 'list'>;
+  readonly streams: Pick<StreamTable, 'getMany'>;
+}
+
 export interface Store {
   /**
    * Runs `work` as one transaction, one at a time, never one inside another; what it throws undoes it. Resolves once it
    * is durable. One sees those before it, also where their commit, which is its own too, is still to be made.
    */
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
+  /**
+   * Reads what is committed, all of it as it was at one moment, without a wait for transactions that are under way;
+   * `work` must not write. What it finds may be a moment ahead of what listeners have heard of.
+   */
+  read<T>(work: (tables: ReadTables) => Promise<T>): Promise<T>;
   /**
    * Calls `listener` with each committed change, in order, before anybody learns that it is; it must not throw. The
    * result stops that.

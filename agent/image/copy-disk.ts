@@ -6,13 +6,13 @@ import { assert } from '../../shared/base/assert.ts';
 import { EffectError, codeOf } from '../../shared/base/errors.ts';
 import type { ImageSource } from '../machine/image-source.ts';
 import { keptDiskFile } from '../machine/files.ts';
+import { clonedDisk } from '../machine/image-source.ts';
 import type { Fetched, FetchOptions } from './fetched.ts';
 import { HEADER_BYTES } from './format.ts';
 import { openFolder } from './folder.ts';
 import { judgeImage } from './judge-image.ts';
 import { runLimited } from './limited-tool.ts';
 
-const CLONE = /^clone:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([a-z0-9][-.a-z0-9]*)$/;
 /** A terabyte from a slow disk. */
 const DEADLINE_S = 12 * 3600;
 
@@ -23,8 +23,9 @@ const DEADLINE_S = 12 * 3600;
  * @throws EffectError CloneSourceMissing, CloneSourceInUse, CloneFailed, DiskFull
  */
 export async function copyDisk(source: ImageSource, folder: string, options: FetchOptions): Promise<Fetched> {
-  const [, uid, dataVolume] = CLONE.exec(source.url) ?? [];
-  assert(uid !== undefined && dataVolume !== undefined, `${source.url} names no disk`);
+  const cloned = clonedDisk(source);
+  assert(cloned !== undefined, `${source.url} names no disk`);
+  const { uid, dataVolume } = cloned;
   const disk = join(options.machinesFolder, uid, keptDiskFile(dataVolume));
   const {
     blocks,

@@ -187,6 +187,8 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
         },
         happening(),
       );
+      // It may be what the machine waits for.
+      loop.wake();
       return disks;
     },
     async emptyTrash(entry) {

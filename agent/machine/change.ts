@@ -8,8 +8,13 @@ import type { CompiledInterface } from './interface.ts';
 export type Change =
   /** As many CPUs are to be there: more than there are. */
   | { readonly kind: 'add-cpus'; readonly count: number }
-  /** The guest is to have this much memory in all. */
-  | { readonly kind: 'set-memory'; readonly bytes: number; readonly maxBytes: number }
+  /** The guest is to have this much memory in all; with `balloon`, it can be less than at its start. */
+  | {
+      readonly kind: 'set-memory';
+      readonly bytes: number;
+      readonly maxBytes: number;
+      readonly balloon: boolean;
+    }
   /** `machine` is what has the disk. */
   | { readonly kind: 'plug-disk'; readonly disk: CompiledDisk; readonly machine: CompiledMachine }
   | { readonly kind: 'unplug-disk'; readonly name: string }
@@ -19,7 +24,8 @@ export type Change =
       readonly machine: CompiledMachine;
     }
   | { readonly kind: 'unplug-interface'; readonly name: string }
-  | { readonly kind: 'set-link'; readonly name: string; readonly up: boolean }
+  /** Its cable is to be in or out, and its ports are to be forwarded. */
+  | { readonly kind: 'change-interface'; readonly interface: CompiledInterface }
   /** Another medium in a CD-ROM drive, or none. */
   | { readonly kind: 'change-medium'; readonly disk: CompiledDisk; readonly machine: CompiledMachine }
   /** Nothing is to be done: what the process runs by is only written down. */
@@ -54,11 +60,17 @@ export function describeChange(change: Change): string {
       return `interface ${change.interface.name} is plugged in`;
     case 'unplug-interface':
       return `interface ${change.name} is unplugged`;
-    case 'set-link':
-      return `the cable of interface ${change.name} is ${change.up ? 'plugged in' : 'taken out'}`;
+    case 'change-interface':
+      return describeInterface(change.interface);
     case 'change-medium':
       return `the medium in CD-ROM drive ${change.disk.name} is changed`;
     case 'note':
       return 'what the machine runs by is written down';
   }
+}
+
+function describeInterface({ name, up, ports }: CompiledInterface): string {
+  const forwarded = ports.map(({ port, protocol }) => `${port}/${protocol}`);
+  const forwards = forwarded.length === 0 ? '' : `, and the box forwards ${forwarded.join(', ')} to it`;
+  return `the cable of interface ${name} is ${up ? 'in' : 'out'}${forwards}`;
 }

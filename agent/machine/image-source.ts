@@ -48,6 +48,14 @@ export function asksFirst({ url, sha256, pull = 'Always' }: ImageSource): boolea
   return sha256 === undefined && pull === 'Always' && !url.startsWith('upload:');
 }
 
+const CLONE = /^clone:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([a-z0-9][-.a-z0-9]*)$/;
+
+/** The disk that a source is a copy of: the entry in whose folder it is, and its data volume. */
+export function clonedDisk({ url }: ImageSource): { uid: string; dataVolume: string } | undefined {
+  const [, uid, dataVolume] = CLONE.exec(url) ?? [];
+  return uid === undefined || dataVolume === undefined ? undefined : { uid, dataVolume };
+}
+
 /** What is named of a container image, and how it is to be had. */
 export type ContainerImage = Pick<ContainerDisk, 'image' | 'imagePullPolicy' | 'imagePullSecret'>;
 

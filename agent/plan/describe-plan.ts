@@ -4,7 +4,7 @@ import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { InterfaceStatus } from '../../shared/model/virtual-machine-instance.ts';
 import { keepMacs } from '../machine/mac.ts';
 import type { ObservedMachine } from '../ports.ts';
-import { explainRestart } from './draft-change.ts';
+import { describeUnmade, explainRestart } from './draft-change.ts';
 import type { MachineMemory } from './memory.ts';
 import { describeFilling } from './describe-filling.ts';
 import { describeVolumes } from './describe-volumes.ts';
@@ -66,6 +66,7 @@ function describeStatus(situation: Situation, draft: Draft): MachineStatus {
     ...(draft.state === 'Running' && draft.memory.ready !== undefined && { ready: draft.memory.ready.ok }),
     ...describeBackOff(draft, wallMs, nowMs, reported),
     ...(restartRequired === undefined ? {} : { restartRequired }),
+    ...describeUnmade(situation),
     ...(override === undefined ? {} : { override: describeOverride(override) }),
   };
 }
@@ -106,9 +107,10 @@ function describeProcess(
   if (running === undefined || addedMemory === undefined) return { process: described };
   const { sockets, cores, threads } = running.machine.cpu;
   const { memoryBytes: bootBytes } = running.limits;
+  const { balloonBytes = bootBytes } = process;
   const [currentBytes, requestedBytes] = [
-    bootBytes + addedMemory.bytes,
-    bootBytes + addedMemory.requestedBytes,
+    balloonBytes + addedMemory.bytes,
+    (record.balloonBytes ?? bootBytes) + addedMemory.requestedBytes,
   ];
   return {
     process: {

@@ -1,6 +1,7 @@
 import { restartDelayMs } from '../../shared/base/backoff.ts';
 import { formatBytes } from '../../shared/base/quantity.ts';
 import { isSameJson } from '../../shared/base/same-json.ts';
+import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { Change } from '../machine/change.ts';
 import { describeChange } from '../machine/change.ts';
 import { imagesOf } from '../machine/images.ts';
@@ -46,7 +47,9 @@ export function draftChange(situation: Situation, draft: Draft): Draft {
 function explainLack({ room, running }: Situation, change: Change): string | undefined {
   if (change.kind !== 'set-memory' || room === undefined || running === undefined) return undefined;
   const free = room.claims.reduce((left, bytes) => left - bytes, room.totalBytes - room.reserveBytes);
-  const more = change.bytes - running.machine.memoryBytes;
+  // What it was started with stays its own, also where its balloon has some of that.
+  const { memoryBytes: least } = running.limits;
+  const more = Math.max(change.bytes, least) - Math.max(running.machine.memoryBytes, least);
   return more <= Math.max(free, 0)
     ? undefined
     : `it needs ${formatBytes(more)} more, and ${formatBytes(Math.max(free, 0))} of the box are free`;
@@ -73,6 +76,13 @@ export function explainRestart(situation: Situation): string | undefined {
   return `changes take effect at the next start: ${explainFields(fields)}`;
 }
 
+/** Where the process is not yet as described; left out where it is, or where that is not known. */
+export function describeUnmade(situation: Situation): Pick<MachineStatus, 'unmade'> {
+  const { unmade } = (situation.observed?.process && compareRun(situation)) ?? {};
+  const isNothing = unmade === undefined || unmade.live.length + unmade.atRestart.length === 0;
+  return isNothing ? {} : { unmade };
+}
+
 /** The first fields of many, and how many more there are. */
 export function explainFields(fields: readonly string[]): string {
   const more = fields.length > NAMED ? ` and ${fields.length - NAMED} more` : '';
@@ -91,7 +101,11 @@ export function compareRun({ wanted, observed, memory, running }: Situation): Ch
     reported.restartRequired === undefined &&
     reported.generation === wanted.desired.generation;
   return isSame
-    ? { restart: [], next: { change: { kind: 'note' }, running: wanted.desired, fields: [] } }
+    ? {
+        restart: [],
+        unmade: { live: [], atRestart: [] },
+        next: { change: { kind: 'note' }, running: wanted.desired, fields: [] },
+      }
     : undefined;
 }
 

@@ -10,6 +10,7 @@ const PASSING = [
   'reported',
   'askedImages',
   'nextStartAtMs',
+  'awaited',
   'stop',
   'resumedAtMs',
   'unpausing',

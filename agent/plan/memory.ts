@@ -66,6 +66,8 @@ export interface MachineMemory {
   /** Runs in a row that ended too soon, and when the next may begin. */
   readonly failures: number;
   readonly nextStartAtMs?: number;
+  /** What of the box's own the newest start found not to be there: it is begun again until it is. */
+  readonly awaited?: { readonly reason: string; readonly message: string };
   readonly stop?: StopMemory;
   readonly override?: Override;
   /** A restart was asked for, on the box or by the hub, and its stop is not done. */

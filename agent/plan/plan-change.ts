@@ -1,16 +1,19 @@
+import type { FieldChange } from '../../shared/base/diff-spec.ts';
+import { applyChange, findChanges, formatPath } from '../../shared/base/diff-spec.ts';
 import { isSameJson } from '../../shared/base/same-json.ts';
-import type { DesiredMachine } from '../../shared/model/machine.ts';
+import type { DesiredMachine, UnmadeChanges } from '../../shared/model/machine.ts';
+import { canBalloon } from '../machine/balloon.ts';
 import type { Change } from '../machine/change.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import { compileMachine, shapeOf } from '../machine/compile.ts';
 import { cpuCount } from '../machine/cpu.ts';
 import { canHotPlugDisk } from '../machine/disk.ts';
+import type { CompiledInterface, WantedPort } from '../machine/interface.ts';
 import { isExpress } from '../machine/interface-arguments.ts';
 import { BLOCK_BYTES } from '../machine/memory.ts';
 import type { PciPlaces } from '../machine/pci.ts';
 import type { RunLimits } from '../machine/run-limits.ts';
-import type { FieldChange } from './diff-spec.ts';
-import { applyChange, findChanges, formatPath } from './diff-spec.ts';
+import type { HostPort } from '../ports.ts';
 
 /** What differs between a running machine and its description, and how it gets there. */
 export interface ChangePlan {
@@ -23,6 +26,8 @@ export interface ChangePlan {
   };
   /** The fields that change at the next start, each with why where that is not plain. */
   readonly restart: readonly string[];
+  /** Where what runs is not yet as described. */
+  readonly unmade: UnmadeChanges;
 }
 
 /** What is known of how a machine runs. */
@@ -31,8 +36,12 @@ export interface Running {
   readonly limits: RunLimits;
   /** Where its devices sit, with those that an agent was about to plug in when it ended. */
   readonly places: PciPlaces;
+  /** Which cards have their cables out, and what is forwarded to them; undefined where that is not known. */
+  readonly cards?: { readonly linksDown: readonly string[]; readonly ports: readonly HostPort[] };
   /** What the guest was last asked to have beside what it was started with; undefined where that is not known. */
   readonly addedBytes?: number;
+  /** What its balloon was last asked to leave of what it was started with; undefined where that is not known. */
+  readonly balloonBytes?: number;
 }
 
 /** Changes that are made together. */
@@ -60,23 +69,30 @@ export function planChange(running: Running, wanted: CompiledMachine): ChangePla
   const groups = groupFields(fields);
   const live: Ready[] = [];
   const restart: string[] = [];
+  const atRestart: FieldChange[] = [];
   for (const group of groups) {
     const verdict = judge(group, running, wanted);
     if (verdict === 'nothing') continue;
     if ('change' in verdict) live.push({ group, change: verdict.change });
-    else
-      restart.push(
-        ...effective(group, machine, wanted).map((field) => formatField(wanted, field, verdict.why)),
-      );
+    else {
+      const matter = effective(group, machine, wanted);
+      restart.push(...matter.map((field) => formatField(wanted, field, verdict.why)));
+      atRestart.push(...matter);
+    }
   }
   const waits = restart.length > 0 ? live.filter(({ group }) => isSize(group)) : [];
   const ready = live.filter((one) => !waits.includes(one));
   const [next] = [...findLeftovers(running, wanted), ...ready].toSorted(
     (a, b) => rank(a.change) - rank(b.change),
   );
-  const held = waits.flatMap(({ group }) => group.fields.map((field) => formatField(wanted, field, '')));
+  const held = waits.flatMap(({ group }) => group.fields);
+  const pathsOf = (changes: readonly FieldChange[]) => changes.map(({ path }) => [...path]);
   return {
-    restart: [...restart, ...held],
+    restart: [...restart, ...held.map((field) => formatField(wanted, field, ''))],
+    unmade: {
+      live: pathsOf(ready.flatMap(({ group }) => group.fields)),
+      atRestart: pathsOf([...atRestart, ...held]),
+    },
     ...(next === undefined
       ? {}
       : {
@@ -90,14 +106,18 @@ export function planChange(running: Running, wanted: CompiledMachine): ChangePla
 }
 
 /** What an agent did, or was about to, when it ended, and that is not wanted any more. */
-function findLeftovers({ machine, limits, places, addedBytes }: Running, wanted: CompiledMachine): Ready[] {
+function findLeftovers(running: Running, wanted: CompiledMachine): Ready[] {
+  const { machine, limits, places, addedBytes, balloonBytes } = running;
   const group = { key: 'leftover', fields: [] };
   const isKnown = (name: string, lists: readonly (readonly { readonly name: string }[])[]) =>
     lists.some((list) => list.some((one) => one.name === name));
   const { memoryBytes: bytes } = machine;
+  const isBallooned = balloonBytes === undefined || balloonBytes === Math.min(bytes, limits.memoryBytes);
   const isAsked = addedBytes === undefined || addedBytes === Math.max(0, bytes - limits.memoryBytes);
-  const isOtherwise = isAsked || wanted.memoryBytes !== bytes || bytes < limits.memoryBytes;
-  const memory: Change = { kind: 'set-memory', bytes, maxBytes: limits.maxMemoryBytes };
+  const isBelow = bytes < limits.memoryBytes && !canBalloon(machine);
+  const isOtherwise = (isAsked && isBallooned) || wanted.memoryBytes !== bytes || isBelow;
+  const balloon = canBalloon(machine);
+  const memory: Change = { kind: 'set-memory', bytes, maxBytes: limits.maxMemoryBytes, balloon };
   const devices = Object.keys(places).flatMap((id): Ready[] => {
     const [, sort, name = ''] = /^(disk|interface)-(.*)$/.exec(id) ?? [];
     if (sort === 'disk' && !isKnown(name, [machine.disks, wanted.disks]))
@@ -106,7 +126,21 @@ function findLeftovers({ machine, limits, places, addedBytes }: Running, wanted:
       return [{ group, change: { kind: 'unplug-interface', name } }];
     return [];
   });
-  return isOtherwise ? devices : [...devices, { group, change: memory }];
+  const cards = machine.interfaces.filter((card) => !isConnected(running, card));
+  const cables = cards.map((card): Ready => ({
+    group,
+    change: { kind: 'change-interface', interface: card },
+  }));
+  return [...devices, ...cables, ...(isOtherwise ? [] : [{ group, change: memory }])];
+}
+
+/** Whether a card's cable and what is forwarded to it are as noted: a start or a change of them may have been cut off. */
+function isConnected({ cards }: Running, { name, up, ports }: CompiledInterface): boolean {
+  if (cards === undefined) return true;
+  const has = cards.ports.filter((port) => port.interface === name);
+  const isForwarded = ({ port, protocol }: WantedPort) =>
+    has.some((one) => one.port === port && one.protocol === protocol);
+  return cards.linksDown.includes(name) !== up && has.length === ports.length && ports.every(isForwarded);
 }
 
 const TRANSITIONAL = 'with useVirtioTransitional nothing sits where it could come and go while it runs';
@@ -120,7 +154,7 @@ const ORDER: readonly Change['kind'][] = [
   'add-cpus',
   'plug-disk',
   'plug-interface',
-  'set-link',
+  'change-interface',
   'change-medium',
 ];
 
@@ -169,12 +203,15 @@ function judgeCpu({ machine, limits }: Running, { cpu }: CompiledMachine): Verdi
 function judgeMemory({ machine, limits }: Running, { memoryBytes: bytes }: CompiledMachine): Verdict {
   if (bytes === machine.memoryBytes) return 'nothing';
   const { memoryBytes: least, maxMemoryBytes: most } = limits;
+  const balloon = canBalloon(machine);
+  const change: Change = { kind: 'set-memory', bytes, maxBytes: most, balloon };
+  if (bytes <= least && balloon) return { change };
   if (most === least) return { why: 'it was started without memory.maxGuest' };
   if (bytes < least) return { why: 'less than it was started with' };
   if (bytes > most) return { why: `more than the ${most / 2 ** 20}Mi it can have while it runs` };
   if ((bytes - least) % BLOCK_BYTES !== 0)
     return { why: 'not in steps of 2Mi from what it was started with' };
-  return { change: { kind: 'set-memory', bytes, maxBytes: most } };
+  return { change };
 }
 
 function judgeDisk(machine: CompiledMachine, wanted: CompiledMachine, name: string, group: Group): Verdict {
@@ -206,8 +243,9 @@ function judgeInterface(
   const after = wanted.interfaces.find((card) => card.name === name);
   if (before !== undefined && after !== undefined) {
     if (!hasEffect(machine, wanted, group)) return 'nothing';
-    const isLink = isSameJson({ ...before, up: after.up }, after);
-    return isLink ? { change: { kind: 'set-link', name, up: after.up } } : { why: '' };
+    const { up, ports } = after;
+    const isSame = isSameJson({ ...before, up, ports }, after);
+    return isSame ? { change: { kind: 'change-interface', interface: after } } : { why: '' };
   }
   const card = before ?? after;
   if (card === undefined) return 'nothing';

@@ -1,7 +1,7 @@
 import { restartDelayMs } from '../../shared/base/backoff.ts';
 import { formatBytes } from '../../shared/base/quantity.ts';
 import type { ImageSource } from '../machine/image-source.ts';
-import { asksFirst, sourceKey } from '../machine/image-source.ts';
+import { asksFirst, clonedDisk, sourceKey } from '../machine/image-source.ts';
 import type { NeededImage } from '../machine/images.ts';
 import type { ImageStatus, ReadyImage } from '../ports.ts';
 import type { MachineMemory } from './memory.ts';
@@ -38,6 +38,12 @@ function provision(
   status: ImageStatus,
 ): Draft {
   const draft = { memory, state: 'Provisioning' as const };
+  const cloned = clonedDisk(source);
+  const isMissing = cloned !== undefined && !situation.hasDisk(cloned.uid, cloned.dataVolume);
+  if (isMissing && status.state !== 'fetching') {
+    const message = `waits for the disk of the data volume ${cloned.dataVolume}, of which it is to be a copy: that is not on this box yet`;
+    return { ...draft, actions: [], reason: 'WaitingForDataVolume', message };
+  }
   const unfetched = status.state === 'absent' ? explainUnfetched(source) : undefined;
   if (unfetched !== undefined) return { ...draft, actions: [], ...unfetched };
   const fetch: Action = { kind: 'fetch-image', source };

@@ -7,7 +7,7 @@ import { draftChange } from './draft-change.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { OF_A_RUN, forget } from './memory.ts';
 import { settleOrder } from './order.ts';
-import type { Action, Box, Draft, MachinePlan, Situation, Wanted } from './plan.ts';
+import type { Action, Draft, MachinePlan, Situation, Wanted } from './plan.ts';
 import { waiting } from './plan.ts';
 import { identityOf } from './read-wanted.ts';
 import { planCredentials } from './plan-credentials.ts';
@@ -65,7 +65,7 @@ function draftPlan(situation: Situation, memory: MachineMemory): Draft {
   switch (wanted.kind) {
     case 'removed':
       return process === undefined
-        ? planRemoval(memory, wanted.desired.uid, observed !== undefined, situation.box)
+        ? planRemoval(situation, memory, wanted.desired.uid)
         : stopProcess(
             situation,
             memory,
@@ -148,7 +148,7 @@ function planWanted(
   if (process === undefined) {
     const stopped = forget(memory, ...OF_A_RUN);
     const want = decideWant(stopped, desired.runStrategy);
-    if (!want.run) return planAbsent(stopped, want);
+    if (!want.run) return planAbsent(forget(stopped, 'awaited'), want);
     const start = begin(planStart(situation, stopped, compiled), compiled);
     return admitMemory(situation, stopped, compiled, start);
   }
@@ -218,7 +218,13 @@ function stopProcess(
   return { ...waiting({ ...memory, stop }, state, 'ShutdownRequested', why), actions: heard, wakeAtMs };
 }
 
-function planRemoval(memory: MachineMemory, uid: string, exists: boolean, { trash }: Box): Draft {
+function planRemoval({ observed, users = [], box }: Situation, memory: MachineMemory, uid: string): Draft {
+  const { trash } = box;
+  const exists = observed !== undefined;
+  if (exists && users.length > 0) {
+    const message = `its disks are removed when they are used no more: ${users.join(', ')} uses them`;
+    return waiting(memory, 'Removing', 'InUse', message);
+  }
   if (trash === undefined) {
     return exists
       ? remove(memory, uid, 'its disks are being deleted')

@@ -6,6 +6,7 @@ import { findLack } from '../machine/equipment.ts';
 import type { MachineMemory, RunMemory } from './memory.ts';
 import { forget } from './memory.ts';
 import type { Draft, Situation } from './plan.ts';
+import { awaitDisks } from './await-disks.ts';
 import { gatherImages } from './plan-images.ts';
 
 /** The next step of starting a machine that has no process: wait, fetch its images, or start. */
@@ -13,7 +14,7 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
   const { box, nowMs, observed } = situation;
   const none = { memory, actions: [] };
   if (memory.nextStartAtMs !== undefined && nowMs < memory.nextStartAtMs) {
-    return waitForBackoff(situation, memory, memory.nextStartAtMs);
+    return waitForNextStart(situation, memory, memory.nextStartAtMs);
   }
   const missing = keptDisks(compiled).find(
     (name) => memory.disks?.includes(name) === true && observed?.disks.includes(name) !== true,
@@ -22,6 +23,8 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
     const message = `the disk of data volume ${missing} was there and is gone (is its file system mounted?): it is not made anew`;
     return { ...none, state: 'Refused', reason: 'DiskMissing', message, warning: true };
   }
+  const awaited = awaitDisks(situation, memory, compiled);
+  if (awaited !== undefined) return awaited;
   const lack = findLack(compiled, box.equipment);
   if (lack !== undefined) return { ...none, state: 'Refused', ...lack, warning: true };
   if (box.accelerator === undefined) {
@@ -33,6 +36,7 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
   const gathered = gatherImages(situation, memory, imagesOf(compiled));
   if ('state' in gathered) return gathered;
   const run = nextRun(memory, observed?.record?.run);
+  const { awaited: sought } = memory;
   return {
     // The next start asks again.
     memory: { ...forget(memory, 'askedImages'), run },
@@ -45,13 +49,17 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
         images: gathered.images,
       },
     ],
-    state: 'Starting',
-    reason: 'Starting',
-    message: `QEMU is being started with ${box.accelerator}`,
+    // One that only looks whether what it waits for is there tells nothing new.
+    ...(sought === undefined
+      ? { state: 'Starting', reason: 'Starting', message: `QEMU is being started with ${box.accelerator}` }
+      : { state: 'Provisioning', ...sought }),
   };
 }
 
-function waitForBackoff({ nowMs, wallMs }: Situation, memory: MachineMemory, untilMs: number): Draft {
+function waitForNextStart({ nowMs, wallMs }: Situation, memory: MachineMemory, untilMs: number): Draft {
+  const { awaited } = memory;
+  if (awaited !== undefined)
+    return { memory, actions: [], state: 'Provisioning', ...awaited, warning: true, wakeAtMs: untilMs };
   const { detail = 'the last run failed', refused } = memory.run?.ended ?? {};
   const { failures } = memory;
   const times = failures > 1 ? `; ${failures} runs in a row ended too soon` : '';

@@ -57,6 +57,10 @@ export interface Situation {
   /** What its process runs by, as far as its record says that. */
   readonly running?: Running;
   readonly imageStatus: (source: ImageSource) => ImageStatus;
+  /** Whether the disk of a data volume in the folder of another entry is there. */
+  readonly hasDisk: (uid: string, dataVolume: string) => boolean;
+  /** The other machines of this box that have a disk in this one's folder: looked for where it is to be removed. */
+  readonly users?: readonly string[];
   readonly box: Box;
   /** By the monotonic clock: what the wall clock says may jump by years when the network is back. */
   readonly nowMs: number;

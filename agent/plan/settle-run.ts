@@ -22,6 +22,16 @@ const NOT_YET_RUNNING: ReadonlySet<string> = new Set(['prelaunch', 'inmigrate', 
 /** Failures of a start that say what the box lacks: it is tried again all the same, for it may have it by then. */
 const REFUSALS: ReadonlySet<string> = new Set(['NetworkRefused']);
 
+/** Failures of a start that wait for something which comes with the box: a setting, a file system that is mounted. */
+const WAITS: ReadonlySet<string> = new Set([
+  'ClaimNotFound',
+  'ClaimUnusable',
+  'HostDiskMissing',
+  'DataVolumeMissing',
+]);
+/** How often it is looked whether that is there: nothing tells. */
+const LOOK_AGAIN_MS = 10_000;
+
 export interface Settled {
   readonly memory: MachineMemory;
   readonly events: readonly PlannedEvent[];
@@ -75,7 +85,10 @@ export function settleRun({ memory: before, observed, box, nowMs, jitter }: Situ
     reason: 'Started',
     message: `the machine runs (run ${run.number})`,
   } as const;
-  return { memory: { ...memory, run: { ...run, runningSinceMs: nowMs } }, events: [event] };
+  return {
+    memory: { ...forget(memory, 'awaited'), run: { ...run, runningSinceMs: nowMs } },
+    events: [event],
+  };
 }
 
 /** Records that the start of the newest run failed; `detail` says why. */
@@ -87,6 +100,12 @@ export function settleFailedStart(
   jitter: number,
 ): Settled {
   if (memory.run === undefined || memory.run.ended !== undefined) return { memory, events: [] };
+  if (WAITS.has(code)) {
+    const awaited = { reason: code, message: detail };
+    // Paused is of a run, and this one never began.
+    const again = memory.paused === true ? { ...memory, startPaused: true } : memory;
+    return { memory: { ...again, awaited, nextStartAtMs: nowMs + LOOK_AGAIN_MS }, events: [] };
+  }
   const { memory: after } = endRun(memory, 'failed', detail, nowMs, jitter);
   const { run } = after;
   const isRefused = REFUSALS.has(code) && run?.ended !== undefined;
@@ -116,7 +135,7 @@ function endRun(memory: MachineMemory, came: RunEnd, seen: string, nowMs: number
   const again = asked && memory.restarting === true;
   const ended = { atMs: nowMs, how: asked ? stopped : how, detail, ...(again && { again }) };
   const ranMs = run.runningSinceMs === undefined ? undefined : nowMs - run.runningSinceMs;
-  const past = forget(memory, 'nextStartAtMs', ...OF_A_RUN);
+  const past = forget(memory, 'nextStartAtMs', 'awaited', ...OF_A_RUN);
   // An order to start is good for one run; only Halted needs it for longer.
   const done = past.override?.verb === 'start' && past.runStrategy !== 'Halted' && ranMs !== undefined;
   const orders = done ? forget(past, 'override') : past;

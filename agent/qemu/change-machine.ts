@@ -3,7 +3,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { ChangeRequest } from '../machine/change.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import { compileMachine } from '../machine/compile.ts';
-import { claimBytes } from '../machine/memory-claim.ts';
+import { claimBytes, compileClaim } from '../machine/memory-claim.ts';
 import { readRunLimits } from '../machine/run-limits.ts';
 import type { RunRecord } from '../ports.ts';
 import { makeChange } from './change.ts';
@@ -39,17 +39,25 @@ export async function changeMachine(
     qmp: await monitor.connect(record.run),
     record,
     clock,
-    notePlaces: (places) => note({ places }),
+    note,
     makeDisk: async (disk) => addDisks([disk], { folder, images, account, outside, before: record }),
-    choosePorts: async (card) =>
+    choosePorts: async (card, wanted) =>
       ports.add(
         uid,
-        card.ports.map((port) => ({ ...port, interface: card.name })),
+        wanted.map((port) => ({ ...port, interface: card })),
       ),
     connect: async (card, machine) => networks.connect(machine, [card], account?.uid ?? userInfo().uid),
     disconnect: async (card) => networks.disconnect(uid, [card]),
   });
-  note({ ...after, desired: running, claimBytes: claimBytes(compileMachine(running), record.accelerator) });
+  note({ ...after, desired: running, claimBytes: claimOfRun(compileMachine(running), record) });
+  if (after.ports !== undefined) ports.keep(uid, after.ports);
+}
+
+/** What it was started with stays counted, so that the guest can have it back at any time. */
+function claimOfRun(machine: CompiledMachine, { command, accelerator }: RunRecord): number {
+  const memoryBytes = Math.max(machine.memoryBytes, readRunLimits(command).memoryBytes);
+  const claim = compileClaim(machine.desired.spec.domain, memoryBytes);
+  return claimBytes({ ...machine, memoryBytes, claim }, accelerator);
 }
 
 /** What the guest still has counts, also where it is to have less. A box that can't confine it changes it all the same. */

@@ -1,9 +1,8 @@
 import type { Change } from '../machine/change.ts';
-import { interfaceId } from '../machine/interface-arguments.ts';
 import type { RunRecord } from '../ports.ts';
 import { addCpus } from './hotplug-cpu.ts';
 import { changeMedium, plugDisk, unplugDisk } from './hotplug-disk.ts';
-import { plugInterface, unplugInterface } from './hotplug-interface.ts';
+import { changeInterface, plugInterface, unplugInterface } from './hotplug-interface.ts';
 import { setMemory } from './hotplug-memory.ts';
 import type { PlugContext } from './hotplug.ts';
 
@@ -18,7 +17,7 @@ export async function makeChange(change: Change, context: PlugContext): Promise<
     case 'add-cpus':
       return addCpus(context.qmp, change.count);
     case 'set-memory':
-      return setMemory(context, change.bytes, change.maxBytes);
+      return setMemory(context, change);
     case 'plug-disk':
       return plugDisk(context, change.disk);
     case 'unplug-disk':
@@ -29,8 +28,7 @@ export async function makeChange(change: Change, context: PlugContext): Promise<
       return plugInterface(context, change.interface, change.machine);
     case 'unplug-interface':
       return unplugInterface(context, change.name);
-    case 'set-link':
-      await context.qmp.execute('set_link', undefined, { name: interfaceId(change.name), up: change.up });
-      return {};
+    case 'change-interface':
+      return changeInterface(context, change.interface);
   }
 }

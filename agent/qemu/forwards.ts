@@ -1,77 +1,62 @@
-import { z } from 'zod';
-import { EffectError } from '../../shared/base/errors.ts';
-import type { Qmp } from './qmp.ts';
+import type { CompiledInterface } from '../machine/interface.ts';
+import { netdevId } from '../machine/interface-arguments.ts';
+import type { HostPort } from '../ports.ts';
+import type { PlugContext } from './hotplug.ts';
+import { askHuman, runHuman } from './human.ts';
 
-/** A port of the box's that QEMU leads to one of a guest in a user-mode network. */
-export interface Forward {
-  readonly protocol: 'TCP' | 'UDP';
-  readonly hostAddress: string;
-  readonly hostPort: number;
-  readonly guestPort: number;
-}
-
-type Wanted = Pick<Forward, 'protocol' | 'guestPort'>;
-
-/** Only the box itself gets to it. */
-const LOOPBACK = '127.0.0.1';
-
-/** Where a port of the guest is met already, declared or not. */
-export async function findForward(qmp: Qmp, netdev: string, wanted: Wanted): Promise<Forward | undefined> {
-  return parseForwards(await command(qmp, 'info usernet'), netdev).find(
-    (one) => one.guestPort === wanted.guestPort && one.protocol === wanted.protocol,
-  );
-}
-
-/** Leads a free port of the loopback to the guest's. @throws EffectError PortUnreachable */
-export async function addForward(qmp: Qmp, netdev: string, wanted: Wanted): Promise<Forward> {
-  const { protocol, guestPort } = wanted;
-  const said = await command(
-    qmp,
-    `hostfwd_add ${netdev} ${protocol.toLowerCase()}:${LOOPBACK}:0-:${guestPort}`,
-  );
-  const made = await findForward(qmp, netdev, wanted);
-  if (made !== undefined) return made;
-  const why = said.trim() === '' ? 'it does not say why' : said.trim();
-  throw new EffectError(
-    'PortUnreachable',
-    netdev,
-    `QEMU does not forward port ${guestPort} of the guest: ${why}`,
-  );
-}
-
-/** Connections that were made by it go on. */
-export async function removeForward(qmp: Qmp, netdev: string, forward: Forward): Promise<void> {
-  const { protocol, hostAddress, hostPort } = forward;
-  const place = `${protocol.toLowerCase()}:${hostAddress}:${hostPort}`;
-  await command(qmp, `hostfwd_remove ${netdev} ${place}`);
-}
-
-/** There is nothing of these in QMP itself, and what they say is for people. */
-async function command(qmp: Qmp, line: string): Promise<string> {
-  return z.string().parse(await qmp.execute('human-monitor-command', undefined, { 'command-line': line }));
-}
-
-const HEADING = /^\S+ -?\d+ \((.+)\):$/;
-const ROW = /^\s*(TCP|UDP)\[HOST_FORWARD\]\s+\d+\s+(\S+)\s+(\d+)\s+\S+\s+(\d+)/;
+/** A port of the box that QEMU forwards to one of the guest's. */
+type Forward = Pick<HostPort, 'protocol' | 'hostAddress' | 'hostPort' | 'port'>;
 
 /**
- * Of QEMU's `info usernet`: under a heading for each network, a row for each connection and forward, `PROTOCOL[STATE]
- * FD SOURCE PORT DESTINATION PORT`.
+ * Has QEMU forward the ports of a card and no others; the result is all that the machine has then. What it forwards
+ * already keeps its port of the box: QEMU itself is asked, so that a change that was cut off is completed.
  */
-export function parseForwards(text: string, netdev: string): Forward[] {
-  let isOfIt = false;
-  return text.split(/\r?\n/).flatMap((line): Forward[] => {
-    const heading = HEADING.exec(line)?.[1];
-    if (heading !== undefined) isOfIt = heading === netdev;
-    const [, protocol, source = '', hostPort, guestPort] = ROW.exec(line) ?? [];
-    if (!isOfIt || protocol === undefined) return [];
-    return [
-      {
-        protocol: protocol === 'TCP' ? 'TCP' : 'UDP',
-        hostAddress: source === '*' ? LOOPBACK : source,
-        hostPort: Number(hostPort),
-        guestPort: Number(guestPort),
-      },
-    ];
+export async function setForwards(
+  { qmp, record, note, choosePorts }: PlugContext,
+  { name, ports: wanted }: CompiledInterface,
+): Promise<HostPort[]> {
+  const netdev = netdevId(name);
+  const there = readForwards(await askHuman(qmp, 'info usernet'), netdev);
+  const missing = wanted.filter((port) => findForward(there, port) === undefined);
+  const added = await choosePorts(name, missing);
+  const own = wanted.flatMap((port): HostPort[] => {
+    const forward = findForward([...there, ...added], port);
+    return forward === undefined ? [] : [{ ...forward, ...port, interface: name }];
   });
+  const ports = [...record.ports.filter((port) => port.interface !== name), ...own];
+  note({ ports });
+  // It says what it did, and that a rule is not there is as well.
+  for (const forward of there.filter((one) => findForward(wanted, one) === undefined))
+    await askHuman(qmp, `hostfwd_remove ${netdev} ${formatHostEnd(forward)}`);
+  for (const forward of added)
+    await runHuman(qmp, `hostfwd_add ${netdev} ${formatHostEnd(forward)}-:${forward.port}`);
+  return ports;
+}
+
+function findForward<Port extends Pick<Forward, 'port' | 'protocol'>>(
+  ports: readonly Port[],
+  { port, protocol }: Pick<Forward, 'port' | 'protocol'>,
+): Port | undefined {
+  return ports.find((one) => one.port === port && one.protocol === protocol);
+}
+
+function formatHostEnd({ protocol, hostAddress, hostPort }: Forward): string {
+  return `${protocol.toLowerCase()}:${hostAddress}:${hostPort}`;
+}
+
+const STACK = /^Hub -?\d+ \((.*)\):$/;
+const FORWARD = /^\s*(TCP|UDP)\[HOST_FORWARD\]\s+-?\d+\s+(\S+)\s+(\d+)\s+\S+\s+(\d+)\s/;
+
+/** What QEMU forwards for a user-mode network, from what it answers to `info usernet`. */
+export function readForwards(said: string, netdev: string): Forward[] {
+  const forwards: Forward[] = [];
+  let stack: string | undefined;
+  for (const line of said.split(/\r?\n/)) {
+    stack = STACK.exec(line)?.[1] ?? stack;
+    const [, protocol, address = '', hostPort, port] = FORWARD.exec(line) ?? [];
+    if (stack !== netdev || (protocol !== 'TCP' && protocol !== 'UDP')) continue;
+    const hostAddress = address === '*' ? '0.0.0.0' : address;
+    forwards.push({ protocol, hostAddress, hostPort: Number(hostPort), port: Number(port) });
+  }
+  return forwards;
 }

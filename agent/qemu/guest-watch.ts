@@ -6,6 +6,8 @@ import { readAddresses, readDetails } from './guest-commands.ts';
 import type { GuestAddresses } from './guest-forms.ts';
 
 const ADDRESSES_EVERY_MS = 30_000;
+/** What a guest needs to find a card that was plugged in. */
+const CARD_SETTLES_MS = 3_000;
 /** KubeVirt asks every two minutes what a guest is. */
 const DETAILS_EVERY_MS = 120_000;
 
@@ -46,6 +48,11 @@ export function createGuestWatch(agent: GuestAgent, clock: Clock, onChange: () =
   };
 
   return {
+    /** A card has come or gone: the guest is asked as soon as it may have seen that. */
+    cardsChanged(): void {
+      addressesAtMs = clock.monotonic() - ADDRESSES_EVERY_MS + CARD_SETTLES_MS;
+    },
+
     /** What is known, while the agent is connected. A guest that is held can't answer, and is not asked. */
     read(run: number, connected: boolean, runs: boolean): GuestKnowledge {
       if (run !== knownOfRun || !connected) forget(run);

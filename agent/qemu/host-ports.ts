@@ -23,6 +23,8 @@ export interface HostPorts {
   add(uid: string, wanted: readonly GuestPort[]): Promise<HostPort[]>;
   /** Takes note of ports that a machine was given in an earlier life of the agent. */
   claim(uid: string, ports: readonly HostPort[]): void;
+  /** Lets go of all ports of a machine but these. */
+  keep(uid: string, ports: readonly HostPort[]): void;
   release(uid: string): void;
 }
 
@@ -57,6 +59,10 @@ export function createHostPorts(address: string): HostPorts {
 
   return {
     release,
+    keep(uid, ports) {
+      const kept = new Set(ports.map(({ protocol, hostPort }) => key(protocol, hostPort)));
+      for (const [port, owner] of owners) if (owner === uid && !kept.has(port)) owners.delete(port);
+    },
     claim(uid, ports) {
       for (const { protocol, hostPort } of ports) {
         const name = key(protocol, hostPort);

@@ -7,7 +7,8 @@ import { createPciLayout } from '../machine/pci.ts';
 import type { RunRecord } from '../ports.ts';
 import type { DiskFiles } from './disks.ts';
 import type { PlugContext } from './hotplug.ts';
-import { awaitGuest, findPlaces, forgetDevice, isThere, runHuman, unplug, valuesOf } from './hotplug.ts';
+import { awaitGuest, findPlaces, forgetDevice, isThere, unplug, valuesOf } from './hotplug.ts';
+import { runOptions } from './human.ts';
 import type { Qmp } from './qmp.ts';
 
 /** The block nodes that disks are made of: of a start, and of a change. */
@@ -32,7 +33,7 @@ export async function plugDisk(context: PlugContext, disk: CompiledDisk): Promis
         missing.push('-blockdev', node);
       }
     }
-    await runHuman(qmp, 'device_add', device);
+    await runOptions(qmp, 'device_add', device);
     missing.push('-device', device);
   }
   return { places, command: [...record.command, ...missing] };

@@ -4,7 +4,7 @@ import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import type { CompiledDisk } from '../machine/disk.ts';
-import type { CompiledInterface } from '../machine/interface.ts';
+import type { CompiledInterface, WantedPort } from '../machine/interface.ts';
 import type { PciLayout, PciPlaces } from '../machine/pci.ts';
 import { createPciLayout, readPciPlaces } from '../machine/pci.ts';
 import type { HostPort, RunRecord, Tap } from '../ports.ts';
@@ -16,10 +16,11 @@ export interface PlugContext {
   readonly qmp: Qmp;
   readonly record: RunRecord;
   readonly clock: Clock;
-  /** Writes down where devices sit, before they do: whatever comes after knows which there may be. */
-  readonly notePlaces: (places: PciPlaces) => void;
+  /** Writes down of the record what is about to be another: whatever comes after knows what there may be. */
+  readonly note: (known: Partial<RunRecord>) => void;
   readonly makeDisk: (disk: CompiledDisk) => Promise<DiskFiles>;
-  readonly choosePorts: (card: CompiledInterface) => Promise<readonly HostPort[]>;
+  /** Ports of the box for those of a card, beside those that the machine has. */
+  readonly choosePorts: (card: string, ports: readonly WantedPort[]) => Promise<readonly HostPort[]>;
   readonly connect: (card: CompiledInterface, machine: CompiledMachine) => Promise<ReadonlyMap<string, Tap>>;
   readonly disconnect: (card: string) => Promise<void>;
 }
@@ -30,7 +31,7 @@ const LOOK_EVERY_MS = 50;
 
 /** Finds places for what is plugged in, by `place`, on ports that the machine was started with, and has them noted. */
 export function findPlaces(
-  { record, notePlaces }: PlugContext,
+  { record, note }: PlugContext,
   place: (layout: PciLayout) => void,
 ): { readonly layout: PciLayout; readonly places: PciPlaces } {
   const before = record.places ?? readPciPlaces(record.command);
@@ -44,7 +45,7 @@ export function findPlaces(
     throw new EffectError('NoFreePort', id, message);
   }
   const places = { ...before, ...found };
-  if (Object.keys(found).some((id) => !Object.hasOwn(before, id))) notePlaces(places);
+  if (Object.keys(found).some((id) => !Object.hasOwn(before, id))) note({ places });
   return { layout, places };
 }
 
@@ -95,19 +96,6 @@ export async function awaitGuest(
 
 export function unlessRefused(error: unknown): void {
   if (!(error instanceof EffectError) || error.code !== 'QmpRefused') throw error;
-}
-
-/**
- * Has QEMU read options as it does those of its command line: then what is plugged in is the same that a start makes.
- * It says what is wrong, and otherwise nothing.
- */
-export async function runHuman(qmp: Qmp, command: string, options: string): Promise<void> {
-  const quoted = options.replaceAll(/["\\]/g, (character) => `\\${character}`);
-  const line = { 'command-line': `${command} "${quoted}"` };
-  const said = z.string().parse(await qmp.execute('human-monitor-command', undefined, line));
-  if (said.trim() === '') return;
-  const why = said.trim().replace(/^Error: /, '');
-  throw new EffectError('QmpRefused', command, `QEMU refused ${command}: ${why}`);
 }
 
 /** The values of an option in a command's words. */

@@ -7,15 +7,15 @@ import type { RunRecord } from '../ports.ts';
 import { createConsole } from './console.ts';
 import type { ConsoleLog } from './console-log.ts';
 import { createDisplay } from './display.ts';
-import type { Forward } from './forwards.ts';
-import { addForward, findForward, removeForward } from './forwards.ts';
 import { connectPort } from './guest-port.ts';
 import { valuesOf } from './hotplug.ts';
 import type { Monitor } from './monitor.ts';
 import type { Note } from './notes.ts';
 import { oneWay } from './one-way.ts';
 import { readLog } from './read-log.ts';
+import { ensureForward, removeForward } from './stream-forward.ts';
 
+type Forward = Awaited<ReturnType<typeof ensureForward>>;
 type PortTarget = Extract<StreamTarget, { kind: 'port' }>;
 
 interface MachineStreamsOptions {
@@ -50,8 +50,7 @@ export function createMachineStreams(options: MachineStreamsOptions) {
   const take = async (run: RunRecord, netdev: string, target: PortTarget): Promise<Forward> =>
     inTurn(async () => {
       const qmp = await monitor.connect(run.run);
-      const wanted = { protocol: target.protocol, guestPort: target.port };
-      const forward = (await findForward(qmp, netdev, wanted)) ?? (await addForward(qmp, netdev, wanted));
+      const forward = await ensureForward(qmp, netdev, target);
       const key = `${run.run} ${forward.protocol} ${forward.hostPort}`;
       users.set(key, (users.get(key) ?? 0) + 1);
       return forward;
@@ -89,7 +88,8 @@ export function createMachineStreams(options: MachineStreamsOptions) {
       );
     };
     try {
-      const place = { protocol, host: forward.hostAddress, port: forward.hostPort };
+      const host = forward.hostAddress === '0.0.0.0' ? '127.0.0.1' : forward.hostAddress;
+      const place = { protocol, host, port: forward.hostPort };
       const stream = await connectPort(place, clock);
       stream.once('close', letGo);
       return stream;

@@ -5,7 +5,6 @@ import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import type { StreamTarget } from '../../shared/protocol/streams.ts';
 import type { KeptContent } from '../machine/disk.ts';
-import { interfaceId } from '../machine/interface-arguments.ts';
 import type { Happened, KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
 import type { MachineFigures } from '../figures-port.ts';
 import type { ChangeRequest } from '../machine/change.ts';
@@ -72,8 +71,6 @@ export interface LocalMachine extends GuestOrders {
   ): Promise<void>;
   /** Has the monitor run a command without arguments. */
   command(name: MonitorCommand): Promise<void>;
-  /** Puts a card's cable in, or takes it out. */
-  setLink(card: string, up: boolean): Promise<void>;
   /** Takes the machine's taps away, unless it runs or is being started. */
   disconnect(networks: Networks): Promise<void>;
   /** Has the guest's agent boot it anew. */
@@ -105,6 +102,7 @@ interface MachineOptions {
 
 /** The events that change what `observe` says; QEMU has many more, and newer ones others yet. */
 const TELLING_EVENTS: ReadonlySet<string> = new Set([
+  'BALLOON_CHANGE',
   'BLOCK_IO_ERROR',
   'GUEST_PANICKED',
   'MEMORY_DEVICE_SIZE_CHANGE',
@@ -274,6 +272,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
         if (record === undefined || process === undefined)
           throw new EffectError('NotRunning', uid, 'the machine has no process');
         await changeMachine(request, { ...context, folder, record, monitor, clock, note });
+        if (request.change.kind.endsWith('-interface')) guest.cardsChanged();
       });
     },
 
@@ -300,13 +299,6 @@ export function createMachine(options: MachineOptions): LocalMachine {
       await inTurn(async () => {
         const { run } = await locateRunning();
         await monitor.execute(run, name);
-      });
-    },
-
-    async setLink(card, up) {
-      await inTurn(async () => {
-        const { run } = await locateRunning();
-        await monitor.execute(run, 'set_link', { name: interfaceId(card), up });
       });
     },
 

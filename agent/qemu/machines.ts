@@ -192,7 +192,6 @@ export function createMachines(options: MachinesOptions): Machines {
     pause: async (uid) => machineOf(uid).command('stop'),
     resume: async (uid) => machineOf(uid).command('cont'),
     reset: async (uid) => machineOf(uid).command('system_reset'),
-    setLink: async (uid, card, up) => machineOf(uid).setLink(card, up),
     rebootGuest: async (uid) => machineOf(uid).rebootGuest(),
     runInGuest: async (uid, words, deadlineMs) => machineOf(uid).runInGuest(words, deadlineMs),
     pingGuest: async (uid, deadlineMs) => machineOf(uid).pingGuest(deadlineMs),

@@ -24,6 +24,7 @@ export interface MonitorState {
   /** Whether the guest has its agent's port open. */
   readonly guestAgent: boolean;
   readonly addedMemory?: AddedMemory;
+  readonly balloonBytes?: number;
 }
 
 /** The connection to a machine's monitor: made when needed, held while it lasts, for one run at a time. */
@@ -90,11 +91,13 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
       try {
         const qmp = await connect(run);
         const deadlineMs = impatient ? IMPATIENT_DEADLINE_MS : DEADLINE_MS;
-        const [newest, ends, devices] = await Promise.all([
+        const [newest, ends, devices, left] = await Promise.all([
           qmp.execute('query-status', deadlineMs),
           qmp.execute('query-chardev', deadlineMs),
           // A QEMU that does not say is none the worse for it.
           qmp.execute('query-memory-devices', deadlineMs).catch(() => undefined),
+          // Refused where there is no balloon.
+          qmp.execute('query-balloon', deadlineMs).catch(() => undefined),
         ]);
         impatient = false;
         const guestAgent = chardevs.parse(ends).find(({ label }) => label === GUEST_AGENT_CHARDEV);
@@ -102,6 +105,7 @@ export function createMonitor({ folder, clock, onEvent }: MonitorOptions): Monit
           runState: status.parse(newest).status,
           guestAgent: guestAgent?.['frontend-open'] ?? false,
           ...readAddedMemory(devices),
+          ...readBalloon(left),
         };
       } catch (error) {
         impatient = error instanceof EffectError && error.code === 'QmpTimeout';
@@ -122,4 +126,11 @@ function readAddedMemory(said: unknown): Pick<MonitorState, 'addedMemory'> {
       requestedBytes: sum(devices.data.map(({ data }) => data['requested-size'])),
     },
   };
+}
+
+const balloon = z.object({ actual: z.int() });
+
+function readBalloon(said: unknown): Pick<MonitorState, 'balloonBytes'> {
+  const read = balloon.safeParse(said);
+  return read.success ? { balloonBytes: read.data.actual } : {};
 }

@@ -33,6 +33,8 @@ const record = z.object({
   claimBytes: z.number().exactOptional(),
   command: z.array(z.string()),
   places: z.record(z.string(), z.string()).exactOptional(),
+  balloonBytes: z.int().exactOptional(),
+  linksDown: z.array(z.string()).exactOptional(),
   pid: z.int().min(1).exactOptional(),
   startTicks: z.int().min(0).exactOptional(),
 });

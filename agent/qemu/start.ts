@@ -61,9 +61,12 @@ export async function startBehindGate(
     const { record, command } = await prepareRun(context, request);
     gate.send(formatWords(command));
     const startTicks = await readStartTicks(gate.pid);
-    if (startTicks !== undefined) writeRecord(context.folder, { ...record, pid: gate.pid, startTicks });
+    const started = startTicks === undefined ? record : { ...record, pid: gate.pid, startTicks };
+    if (startTicks !== undefined) writeRecord(context.folder, started);
     await awaitMonitor(context, request, gate, monitor);
-    await takeCablesOut(request, monitor);
+    const linksDown = await takeCablesOut(request, monitor);
+    // Where this is not noted, because the agent died, it is done again.
+    if (linksDown.length > 0) writeRecord(context.folder, { ...started, linksDown });
   } catch (error) {
     gate.kill();
     // One that has not ended by then is found, and its lock keeps a second one out.
@@ -148,10 +151,10 @@ async function prepareRun(
 }
 
 /** QEMU starts with all cables in; this comes before a guest's firmware has looked at its cards. */
-async function takeCablesOut({ machine, run }: StartRequest, monitor: Monitor): Promise<void> {
-  for (const { name, up } of machine.interfaces) {
-    if (!up) await monitor.execute(run, 'set_link', { name: interfaceId(name), up });
-  }
+async function takeCablesOut({ machine, run }: StartRequest, monitor: Monitor): Promise<string[]> {
+  const down = machine.interfaces.filter(({ up }) => !up).map(({ name }) => name);
+  for (const name of down) await monitor.execute(run, 'set_link', { name: interfaceId(name), up: false });
+  return down;
 }
 
 async function awaitMonitor(

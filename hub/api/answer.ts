@@ -11,7 +11,7 @@ export type Answer =
       readonly form: 'object';
       readonly code: 200 | 201 | 202;
       readonly object: ResourceObject;
-      /** What the client wrote that changes nothing, a sentence each. */
+      /** What the client is to be told of what it wrote. */
       readonly warnings: readonly string[];
     }
   | { readonly form: 'list'; readonly rows: readonly ObjectRow[]; readonly metadata: object }

@@ -19,7 +19,8 @@ export interface Admission {
   readonly orphan?: boolean;
 }
 
-/** What serving needs; `admit` adds refusals that a schema can't express, inside the write's own transaction. */
+/** What serving needs; `admit` adds refusals that a schema can't express, `warn` what else there is to say, both inside the write's own
+ * transaction. */
 export interface ApiOptions {
   readonly store: Store;
   readonly kinds: readonly KindDefinition[];
@@ -45,6 +46,8 @@ export interface ApiOptions {
   /** What the rest of the hub counts, for `/metrics`. */
   readonly figures?: () => readonly Metric[];
   readonly admit?: (admission: Admission, tables: Tables) => Promise<readonly FieldCause[]>;
+  /** What there is to say to whoever writes, in sentences, that keeps nothing from being written. */
+  readonly warn?: (admission: Admission, tables: Tables) => Promise<readonly string[]>;
 }
 
 export interface ApiContext extends ApiOptions {

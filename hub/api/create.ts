@@ -1,5 +1,4 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Random } from '../../shared/ports.ts';
 import type { Manager } from '../apply/managers.ts';
@@ -20,7 +19,7 @@ import { completeNamespace, requireNamespace } from './namespaces.ts';
 import type { ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
 import type { Written } from './update.ts';
-import { describeMeaningless } from './warning.ts';
+import { findWarnings } from './warning.ts';
 import { parseWriteOptions } from './write-options.ts';
 
 /** As in Kubernetes' `names.SimpleNameGenerator`: no vowels, so that no words come about. */
@@ -66,9 +65,10 @@ export async function insert(
     managers === undefined
       ? manageCreation(context, path.kind, object, author, draft.metadata['managedFields'])
       : withManagers(object, managers);
-  await admit(context, tables, { verb: 'create', kind: path.kind, object: managed });
+  const admission = { verb: 'create', kind: path.kind, object: managed } as const;
+  await admit(context, tables, admission);
   const created = dryRun ? managed : await objects.put(key, managed);
-  return { object: created, warnings: describeMeaningless(warningsOf(path.kind, object)) };
+  return { object: created, warnings: await findWarnings(context, tables, admission) };
 }
 
 /** The object to create, under a name that is free. */

@@ -4,7 +4,7 @@ import { LEASE_NAMESPACE, leaseKind, nodeMetricsKind } from '../../shared/model/
 import { deviceKind } from '../../shared/model/device.ts';
 import { groupKindOf } from '../../shared/model/kind.ts';
 import { SILENT_MS } from '../devices/mark-silent.ts';
-import type { DeviceRow, ObjectRow, Store, Tables } from '../ports.ts';
+import type { DeviceRow, ObjectRow, ReadTables, Store } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
@@ -25,7 +25,7 @@ const SIGNS: ReadonlyMap<KindDefinition, Compile> = new Map<KindDefinition, Comp
 export const SIGN_KINDS: readonly KindDefinition[] = [...SIGNS.keys()];
 
 export function getSign(context: ApiContext, path: ObjectPath): Promise<Answer> {
-  return context.store.transaction(async (tables) => {
+  return context.store.read(async (tables) => {
     const { kind, name, namespace } = path;
     const isPlace = !kind.namespaced || namespace === LEASE_NAMESPACE;
     const [object] = isPlace ? await readSigns(tables, kind, await tables.devices.getMany([name])) : [];
@@ -36,7 +36,7 @@ export function getSign(context: ApiContext, path: ObjectPath): Promise<Answer> 
 
 export function listSigns(context: ApiContext, path: ResourcePath, { query }: ApiRequest): Promise<Answer> {
   const selection = parseSelection(context, path, query);
-  return context.store.transaction(async (tables) => {
+  return context.store.read(async (tables) => {
     const all = await readSigns(tables, path.kind, await tables.devices.list());
     const rows = all
       .filter((sign) => selection.matches(sign))
@@ -55,7 +55,7 @@ export function listSigns(context: ApiContext, path: ResourcePath, { query }: Ap
 /** What a table shows of devices that their objects have as of their newest change only. */
 export async function addLastHeard(store: Store, answer: Answer): Promise<Answer> {
   if (answer.form !== 'object' && answer.form !== 'list') return answer;
-  const heard = await store.transaction(async (tables) => {
+  const heard = await store.read(async (tables) => {
     const names =
       answer.form === 'object' ? [answer.object.metadata.name] : answer.rows.map(({ name }) => name);
     const devices = names.length > DEVICES_AT_ONCE ? tables.devices.list() : tables.devices.getMany(names);
@@ -76,7 +76,7 @@ export async function addLastHeard(store: Store, answer: Answer): Promise<Answer
 
 /** When devices were last heard, by their names, in milliseconds. */
 async function readHeard(
-  { streams }: Pick<Tables, 'streams'>,
+  { streams }: Pick<ReadTables, 'streams'>,
   devices: readonly DeviceRow[],
 ): Promise<Map<string, number>> {
   const heard = new Map<string, number>();
@@ -93,7 +93,7 @@ async function readHeard(
 const DEVICES_AT_ONCE = 500;
 
 async function readSigns(
-  tables: Tables,
+  tables: ReadTables,
   kind: KindDefinition,
   devices: readonly DeviceRow[],
 ): Promise<ResourceObject[]> {

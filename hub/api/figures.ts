@@ -87,7 +87,7 @@ export function createApiFigures(): ApiFigures {
 
 /** What there is in the store, by kind, and the newest resource version. */
 export function readStoreFigures({ kinds, store }: Pick<ApiContext, 'kinds' | 'store'>): Promise<Metric[]> {
-  return store.transaction(async ({ objects }) => {
+  return store.read(async ({ objects }) => {
     const samples: Metric['samples'][number][] = [];
     for (const kind of kinds.filter(({ view, verbs }) => view === undefined && verbs === undefined)) {
       const { group, plural } = kind;

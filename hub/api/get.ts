@@ -8,8 +8,8 @@ import { keyOf } from './path.ts';
 
 export async function get(context: ApiContext, path: ObjectPath, { query }: ApiRequest): Promise<Answer> {
   const atLeast = parseCount(query, 'resourceVersion') ?? 0;
-  return context.store.transaction(async ({ objects }) => {
-    const newest = await objects.resourceVersion();
+  return context.store.read(async ({ objects }) => {
+    const newest = atLeast > 0 ? await objects.resourceVersion() : 0;
     if (atLeast > newest) throw tooLargeResourceVersion(atLeast, newest);
     const object = await objects.get(keyOf(path));
     if (object === undefined) throw notFound(path.kind, path.name);

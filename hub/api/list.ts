@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { storedKindOf } from '../../shared/model/kind.ts';
-import type { ObjectRow, ObjectTable } from '../ports.ts';
+import type { ObjectRow, ReadTables } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { badRequest, tooLargeResourceVersion, tooOldContinue, tooOldVersion } from './errors.ts';
@@ -31,7 +31,7 @@ export async function list(context: ApiContext, path: ResourcePath, { query }: A
   const selection = parseSelection(context, path, query);
   const limit = parseCount(query, 'limit') ?? 0;
   const { from, exact, atLeast } = parsePlace(query, limit);
-  return context.store.transaction(async ({ objects }) => {
+  return context.store.read(async ({ objects }) => {
     const newest = await objects.resourceVersion();
     if (atLeast > newest) throw tooLargeResourceVersion(atLeast, newest);
     const at = exact ?? newest;
@@ -58,7 +58,7 @@ export async function list(context: ApiContext, path: ResourcePath, { query }: A
 
 /** The first `limit` (0 for all) that are selected, and whether there are more. */
 async function readSelected(
-  objects: ObjectTable,
+  objects: ReadTables['objects'],
   snapshot: Snapshot,
   selection: Selection,
   limit: number,

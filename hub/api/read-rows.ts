@@ -1,4 +1,4 @@
-import type { ObjectRange, ObjectRow, ObjectTable } from '../ports.ts';
+import type { ObjectRange, ObjectRow, ReadTables } from '../ports.ts';
 
 /** How many rows are read at a time at most. */
 const MOST_AT_ONCE = 1_000;
@@ -10,7 +10,7 @@ export interface Snapshot extends ObjectRange {
 }
 
 /** Runs what is to be read at a time: in a transaction that is under way, or each time in one of its own. */
-export type ReadObjects = <T>(work: (objects: ObjectTable) => Promise<T>) => Promise<T>;
+export type ReadObjects = <T>(work: (objects: ReadTables['objects']) => Promise<T>) => Promise<T>;
 
 /**
  * A kind's objects as they were at a version, in the order of namespace and name, a batch of them at a time. What has
@@ -40,7 +40,7 @@ interface Batch {
 }
 
 async function readBatch(
-  objects: ObjectTable,
+  objects: ReadTables['objects'],
   { kind, resourceVersion, ...range }: Snapshot,
   limit: number,
 ): Promise<Batch | undefined> {

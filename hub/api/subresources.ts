@@ -11,6 +11,12 @@ import { restart } from './subresources/restart.ts';
 import { start } from './subresources/start.ts';
 import { stop } from './subresources/stop.ts';
 import { timeline } from './subresources/timeline.ts';
+import {
+  addVolumeToInstance,
+  addVolumeToMachine,
+  removeVolumeFromInstance,
+  removeVolumeFromMachine,
+} from './subresources/volumes.ts';
 
 /** Every subresource but `status`, which belongs to the kinds: a file each in `subresources/`, and a line here. */
 const SUBRESOURCES: readonly Subresource[] = [
@@ -26,6 +32,10 @@ const SUBRESOURCES: readonly Subresource[] = [
   guestOsInfo,
   userList,
   fileSystemList,
+  addVolumeToMachine,
+  removeVolumeFromMachine,
+  addVolumeToInstance,
+  removeVolumeFromInstance,
   freeze,
   unfreeze,
   console,

@@ -1,5 +1,4 @@
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
-import { warningsOf } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Manager } from '../apply/managers.ts';
 import type { Tables } from '../ports.ts';
@@ -18,7 +17,7 @@ import { isDeleting, keptMetadata, metadataCauses, withGeneration } from './meta
 import { completeNamespace } from './namespaces.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
-import { describeMeaningless } from './warning.ts';
+import { findWarnings } from './warning.ts';
 import { parseWriteOptions } from './write-options.ts';
 
 export async function update(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
@@ -59,7 +58,7 @@ interface Replacement {
 
 export interface Written {
   readonly object: ResourceObject;
-  /** What of it changes nothing here, a sentence each. */
+  /** What the client is to be told of it. */
   readonly warnings: readonly string[];
 }
 
@@ -76,10 +75,11 @@ export async function replace(
     managers === undefined
       ? manageUpdate(context, path.kind, current, content, author, draft.metadata['managedFields'])
       : settleTime(current, withManagers(content, managers));
-  await admit(context, tables, { verb: 'update', kind: path.kind, object: next, previous: current });
+  const admission = { verb: 'update', kind: path.kind, object: next, previous: current } as const;
+  await admit(context, tables, admission);
   // A label or a status is written without the rest being looked at again.
   const isNew = next.metadata.generation !== current.metadata.generation;
-  const warnings = isNew ? describeMeaningless(warningsOf(path.kind, next)) : [];
+  const warnings = isNew ? await findWarnings(context, tables, admission) : [];
   if (dryRun) return { object: next, warnings };
   if (isDeleting(next.metadata) && (next.metadata.finalizers ?? []).length === 0) {
     await tables.objects.remove(keyOf(path));

@@ -1,22 +1,32 @@
-import type { FieldWarning } from '../../shared/model/warnings.ts';
+import { warningsOf } from '../../shared/model/kind.ts';
+import type { Tables } from '../ports.ts';
+import type { Admission, ApiContext } from './context.ts';
 
 /** Clients print every one; an object with a thousand disks shall not fill a screen, or an answer's header. */
 const MOST_WARNINGS = 20;
 const LONGEST_TEXT = 256;
 
-/** What a client is told of fields that change nothing here. */
-export function describeMeaningless(warnings: readonly FieldWarning[]): string[] {
-  return warnings.map(({ field, why }) => `${field}: has no effect: ${why}`);
+/** All that whoever writes an object is to be told of it, in the write's own transaction. */
+export async function findWarnings(
+  context: ApiContext,
+  tables: Tables,
+  admission: Admission,
+): Promise<readonly string[]> {
+  const idle = warningsOf(admission.kind, admission.object);
+  return [
+    ...idle.map(({ field, why }) => `${field}: has no effect: ${why}`),
+    ...((await context.warn?.(admission, tables)) ?? []),
+  ];
 }
 
 /**
- * Values of `Warning` headers (RFC 7234, section 5.5), one a text, as Kubernetes' API server sends them and
- * kubectl prints them: code 299, no agent, and a quoted text.
+ * Values of `Warning` headers (RFC 7234, section 5.5), as Kubernetes' API server sends them and kubectl prints them:
+ * code 299, no agent, and a quoted text.
  */
 export function compileWarnings(texts: readonly string[]): string[] {
-  const shown = texts.slice(0, MOST_WARNINGS);
-  const left = texts.length - shown.length;
-  return [...shown, ...(left > 0 ? [`${left} more such warnings`] : [])].map(compileWarning);
+  const left = texts.length - MOST_WARNINGS;
+  const more = left > 0 ? [`${left} more warnings are left out`] : [];
+  return [...texts.slice(0, MOST_WARNINGS), ...more].map(compileWarning);
 }
 
 function compileWarning(text: string): string {

@@ -1,5 +1,5 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import type { ObjectChange, ObjectRow, ObjectTable } from '../ports.ts';
+import type { ObjectChange, ObjectRow, ReadTables } from '../ports.ts';
 import type { ApiContext } from './context.ts';
 import type { Status } from './errors.ts';
 
@@ -22,7 +22,7 @@ interface FeedOptions {
   readonly kind: string;
   readonly timeoutMs: number;
   /** Finds in one transaction up to which version what has happened before is told; @throws ApiError */
-  begin(objects: ObjectTable): Promise<number>;
+  begin(objects: ReadTables['objects']): Promise<number>;
   /** What comes before the changes that are still to happen, up to a version. */
   catchUp(upTo: number): AsyncGenerator<WatchEvent, void>;
   /** The event that a change is, if any. */
@@ -46,12 +46,15 @@ export async function openWatchFeed(
   const closing = new AbortController();
   let pending: ObjectChange[] = [];
   let newest = 0;
+  /** What happened up to this version is told by `catchUp`. */
+  let begun = 0;
   let due: 'nothing' | 'bookmark' | 'end' = 'nothing';
   let wake = () => {};
 
   const stopListening = store.onChange((change) => {
     newest = change.resourceVersion;
     if (change.key.kind !== options.kind || closing.signal.aborted) return;
+    if (change.resourceVersion <= begun) return;
     pending.push(change);
     if (pending.length > MOST_PENDING_CHANGES) {
       log.warn({ kind: options.kind, pending: pending.length }, 'a watch was closed: its client is too slow');
@@ -81,18 +84,19 @@ export async function openWatchFeed(
     });
   }
 
-  const begun = await store
-    .transaction(({ objects }) => options.begin(objects))
+  const upTo = await store
+    .read(({ objects }) => options.begin(objects))
     .catch((error: unknown) => {
       close();
       throw error;
     });
-  newest = Math.max(newest, begun);
-  pending = pending.filter(({ resourceVersion }) => resourceVersion > begun);
+  begun = upTo;
+  newest = Math.max(newest, upTo);
+  pending = pending.filter(({ resourceVersion }) => resourceVersion > upTo);
   if (options.bookmark !== undefined) scheduleBookmark();
 
   async function* events(): AsyncGenerator<WatchEvent, void> {
-    for await (const event of options.catchUp(begun)) {
+    for await (const event of options.catchUp(upTo)) {
       if (closing.signal.aborted) return;
       yield event;
       if (event.type === 'ERROR') return;

@@ -1,6 +1,6 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { apiVersionOf, storedKindOf } from '../../shared/model/kind.ts';
-import type { ObjectChange, ObjectTable, Store } from '../ports.ts';
+import type { ObjectChange, ReadTables, Store } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { badRequest, tooOldWatch } from './errors.ts';
@@ -78,7 +78,11 @@ function parseOrigin(query: URLSearchParams): Origin {
 }
 
 /** Up to which version the watch tells what was before it: the newest. */
-async function begin(objects: ObjectTable, path: ResourcePath, { initial, after }: Origin): Promise<number> {
+async function begin(
+  objects: ReadTables['objects'],
+  path: ResourcePath,
+  { initial, after }: Origin,
+): Promise<number> {
   const newest = await objects.resourceVersion();
   if (after === undefined) return newest;
   // A version that is yet to come was given out before the hub was restored from a backup.
@@ -97,7 +101,7 @@ async function* readInitial(
   upTo: number,
 ): AsyncGenerator<WatchEvent, void> {
   const snapshot = { kind: storedKindOf(path.kind), namespace: path.namespace, resourceVersion: upTo };
-  const reading = readRows((work) => store.transaction(({ objects }) => work(objects)), snapshot);
+  const reading = readRows((work) => store.read(({ objects }) => work(objects)), snapshot);
   for (;;) {
     const batch = await reading.next();
     if (batch.done === true) {
@@ -120,9 +124,7 @@ async function* readChanges(
   let from = after;
   while (from < upTo) {
     const since = from;
-    const changes = await store.transaction(({ objects }) =>
-      objects.changesSince(kind, since, CHANGES_AT_ONCE),
-    );
+    const changes = await store.read(({ objects }) => objects.changesSince(kind, since, CHANGES_AT_ONCE));
     if (changes === undefined) {
       yield { type: 'ERROR', status: tooOldWatch(since).status };
       return;

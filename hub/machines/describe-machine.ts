@@ -27,6 +27,8 @@ export interface Knowledge {
   readonly released: string | undefined;
   /** What it names that is not there, or not as it has to be. */
   readonly problems: readonly Problem[];
+  /** Its MAC addresses that another machine has too, in a sentence each. */
+  readonly twins: readonly string[];
   readonly nowMs: number;
 }
 
@@ -45,6 +47,17 @@ const PRINTABLE: Readonly<Record<MachineState, string>> = {
   Unknown: 'Unknown',
   Removing: 'Terminating',
   Removed: 'Terminating',
+};
+
+/** The same of a machine that waits for its disks, by its reason; any other is a failure of an image. */
+const PROVISIONING: Readonly<Record<string, string>> = {
+  FetchingImage: 'Provisioning',
+  WaitingForUpload: 'Provisioning',
+  WaitingForDataVolume: 'Provisioning',
+  DataVolumeMissing: 'Provisioning',
+  ClaimNotFound: 'ErrorPvcNotFound',
+  ClaimUnusable: 'WaitingForVolumeBinding',
+  HostDiskMissing: 'WaitingForVolumeBinding',
 };
 
 /** Whether the machine has a run, as far as is known: then there is an instance object of it. */
@@ -132,14 +145,32 @@ function describeSize(status: MachineStatus | undefined): InstanceStatus {
   };
 }
 
-/** KubeVirt's condition of a guest that takes memory, or gives it back, in its own time. */
+/** KubeVirt's conditions of a guest whose CPUs or memory are being changed: until it has them, which takes its own time. */
 function describeGrowth(status: MachineStatus | undefined): ConditionDraft[] {
-  const { memory } = status?.process ?? {};
-  if (memory === undefined || memory.currentBytes === memory.requestedBytes) return [];
-  const [has, asked] = [formatMebibytes(memory.currentBytes), formatMebibytes(memory.requestedBytes)];
-  const message = `the guest has ${has} of memory, and was asked to have ${asked}`;
-  return [{ type: 'HotMemoryChange', status: 'True', reason: 'MemoryChanging', message }];
+  const { process, unmade } = status ?? {};
+  const live = (unmade?.live ?? []).map((path) => path.join('.'));
+  const drafts: ConditionDraft[] = [];
+  const add = (type: string, reason: string, message: string) =>
+    drafts.push({ type, status: 'True', reason, message });
+  if (live.some((path) => CPU_FIELD.test(path)))
+    add('HotVCPUChange', 'CPUsChanging', 'the guest is about to be given CPUs');
+  const { memory } = process ?? {};
+  if (memory !== undefined && memory.currentBytes !== memory.requestedBytes) {
+    const [has, asked] = [formatMebibytes(memory.currentBytes), formatMebibytes(memory.requestedBytes)];
+    add(
+      'HotMemoryChange',
+      'MemoryChanging',
+      `the guest has ${has} of memory, and was asked to have ${asked}`,
+    );
+  } else if (live.some((path) => MEMORY_FIELD.test(path))) {
+    add('HotMemoryChange', 'MemoryChanging', 'the guest is about to be asked to have more or less memory');
+  }
+  return drafts;
 }
+
+/** The fields that say how many CPUs a guest has, and how much memory. */
+const CPU_FIELD = /^domain\.(?:cpu\.sockets|resources\.\w+\.cpu)$/;
+const MEMORY_FIELD = /^domain\.(?:memory\.guest|resources\.\w+\.memory)$/;
 
 function formatMebibytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)}Mi`;
@@ -175,8 +206,8 @@ function describePrintable(known: Knowledge): string {
   if (describeSilence(known.row, known.device) !== undefined) return 'Unknown';
   const { status } = row;
   if (status === undefined) return describeUnresolved(known.problems);
-  const isImage = status.state === 'Provisioning' && status.reason !== 'FetchingImage';
-  return isImage ? 'DataVolumeError' : PRINTABLE[status.state];
+  if (status.state === 'Provisioning') return PROVISIONING[status.reason] ?? 'DataVolumeError';
+  return PRINTABLE[status.state];
 }
 
 /** KubeVirt's words for what a machine that never ran waits for. */
@@ -219,7 +250,7 @@ function describeReady(known: Knowledge): ConditionDraft {
 }
 
 function describeOthers(known: Knowledge): ConditionDraft[] {
-  const { row, elsewhere, runStrategy, released, problems } = known;
+  const { row, elsewhere, runStrategy, released, problems, twins } = known;
   const drafts: ConditionDraft[] = [];
   const add = (type: string, reason: string, text: string, is: 'True' | 'False' = 'True') =>
     drafts.push({ type, status: is, reason, message: text });
@@ -228,6 +259,7 @@ function describeOthers(known: Knowledge): ConditionDraft[] {
     const kept = row?.status === undefined ? '' : '; the device keeps what it was sent before';
     add('Synchronized', problem.reason, `${formatProblems(problems)}${kept}`, 'False');
   }
+  if (twins.length > 0) add('MACAddressShared', 'SameMACAddress', twins.join('; '));
   if (elsewhere !== undefined) add('PlacedAsAsked', 'PlacedElsewhere', elsewhere, 'False');
   if (row !== undefined && isHeldBack(row, known.generation))
     add('HeldBack', row.heldBack?.reason ?? '', describeHeldBack(row));

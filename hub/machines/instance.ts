@@ -1,3 +1,4 @@
+import { applyChange, findChanges, overlaps } from '../../shared/base/diff-spec.ts';
 import { formatSeconds } from '../../shared/base/time.ts';
 import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
@@ -17,10 +18,8 @@ export function compileInstance(
   before: VirtualMachineInstance | undefined,
   { nowMs, uuid }: Now,
 ): VirtualMachineInstance {
-  const { metadata, spec: given } = owner.spec.template;
+  const { metadata } = owner.spec.template;
   const { name, namespace = '', uid = '' } = owner.metadata;
-  // Until its restart, a machine runs as it was before its last change.
-  const spec = before !== undefined && row.status?.restartRequired !== undefined ? before.spec : given;
   return {
     apiVersion: 'kubevirt.io/v1',
     kind: 'VirtualMachineInstance',
@@ -44,8 +43,30 @@ export function compileInstance(
         },
       ],
     },
-    spec,
+    spec: specOfRun(owner, row, before),
   };
+}
+
+/**
+ * What the run is made with: as described, but for what its device has not heard of, is about to change, or changes at
+ * the next start only.
+ */
+function specOfRun(
+  owner: VirtualMachine,
+  { status }: MachineRow,
+  before: VirtualMachineInstance | undefined,
+): VirtualMachineInstance['spec'] {
+  const { spec: given } = owner.spec.template;
+  if (before === undefined || status?.process === undefined) return given;
+  if (status.generation < (owner.metadata.generation ?? 1)) return before.spec;
+  const { unmade, restartRequired } = status;
+  // An agent of before, or one that does not know what the machine runs by.
+  if (unmade === undefined) return restartRequired === undefined ? given : before.spec;
+  const paths = [...unmade.live, ...unmade.atRestart];
+  const made = findChanges(before.spec, given).filter(
+    ({ path }) => !paths.some((unmadePath) => overlaps(unmadePath, path)),
+  );
+  return made.reduce<unknown>(applyChange, before.spec) as VirtualMachineInstance['spec'];
 }
 
 /** Whether an instance is that of a VirtualMachine, which speaks for it. */

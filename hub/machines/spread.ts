@@ -4,11 +4,13 @@ export interface SpreadCandidate {
   readonly isConnected: boolean;
   /** How many of the set's machines it has. */
   readonly members: number;
+  /** How much it is preferred to others. */
+  readonly score: number;
 }
 
 /**
  * A device for each of `count` machines: always one that has the fewest of the set; of those, one that can be heard
- * before one that can't, and then by name. None where there are no devices.
+ * before one that can't, then the most preferred, and then by name. None where there are no devices.
  */
 export function spreadMachines(candidates: readonly SpreadCandidate[], count: number): string[] {
   const loads = candidates.map((candidate) => ({ ...candidate }));
@@ -24,5 +26,6 @@ export function spreadMachines(candidates: readonly SpreadCandidate[], count: nu
 function isBefore(a: SpreadCandidate, b: SpreadCandidate): boolean {
   if (a.members !== b.members) return a.members < b.members;
   if (a.isConnected !== b.isConnected) return a.isConnected;
+  if (a.score !== b.score) return a.score > b.score;
   return a.name < b.name;
 }

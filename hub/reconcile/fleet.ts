@@ -1,5 +1,5 @@
-import { HOSTNAME_LABEL } from '../../shared/model/device.ts';
-import type { Candidate } from '../machines/place.ts';
+import type { Candidate, Demand } from '../machines/node-affinity.ts';
+import { namedDevices } from '../machines/node-affinity.ts';
 import type { ObjectChange, Tables } from '../ports.ts';
 
 /**
@@ -10,8 +10,8 @@ export interface Fleet {
   load(tables: Tables): Promise<void>;
   /** Takes a committed change of a Device in. */
   note(change: ObjectChange): void;
-  /** Every device that a `nodeSelector` could match. */
-  candidates(selector: Readonly<Record<string, string>>): readonly Candidate[];
+  /** Every device that could meet a demand. */
+  candidates(demand: Demand): readonly Candidate[];
 }
 
 export function createFleet(): Fleet {
@@ -29,12 +29,10 @@ export function createFleet(): Fleet {
       if (type === 'DELETED') devices.delete(object.metadata.name);
       else set(object);
     },
-    candidates(selector) {
-      const hostname = selector[HOSTNAME_LABEL];
-      if (hostname === undefined) return [...devices.values()];
-      // The label is the device's name, always: admission sees to that.
-      const device = devices.get(hostname);
-      return device === undefined ? [] : [device];
+    candidates(demand) {
+      const named = namedDevices(demand);
+      if (named === undefined) return [...devices.values()];
+      return named.flatMap((name) => devices.get(name) ?? []);
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { MachineObject } from '../machines/desired.ts';
+import { givenMacs, macKey } from '../machines/mac-address.ts';
 import { keptRevision, originalKey, PROFILED, revisionKey } from '../machines/profile-ref.ts';
 import type { Reference } from '../machines/references.ts';
 import { referencesOf, targetOf } from '../machines/references.ts';
@@ -29,9 +30,10 @@ export function targetsOf(
   return references.map((reference) => targetOf(reference, namespace));
 }
 
-/** What a VirtualMachine goes by, or waits for to go by, and what is made for it. */
+/** A machine's MAC addresses; what a VirtualMachine goes by, or waits for to go by, and what is made for it. */
 function keysOf(object: MachineObject): ObjectKey[] {
-  if (object.kind !== 'VirtualMachine') return [];
+  const macs = givenMacs(object as unknown as ResourceObject).map(({ mac }) => macKey(mac));
+  if (object.kind !== 'VirtualMachine') return macs;
   const { namespace = '' } = object.metadata;
   const profile = PROFILED.flatMap((member) => {
     const matcher = object.spec[member];
@@ -42,7 +44,7 @@ function keysOf(object: MachineObject): ObjectKey[] {
   const volumes = (object.spec.dataVolumeTemplates ?? []).map(({ metadata }) => {
     return { kind: 'cdi.kubevirt.io/DataVolume', namespace, name: metadata.name };
   });
-  return [...profile, ...volumes];
+  return [...macs, ...profile, ...volumes];
 }
 
 function isMadeFor({ metadata }: ResourceObject, uid: string): boolean {

@@ -1,6 +1,8 @@
+import { macKey } from '../machines/mac-address.ts';
 import { ownerOf } from '../machines/own-volume.ts';
 import type { GarbageOwner, ObjectKey, Tables } from '../ports.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
+import { FEW_TWINS } from '../resolve/mac-twins.ts';
 import type { MachineKey } from './machine-key.ts';
 import type { SetKey } from './reconcile-set.ts';
 import { setKey } from './reconcile-set.ts';
@@ -47,6 +49,20 @@ export function usersOf(key: ObjectKey): Listing {
   return {
     name: `what names ${key.kind} ${key.namespace}/${key.name}`,
     list: async ({ references }) => ({ machines: await references.to(key), sets: [], devices: [] }),
+  };
+}
+
+/**
+ * Those that have a MAC address. Where they are many (one template for all shops), each of them knows of another one
+ * already: none is looked at because one more has come, or one of them gone.
+ */
+export function sharersOf(mac: string): Listing {
+  return {
+    name: `what has the MAC address ${mac}`,
+    list: async ({ references }) => {
+      const sharers = await references.to(macKey(mac), FEW_TWINS);
+      return { machines: sharers.length < FEW_TWINS ? sharers : [], sets: [], devices: [] };
+    },
   };
 }
 

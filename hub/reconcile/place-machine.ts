@@ -2,20 +2,22 @@ import { DEVICE_LABEL } from '../../shared/model/device.ts';
 import { deviceKey } from '../devices/ensure-device.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { findSet } from '../machines/machine-set.ts';
-import { describeElsewhere, matchesSelector, placeMachine, placeMember } from '../machines/place.ts';
+import type { Demand } from '../machines/node-affinity.ts';
+import { meetsDemand } from '../machines/node-affinity.ts';
+import { describeElsewhere, placeMachine, placeMember } from '../machines/place.ts';
 import type { MachineRow, Tables } from '../ports.ts';
 import type { Fleet } from './fleet.ts';
 
 /** A machine's row where it has a place, or now gets one; otherwise why it waits. */
 export async function findPlace(tables: Tables, object: MachineObject, fleet: Fleet) {
-  const selector = selectorOf(object);
-  const candidates = fleet.candidates(selector);
+  const demand = demandOf(object);
+  const candidates = fleet.candidates(demand);
   const set = findSet(object.metadata);
   const chosen = object.metadata.labels?.[DEVICE_LABEL];
   const placement =
     set === undefined
-      ? placeMachine(selector, candidates)
-      : placeMember(`${set.kind} ${set.name}`, chosen, selector, candidates);
+      ? placeMachine(demand, candidates)
+      : placeMember(`${set.kind} ${set.name}`, chosen, demand, candidates);
   if ('waiting' in placement) return { row: undefined, waiting: placement.waiting };
   const { kind, metadata } = object;
   const row: MachineRow = {
@@ -37,14 +39,14 @@ export async function findElsewhere(
   device: string,
   fleet: Fleet,
 ): Promise<string | undefined> {
-  const selector = selectorOf(object);
+  const demand = demandOf(object);
   const own = await tables.objects.get(deviceKey(device));
   // Nearly always so: then the other devices, of which there may be many, need not be read.
-  if (own !== undefined && matchesSelector(selector, own.metadata.labels ?? {})) return undefined;
-  return describeElsewhere(selector, device, fleet.candidates(selector));
+  const labels = own?.metadata.labels ?? {};
+  if (own !== undefined && meetsDemand(demand, { name: device, labels })) return undefined;
+  return describeElsewhere(demand, device, fleet.candidates(demand));
 }
 
-function selectorOf(object: MachineObject): Readonly<Record<string, string>> {
-  const spec = object.kind === 'VirtualMachine' ? object.spec.template.spec : object.spec;
-  return spec.nodeSelector ?? {};
+function demandOf(object: MachineObject): Demand {
+  return object.kind === 'VirtualMachine' ? object.spec.template.spec : object.spec;
 }

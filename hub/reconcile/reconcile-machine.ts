@@ -1,4 +1,5 @@
 import type { Device } from '../../shared/model/device.ts';
+import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
 import { isDeleting } from '../api/metadata.ts';
@@ -11,6 +12,7 @@ import { compileInstance, isOwned, isOwnedBy } from '../machines/instance.ts';
 import { findRelease } from '../machines/override.ts';
 import { referencesOf } from '../machines/references.ts';
 import type { MachineRow, Tables } from '../ports.ts';
+import { findTwins } from '../resolve/mac-twins.ts';
 import { keepProfile } from '../resolve/keep-profile.ts';
 import type { Resolution } from '../resolve/resolve-machine.ts';
 import { resolveMachine, resolveProfile } from '../resolve/resolve-machine.ts';
@@ -42,7 +44,7 @@ export async function reconcileMachine(
   const found = (await objects.get(objectKey(row ?? key))) as MachineObject | undefined;
   const object = found?.metadata.uid === key.uid ? found : undefined;
   if (object?.kind === 'VirtualMachineInstance' && isOwned(object)) return undefined;
-  if (object === undefined || isDeleting(object.metadata)) return removeMachine(tables, row, object);
+  if (object === undefined || isDeleting(object.metadata)) return removeMachine(tables, key, row, object);
 
   const kept = object.kind === 'VirtualMachine' ? await keepProfile(tables, object, now) : object;
   const filled = await resolveProfile(tables, kept);
@@ -98,6 +100,7 @@ async function project(
     elsewhere: row === undefined ? undefined : await findElsewhere(tables, described, row.device, fleet),
     released: await released(tables, object, row),
     problems: resolution.problems,
+    twins: await findTwins(described as unknown as ResourceObject, tables),
     nowMs: now.nowMs,
   };
   if (object.kind === 'VirtualMachineInstance') {

@@ -14,7 +14,8 @@ import { settleConditions } from '../machines/conditions.ts';
 import type { Now } from '../machines/instance.ts';
 import type { MachineSet, SetKind, SetMember } from '../machines/machine-set.ts';
 import { MEMBER_KINDS, findSet, isFinished, isReady } from '../machines/machine-set.ts';
-import { matchesSelector } from '../machines/place.ts';
+import type { Demand } from '../machines/node-affinity.ts';
+import { meetsDemand, nameDemand, scoreDevice } from '../machines/node-affinity.ts';
 import type { SetPlan } from '../machines/plan-set.ts';
 import { planSet } from '../machines/plan-set.ts';
 import { compilePoolMachine, indexOf } from '../machines/pool-machine.ts';
@@ -141,8 +142,8 @@ async function placeMembers(
 ): Promise<void> {
   const homeless = members.filter(({ metadata }) => metadata.labels?.[DEVICE_LABEL] === undefined);
   if (homeless.length === 0) return;
-  const selector = nodeSelectorOf(set);
-  const matching = fleet.candidates(selector).filter(({ labels }) => matchesSelector(selector, labels));
+  const demand = demandOf(set);
+  const matching = fleet.candidates(demand).filter((device) => meetsDemand(demand, device));
   const connected = new Set(
     (await tables.devices.list()).flatMap(({ name, presence }) => (presence === 'connected' ? [name] : [])),
   );
@@ -151,8 +152,10 @@ async function placeMembers(
     const device = metadata.labels?.[DEVICE_LABEL];
     if (device !== undefined) counts.set(device, (counts.get(device) ?? 0) + 1);
   }
-  const candidates = matching.map(({ name }) => {
-    return { name, isConnected: connected.has(name), members: counts.get(name) ?? 0 };
+  const candidates = matching.map((device) => {
+    const { name } = device;
+    const members = counts.get(name) ?? 0;
+    return { name, isConnected: connected.has(name), members, score: scoreDevice(demand, device) };
   });
   const devices = spreadMachines(candidates, homeless.length);
   for (const [index, member] of homeless.entries()) {
@@ -163,12 +166,10 @@ async function placeMembers(
   }
 }
 
-function nodeSelectorOf(set: MachineSet): Readonly<Record<string, string>> {
-  const spec =
-    set.kind === 'VirtualMachinePool'
-      ? set.spec.virtualMachineTemplate.spec.template.spec
-      : set.spec.template.spec;
-  return spec.nodeSelector ?? {};
+function demandOf(set: MachineSet): Demand {
+  return set.kind === 'VirtualMachinePool'
+    ? set.spec.virtualMachineTemplate.spec.template.spec
+    : set.spec.template.spec;
 }
 
 async function putStatus(
@@ -185,7 +186,7 @@ async function putStatus(
   }
   const homeless = members.filter(({ metadata }) => metadata.labels?.[DEVICE_LABEL] === undefined);
   if (homeless.length > 0 && create.length === 0) {
-    const message = `${homeless.length} machines have no device: none matches the template's nodeSelector`;
+    const message = `${homeless.length} machines have no device: none matches the template's ${nameDemand(demandOf(set))}`;
     drafts.push({ type: 'ReplicaFailure', status: 'True', reason: 'Unschedulable', message });
   }
   const conditions = settleConditions(drafts, set.status?.conditions, nowMs);

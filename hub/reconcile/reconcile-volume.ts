@@ -30,7 +30,7 @@ export async function reconcileVolume(
   const users = object === undefined ? [] : await findUsers(tables, key, key.uid);
   const isGoing = object === undefined || isDeleting(object.metadata);
   if (isGoing && (users.length === 0 || row?.removing === true)) {
-    return removeMachine(tables, row, object);
+    return removeMachine(tables, key, row, object);
   }
   if (object === undefined) return undefined;
 

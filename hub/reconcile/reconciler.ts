@@ -2,13 +2,14 @@ import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { GarbageOwner, ObjectChange, ObjectKey, Store } from '../ports.ts';
+import { givenMacs } from '../machines/mac-address.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import { GARBAGE_FINALIZERS } from '../../shared/model/metadata.ts';
 import { isDeleting } from '../api/metadata.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { createFleet } from './fleet.ts';
 import type { Listing } from './listings.ts';
-import { EVERYTHING, machinesOn, UNPLACED, usersOf } from './listings.ts';
+import { EVERYTHING, machinesOn, sharersOf, UNPLACED, usersOf } from './listings.ts';
 import type { MachineKey } from './machine-key.ts';
 import type { Work } from './marks.ts';
 import { createMarks } from './marks.ts';
@@ -235,6 +236,10 @@ export function createReconciler({
     if (kind !== 'VirtualMachine' && kind !== 'VirtualMachineInstance') return;
     const owner = (metadata.ownerReferences ?? []).find(({ controller }) => controller === true);
     const isOwned = owner?.kind === 'VirtualMachine';
+    if (!isOwned && (type !== 'MODIFIED' || metadata.generation !== previous?.metadata.generation)) {
+      for (const mac of changedMacs(object, type === 'MODIFIED' ? previous : undefined))
+        listings.add(sharersOf(mac));
+    }
     machines.add({
       kind: isOwned ? 'VirtualMachine' : kind,
       namespace: key.namespace,
@@ -295,6 +300,13 @@ function isNamed({ kind }: ObjectKey): boolean {
 function saidBy({ metadata, status, ...content }: ResourceObject): string {
   const { uid, labels, deletionTimestamp } = metadata;
   return canonicalJson([content, uid, labels, deletionTimestamp]);
+}
+
+/** The MAC addresses that one of two descriptions of a machine gives, and the other does not. */
+function changedMacs(object: ResourceObject, previous: ResourceObject | undefined): ReadonlySet<string> {
+  const macsOf = (one: ResourceObject | undefined) =>
+    new Set((one === undefined ? [] : givenMacs(one)).map(({ mac }) => mac));
+  return macsOf(object).symmetricDifference(macsOf(previous));
 }
 
 /** What operators say with a device's object. */

@@ -3,7 +3,7 @@ import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-
 import type { VirtualMachine } from '../../shared/model/virtual-machine.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { isOwned, isOwnedBy } from '../machines/instance.ts';
-import type { MachineRow, ReferringMachine, Tables } from '../ports.ts';
+import type { MachineRow, Tables } from '../ports.ts';
 import { keepReferences } from './keep-references.ts';
 import type { MachineKey } from './machine-key.ts';
 import { instanceKey, objectKey } from './machine-key.ts';
@@ -15,6 +15,7 @@ import { FINALIZER, putMachine } from './put-machine.ts';
  */
 export async function removeMachine(
   tables: Tables,
+  key: MachineKey,
   row: MachineRow | undefined,
   object: MachineObject | DataVolume | undefined,
 ): Promise<string | undefined> {
@@ -28,16 +29,9 @@ export async function removeMachine(
     return row.device;
   }
   if (row !== undefined) await tables.machines.remove(row.uid);
-  const gone = row ?? identify(object);
-  if (gone !== undefined) await keepReferences(tables, gone, undefined);
+  await keepReferences(tables, row ?? key, undefined);
   if (object !== undefined) await release(tables, object);
   return row?.device;
-}
-
-function identify(object: MachineObject | DataVolume | undefined): ReferringMachine | undefined {
-  if (object === undefined) return undefined;
-  const { uid = '', namespace = '', name } = object.metadata;
-  return { uid, kind: object.kind, namespace, name };
 }
 
 async function release(tables: Tables, object: MachineObject | DataVolume): Promise<void> {

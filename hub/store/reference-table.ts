@@ -3,13 +3,13 @@ import type { Database } from './schema.ts';
 
 export function createReferenceTable(database: Database): ReferenceTable {
   return {
-    async to(key) {
-      const rows = await database
+    async to(key, limit) {
+      const query = database
         .selectFrom('object_references')
         .select(['uid', 'kind', 'namespace', 'name'])
         .where('target', '=', textOf(key))
-        .orderBy('uid')
-        .execute();
+        .orderBy('uid');
+      const rows = await (limit === undefined ? query : query.limit(limit)).execute();
       return rows.map(({ uid, kind, namespace, name }): ReferringMachine => ({ uid, kind, namespace, name }));
     },
 
@@ -19,6 +19,9 @@ export function createReferenceTable(database: Database): ReferenceTable {
         .selectFrom('object_references')
         .select('target')
         .where('uid', '=', uid)
+        // A uid that comes with another's name (clients write what they like into owner references) changes nothing.
+        .where('namespace', '=', namespace)
+        .where('name', '=', name)
         .execute();
       const known = new Set(rows.map(({ target }) => target));
       for (const target of [...wanted].filter((one) => !known.has(one))) {

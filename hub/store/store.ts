@@ -32,11 +32,18 @@ export async function createStore(path: string): Promise<Store> {
   try {
     file.pragma('journal_mode = WAL');
     file.pragma('synchronous = FULL');
-    return await createStoreIn(file, path, nextTurn);
+    return await createStoreIn(file, path, nextTurn, openReader(path));
   } catch (error) {
     file.close();
     throw error;
   }
+}
+
+/** A connection of its own, which sees what is committed and waits for no transaction; a store in memory has none. */
+function openReader(path: string): (() => Sqlite.Database) | undefined {
+  return path === ':memory:'
+    ? undefined
+    : () => new Sqlite(path, { timeout: BUSY_TIMEOUT_MS, readonly: true });
 }
 
 /** Resolves when what has come in over sockets meanwhile has been taken up. */
@@ -46,16 +53,21 @@ async function nextTurn(): Promise<void> {
 
 /**
  * The store in a SQLite database that is open, which it closes with itself; `name` is for errors, `turn` what is awaited
- * before a commit is begun that others may join.
+ * before a commit is begun that others may join, and `openReading` gives a second connection to the same file.
  */
 export async function createStoreIn(
   file: Sqlite.Database,
   name: string,
   turn: () => Promise<void>,
+  openReading?: () => Sqlite.Database,
 ): Promise<Store> {
   file.pragma('foreign_keys = ON');
   await migrate(new Kysely<Schema>({ dialect: new SqliteDialect({ database: file }) }), name);
   const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: keepStatements(file) }) });
+
+  const reading = openReading?.();
+  const reader =
+    reading && new Kysely<Schema>({ dialect: new SqliteDialect({ database: keepStatements(reading) }) });
 
   const listeners = new Set<(change: ObjectChange) => void>();
   const commits = createSharedCommits(database, turn);
@@ -71,6 +83,12 @@ export async function createStoreIn(
       });
     },
 
+    async read(work) {
+      if (reader === undefined)
+        return commits.run({ work: (transaction) => work(readTables(transaction)), committed: () => {} });
+      return reader.transaction().execute((transaction) => work(readTables(transaction)));
+    },
+
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -78,9 +96,15 @@ export async function createStoreIn(
 
     async close() {
       await commits.idle();
+      await reader?.destroy();
       await database.destroy();
     },
   };
+}
+
+/** Nobody writes there, and so there is nothing to be recorded. */
+function readTables(database: Database): Tables {
+  return createTables(database, () => {});
 }
 
 function createTables(database: Database, record: (change: ObjectChange) => void): Tables {

@@ -26,7 +26,10 @@ const shape = fields(
     volumes: z.array(volume).meta({ description: 'What disks are filled from' }).optional(),
     networks: z.array(network).meta({ description: 'What interfaces are connected to' }).optional(),
     nodeSelector: labels
-      .meta({ description: 'Labels of the device that runs it; exactly one device must have them all' })
+      .meta({
+        description:
+          'Labels of the device that runs it; exactly one device must have them all, and meet its nodeAffinity',
+      })
       .optional(),
     hostname: dnsLabel
       .meta({ description: "The guest's own name; the machine's up to its first dot, unless given" })
@@ -53,7 +56,7 @@ const shape = fields(
       keyedBy(['topologyKey', 'whenUnsatisfiable'], z.array(topologySpreadConstraint)).meta({
         description: 'How machines are to be spread',
       }),
-      'nodeSelector alone says where a machine runs',
+      'nodeSelector and nodeAffinity say where a machine runs, and those of a set are spread anyway',
     ).optional(),
     tolerations: meaningless(
       z.array(toleration).meta({ description: 'Taints of nodes that it puts up with' }),

@@ -124,6 +124,17 @@ export const MACHINE_STATES = [
 ] as const;
 export type MachineState = (typeof MACHINE_STATES)[number];
 
+/** Steps to a field of a machine's spec: members by name, entries of lists as `[NAME]`. */
+const fieldPath = z.array(z.string());
+
+const unmadeChanges = fields({
+  /** What is being changed while it runs, or is tried again. */
+  live: z.array(fieldPath),
+  /** What waits for the next start. */
+  atRestart: z.array(fieldPath),
+});
+export type UnmadeChanges = z.infer<typeof unmadeChanges>;
+
 export const machineStatus = fields({
   ...identity,
   /** Of the desired machine that this status is about. */
@@ -176,6 +187,8 @@ export const machineStatus = fields({
   }).optional(),
   /** What differs between the running machine and its description, where it needs a restart. */
   restartRequired: z.string().optional(),
+  /** Where what runs is not yet as its description says. */
+  unmade: unmadeChanges.optional(),
   /** Where runs end too soon: how many in a row, and when the next is tried. */
   backOff: fields({ failures: z.int(), retryAt: timestamp }).optional(),
   /** How far its data volumes have been filled, by their names; or the one that the status is of. */

@@ -32,11 +32,14 @@ export const preferenceMatcher = fields(
 export type Matcher = z.infer<typeof instancetypeMatcher>;
 
 /** KubeVirt's `InstancetypeStatusRef`: what a machine goes by, and the copy of it that was kept when it first did. */
-export const profileStatus = fields({
-  kind: z.string().optional(),
-  name: z.string().optional(),
-  controllerRevisionRef: fields({ name: z.string().optional() }).optional(),
-});
+export const profileStatus = fields(
+  {
+    kind: z.string().optional(),
+    name: z.string().optional(),
+    controllerRevisionRef: fields({ name: z.string().optional() }).optional(),
+  },
+  REFUSED,
+);
 export type ProfileStatus = z.infer<typeof profileStatus>;
 
 /** Whether a matcher names the kind of the whole hub rather than that of the machine's own namespace. */

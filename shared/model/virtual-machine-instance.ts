@@ -4,6 +4,7 @@ import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { annotations, condition, objectMeta } from './metadata.ts';
+import { findIdlePreference } from './scheduling.ts';
 import { fields, timestamp, quantity } from './schema.ts';
 
 /** KubeVirt's phases of a run; `Unknown` where the device can't be heard. */
@@ -18,6 +19,11 @@ export const INSTANCE_PHASES = [
 ] as const;
 export type InstancePhase = (typeof INSTANCE_PHASES)[number];
 
+/** What is refused of a status is never shown; these are why. */
+const NO_POD = 'there is no pod around a machine';
+const NOT_MIGRATED = 'machines are not migrated';
+const ONE_PLACE = 'a disk is on one device, and used there';
+
 /** A guest's port as the box forwards it: `hostPort` of `hostAddress` leads to `port` in the guest. */
 export const forwardedPort = fields({
   name: z.string().optional(),
@@ -28,18 +34,23 @@ export const forwardedPort = fields({
 });
 export type ForwardedPort = z.infer<typeof forwardedPort>;
 
-export const interfaceStatus = fields({
-  name: z.string(),
-  mac: z.string().optional(),
-  interfaceName: z.string().optional(),
-  ipAddress: z.string().optional(),
-  ipAddresses: z.array(z.string()).optional(),
-  infoSource: z.string().optional(),
-  queueCount: z.int().optional(),
-  linkState: z.string().optional(),
-  /** Ours: KubeVirt gives a machine an address of its own instead. */
-  ports: z.array(forwardedPort).optional(),
-});
+export const interfaceStatus = fields(
+  {
+    name: z.string(),
+    mac: z.string().optional(),
+    interfaceName: z.string().optional(),
+    ipAddress: z.string().optional(),
+    ipAddresses: z.array(z.string()).optional(),
+    infoSource: z.string().optional(),
+    queueCount: z.int().optional(),
+    linkState: z.string().optional(),
+    /** Ours: KubeVirt gives a machine an address of its own instead. */
+    ports: z.array(forwardedPort).optional(),
+  },
+  {
+    podInterfaceName: NO_POD,
+  },
+);
 export type InterfaceStatus = z.infer<typeof interfaceStatus>;
 
 /** The guest's system as its agent tells it, in KubeVirt's names. */
@@ -56,43 +67,84 @@ export const guestOs = fields({
 export type GuestOs = z.infer<typeof guestOs>;
 
 /** KubeVirt's `VolumeStatus`, as far as there is something to say. */
-export const volumeStatus = fields({
-  name: z.string(),
-  /** What Linux would call the disk, e.g. `vda`. */
-  target: z.string(),
-  /** How large the guest finds it, in bytes. */
-  size: z.int().optional(),
-  message: z.string().optional(),
-  persistentVolumeClaimInfo: fields({
-    claimName: z.string().optional(),
-    capacity: z.record(z.string(), z.string()).optional(),
-    requests: z.record(z.string(), z.string()).optional(),
-  }).optional(),
-});
+export const volumeStatus = fields(
+  {
+    name: z.string(),
+    /** What Linux would call the disk, e.g. `vda`. */
+    target: z.string(),
+    /** How large the guest finds it, in bytes. */
+    size: z.int().optional(),
+    message: z.string().optional(),
+    persistentVolumeClaimInfo: fields(
+      {
+        claimName: z.string().optional(),
+        capacity: z.record(z.string(), z.string()).optional(),
+        requests: z.record(z.string(), z.string()).optional(),
+      },
+      {
+        accessModes: ONE_PLACE,
+        filesystemOverhead: 'the guest has all the room that was asked for',
+        preallocated: 'disks take up room as they are written to',
+        volumeMode: ONE_PLACE,
+      },
+    ).optional(),
+  },
+  {
+    containerDiskVolume: 'an image is known by its digest: a checksum of it is not made',
+    hotplugVolume: NO_POD,
+    memoryDumpVolume: 'memory is not dumped to a volume',
+    phase: 'its DataVolume has a phase',
+    reason: 'its DataVolume has a condition that says why',
+  },
+);
 export type VolumeStatus = z.infer<typeof volumeStatus>;
 
-const status = fields({
-  phase: z.enum(INSTANCE_PHASES).optional(),
-  reason: z.string().optional(),
-  nodeName: z.string().optional(),
-  conditions: z.array(condition).optional(),
-  interfaces: z.array(interfaceStatus).optional(),
-  guestOSInfo: guestOs.optional(),
-  currentCPUTopology: fields({
-    sockets: z.int().optional(),
-    cores: z.int().optional(),
-    threads: z.int().optional(),
-  }).optional(),
-  memory: fields({
-    guestAtBoot: quantity.optional(),
-    guestCurrent: quantity.optional(),
-    guestRequested: quantity.optional(),
-  }).optional(),
-  volumeStatus: z.array(volumeStatus).optional(),
-  phaseTransitionTimestamps: z
-    .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))
-    .optional(),
-});
+const status = fields(
+  {
+    phase: z.enum(INSTANCE_PHASES).optional(),
+    reason: z.string().optional(),
+    nodeName: z.string().optional(),
+    conditions: z.array(condition).optional(),
+    interfaces: z.array(interfaceStatus).optional(),
+    guestOSInfo: guestOs.optional(),
+    currentCPUTopology: fields({
+      sockets: z.int().optional(),
+      cores: z.int().optional(),
+      threads: z.int().optional(),
+    }).optional(),
+    memory: fields(
+      {
+        guestAtBoot: quantity.optional(),
+        guestCurrent: quantity.optional(),
+        guestRequested: quantity.optional(),
+      },
+      { memoryOverhead: 'what QEMU takes beside it is counted by the device alone' },
+    ).optional(),
+    volumeStatus: z.array(volumeStatus).optional(),
+    phaseTransitionTimestamps: z
+      .array(fields({ phase: z.enum(INSTANCE_PHASES), phaseTransitionTimestamp: timestamp }))
+      .optional(),
+  },
+  {
+    VSOCKCID: 'machines have no VSOCK',
+    activePods: NO_POD,
+    changedBlockTracking: 'disks are not backed up by what has changed of them',
+    evacuationNodeName: 'devices are not drained',
+    fsFreezeStatus: 'the subresource guestosinfo asks the guest for it',
+    kernelBootStatus: 'an image is known by its digest: a checksum of it is not made',
+    launcherContainerImageVersion: NO_POD,
+    machine: 'what QEMU makes of the machine type in the spec is known to the device alone',
+    migratedVolumes: NOT_MIGRATED,
+    migrationMethod: NOT_MIGRATED,
+    migrationState: NOT_MIGRATED,
+    migrationTransport: NOT_MIGRATED,
+    qosClass: NO_POD,
+    runtimeUser: NO_POD,
+    selinuxContext: NO_POD,
+    topologyHints: NOT_MIGRATED,
+    virtualMachineRevisionName: "the condition RestartRequired says what a run has not of its machine's spec",
+  },
+);
 export type InstanceStatus = z.infer<typeof status>;
 
 export interface VirtualMachineInstance {
@@ -112,6 +164,7 @@ export const virtualMachineInstanceKind = defineKind({
   categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
+  findWarnings: ({ spec }) => findIdlePreference(spec as VirtualMachineInstance['spec'], 'spec'),
   columns: [
     {
       name: 'Age',

@@ -7,6 +7,7 @@ import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher
 import { defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
+import { findIdlePreference } from './scheduling.ts';
 import { fields, timestamp } from './schema.ts';
 
 /** When a machine runs, in KubeVirt's words; `running: true|false` stands for Always and Halted. */
@@ -89,23 +90,38 @@ export const virtualMachineSpec = fields({
 });
 export type VirtualMachineSpec = z.infer<typeof virtualMachineSpec>;
 
-const status = fields({
-  created: z.boolean().optional(),
-  ready: z.boolean().optional(),
-  printableStatus: z.string().optional(),
-  runStrategy: z.enum(RUN_STRATEGIES).optional(),
-  /** KubeVirt's: of a machine whose runs end too soon. */
-  startFailure: fields({
-    consecutiveFailCount: z.int().optional(),
-    retryAfterTimestamp: timestamp.optional(),
-    lastFailedVMIUID: z.string().optional(),
-  }).optional(),
-  conditions: z.array(condition).optional(),
-  observedGeneration: z.int().optional(),
-  desiredGeneration: z.int().optional(),
-  instancetypeRef: profileStatus.optional(),
-  preferenceRef: profileStatus.optional(),
-});
+const NO_SNAPSHOTS = 'there are no snapshots of machines';
+
+/** What is refused of it is never shown. */
+const status = fields(
+  {
+    created: z.boolean().optional(),
+    ready: z.boolean().optional(),
+    printableStatus: z.string().optional(),
+    runStrategy: z.enum(RUN_STRATEGIES).optional(),
+    /** KubeVirt's: of a machine whose runs end too soon. */
+    startFailure: fields({
+      consecutiveFailCount: z.int().optional(),
+      retryAfterTimestamp: timestamp.optional(),
+      lastFailedVMIUID: z.string().optional(),
+    }).optional(),
+    conditions: z.array(condition).optional(),
+    observedGeneration: z.int().optional(),
+    desiredGeneration: z.int().optional(),
+    instancetypeRef: profileStatus.optional(),
+    preferenceRef: profileStatus.optional(),
+  },
+  {
+    changedBlockTracking: 'disks are not backed up by what has changed of them',
+    memoryDumpRequest: 'memory is not dumped to a volume',
+    restoreInProgress: NO_SNAPSHOTS,
+    snapshotInProgress: NO_SNAPSHOTS,
+    stateChangeRequests: 'a start, a stop or a restart goes to the device, whose answer the conditions tell',
+    volumeRequests: 'volumes are added and removed in the spec itself',
+    volumeSnapshotStatuses: NO_SNAPSHOTS,
+    volumeUpdateState: 'volumes are not migrated: another disk is taken at the next restart',
+  },
+);
 export type VirtualMachineStatus = z.infer<typeof status>;
 
 export interface VirtualMachine {
@@ -129,6 +145,8 @@ export const virtualMachineKind = defineKind({
   categories: ['all', 'holdfast'],
   namespaced: true,
   statusSubresource: true,
+  findWarnings: ({ spec }) =>
+    findIdlePreference((spec as VirtualMachineSpec).template.spec, 'spec.template.spec'),
   columns: [
     {
       name: 'Age',

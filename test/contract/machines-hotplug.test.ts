@@ -31,9 +31,16 @@ beforeEach(() => {
 afterEach(async () => world.clear());
 
 type Spec = CompiledMachine['desired']['spec'];
-type Wish = { sockets?: number; guest?: string; disk?: boolean; card?: boolean };
+type Wish = {
+  sockets?: number;
+  guest?: string;
+  disk?: boolean;
+  card?: boolean;
+  cable?: boolean;
+  ports?: number[];
+};
 
-/** What systems with udev do by rules: a new CPU is switched on, and a new card asks for an address. */
+/** What systems with udev do by rules: a new CPU is switched on, and a new card asks for an address. And it tells of its cable. */
 const ADAPT = `#!/bin/sh
 (while sleep 0.2; do
   for cpu in /sys/devices/system/cpu/cpu*/online; do grep -q 1 $cpu || echo 1 >$cpu; done
@@ -42,10 +49,17 @@ const ADAPT = `#!/bin/sh
     ip link set eth0 up
     udhcpc -b -t 20 -T 1 -i eth0 -s /etc/udhcpc
   fi
+  cable=$(cat /sys/class/net/eth0/carrier)
+  [ "$cable" = "$before" ] || echo "cable $cable" >/dev/ttyS0
+  before=$cable
 done) >/dev/null 2>&1 &
 `;
 
-function machineWith({ sockets = 1, guest = '1Gi', disk = false, card = false }: Wish = {}): CompiledMachine {
+function machineWith(wish: Wish = {}): CompiledMachine {
+  const { sockets = 1, guest = '1Gi', disk = false, card = false, cable = true, ports = [80] } = wish;
+  const forwarded = ports.map((port) => ({ name: `port-${port}`, port }));
+  const state = cable ? 'up' : 'down';
+
   return blankMachine(UID, (spec): Spec => ({
     ...spec,
     domain: {
@@ -63,7 +77,7 @@ function machineWith({ sockets = 1, guest = '1Gi', disk = false, card = false }:
           { name: 'seed', disk: { bus: 'virtio' } },
           ...(disk ? [{ name: 'data', disk: { bus: 'virtio' as const }, serial: 'DATA' }] : []),
         ],
-        ...(card ? { interfaces: spec.domain.devices.interfaces } : {}),
+        ...(card ? { interfaces: [{ name: 'default', masquerade: {}, ports: forwarded, state }] } : {}),
       },
     },
     networks: card ? spec.networks : [],
@@ -85,7 +99,9 @@ async function converge(machines: Machines, wanted: CompiledMachine): Promise<re
         machine: running.compiled,
         limits: readRunLimits(record.command),
         places: record.places ?? {},
+        cards: { linksDown: record.linksDown ?? [], ports: record.ports },
         addedBytes: process?.addedMemory?.requestedBytes ?? 0,
+        balloonBytes: record.balloonBytes ?? readRunLimits(record.command).memoryBytes,
       },
       wanted,
     );
@@ -102,14 +118,31 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
   const heard = listen(await first.openConsole(UID));
   await until('the guest is up', () => /ready hostname=pos/.test(heard.text()), 90_000);
   const { pid } = (await observeOne(first)).process ?? {};
-  expect(await converge(first, machineWith({ card: true }))).toEqual([]);
-  const port = (await observeOne(first)).record?.ports[0]?.hostPort;
+  expect(await converge(first, machineWith({ card: true, ports: [8080] }))).toEqual([]);
+  const [other] = (await observeOne(first)).record?.ports ?? [];
+  expect(await converge(first, machineWith({ card: true, ports: [8080, 80] }))).toEqual([]);
+  const { ports = [] } = (await observeOne(first)).record ?? {};
+  expect(ports).toEqual([other, expect.objectContaining({ port: 80, interface: 'default' })]);
+  const port = ports[1]?.hostPort;
   const ask = async () =>
     (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as Record<string, unknown>;
   await heard.says(/address 10\.0\.2\./);
   const { memoryBytes, ...seen } = await ask();
   expect(seen).toMatchObject({ cpus: 1, disks: [{ name: 'vda' }] });
   const addedMebibytes = async () => (Number((await ask()).memoryBytes) - Number(memoryBytes)) / MIB;
+
+  // A port that is not forwarded any more is closed, and the other one stays where it is.
+  expect(await converge(first, machineWith({ card: true }))).toEqual([]);
+  await expect(fetch(`http://127.0.0.1:${other?.hostPort}/`)).rejects.toThrow();
+  expect((await observeOne(first)).record?.ports).toEqual(ports.slice(1));
+
+  // Memory of its start comes back to the box, and is still counted as the machine's.
+  const { claimBytes } = (await observeOne(first)).record ?? {};
+  expect(await converge(first, machineWith({ card: true, guest: '896Mi' }))).toEqual([]);
+  await until('the guest gave memory back', async () => (await addedMebibytes()) < -120);
+  const shrunk = await observeOne(first);
+  expect(shrunk.process?.balloonBytes).toBe(896 * MIB);
+  expect(shrunk.record).toMatchObject({ claimBytes, balloonBytes: 896 * MIB });
 
   const { record: before } = await observeOne(first);
   const grown = { card: true, sockets: 2, guest: '1536Mi', disk: true };
@@ -120,14 +153,20 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
     bytes: 512 * MIB,
     requestedBytes: 512 * MIB,
   });
+  expect((await observeOne(first)).record?.balloonBytes).toBe(1024 * MIB);
   expect(await ask()).toMatchObject({ disks: [{ name: 'vda' }, { name: 'vdb', bytes: 8 * MIB }] });
   const { places } = (await observeOne(first)).record ?? {};
 
-  // Another agent takes over from one that ended before it could note what it had done.
+  // Another agent takes over from one that ended before it could note what it had done, and before it took a cable out.
   await first.close();
   const path = join(world.root, 'data/machines', UID, 'record.json');
-  writeFileSync(path, JSON.stringify({ ...before, places }));
+  const { desired } = machineWith({ card: true, cable: false });
+  writeFileSync(path, JSON.stringify({ ...before, places, desired, balloonBytes: 1024 * MIB }));
   const second = world.open();
+  const wired = listen(await second.openConsole(UID));
+  expect(await converge(second, machineWith({ ...grown, cable: false }))).toEqual([]);
+  await wired.says(/cable 0/);
+  expect((await observeOne(second)).record?.linksDown).toEqual(['default']);
   expect(await converge(second, machineWith({ ...grown, guest: '1Gi', disk: false }))).toEqual([]);
   await until('the guest gave the memory back', async () => (await addedMebibytes()) < 32);
   expect(await ask()).toMatchObject({ cpus: 2, disks: [{ name: 'vda' }] });

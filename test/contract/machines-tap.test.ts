@@ -79,7 +79,9 @@ test.skipIf(whyNoNetwork() !== undefined)(
     const machines = world.open('data', { user: 'nobody', networks: createTapNetworks(disconnected) });
     const script =
       '#!/bin/sh\nsay "mtu $(cat /sys/class/net/eth0/mtu) queues $(ls /sys/class/net/eth0/queues | grep -c tx)"\n';
-    await machines.start(requestOf(onTap(guestMachine(UID, script))));
+    const plugged = onTap(guestMachine(UID, script));
+    await machines.start(requestOf(plugged));
+    expect((await observeOne(machines)).record?.linksDown).toEqual(['lan']);
     namespace.ip('link', 'set', 'lo', 'up');
     execFileSync('ip', ['link', 'set', TAP, 'netns', namespace.name]);
     namespace.ip('address', 'add', '192.168.77.1/24', 'dev', TAP);
@@ -102,7 +104,11 @@ test.skipIf(whyNoNetwork() !== undefined)(
       expect(readFileSync(`/proc/${(await observeOne(machines)).process?.pid}/status`, 'utf8')).not.toMatch(
         /^Uid:\t0/m,
       );
-      await machines.setLink(UID, 'lan', true);
+      const [card] = plugged.interfaces;
+      if (card === undefined) throw new Error('no card');
+      const change = { kind: 'change-interface', interface: { ...card, up: true } } as const;
+      await machines.change(UID, { change, running: plugged.desired, images: new Map() });
+      expect((await observeOne(machines)).record?.linksDown).toEqual([]);
       await says(new RegExp(`holdfast-guest: address ${ADDRESS}`));
       const [nsenter = '', ...into] = namespace.within;
       const page = execFileSync(nsenter, [...into, 'curl', '-s', '-m', '10', `http://${ADDRESS}/`]);

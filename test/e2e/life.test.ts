@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -54,8 +54,8 @@ describe('a machine with probes', () => {
 
   const condition = async (type: string) =>
     (await world.instance('pos')).status?.conditions?.find((one) => one.type === type);
-  const order = async (path: string) =>
-    world.tryKubectl(['replace', '--raw', `${SUB}/${path}`, '-f', '-'], '{}');
+  const order = async (path: string, options = {}) =>
+    world.tryKubectl(['replace', '--raw', `${SUB}/${path}`, '-f', '-'], JSON.stringify(options));
   const boot = async () => ((await world.guest(port)) as unknown as { bootId: string }).bootId;
 
   test('is ready once its guest answers, and says what runs in it', async () => {
@@ -70,6 +70,19 @@ describe('a machine with probes', () => {
     expect(info).toMatchObject({ kind: 'VirtualMachineInstanceGuestAgentInfo', hostname: 'pos' });
   });
 
+  test('is ready or not by what a command says that its agent runs in it', async () => {
+    const tryWith = async (...command: string[]) => {
+      const readinessProbe = { httpGet: null, exec: { command }, periodSeconds: 1, timeoutSeconds: 10 };
+      const patch = JSON.stringify({ spec: { template: { spec: { readinessProbe } } } });
+      await world.kubectl('patch', 'vm', 'pos', '--type=merge', '-p', patch);
+    };
+    await tryWith('test', '-e', '/no/such/file');
+    const told = async () => (await condition('Ready'))?.message;
+    await waitFor('not ready', async () => (await told())?.endsWith('is not ready: test ended with 1'));
+    await tryWith('sh', '-c', 'test "$(hostname)" = pos');
+    await waitFor('Ready', async () => (await condition('Ready'))?.status === 'True');
+  });
+
   test('is paused and let go on, which its box remembers, and not paused twice', async () => {
     expect((await order('virtualmachineinstances/pos/pause')).stderr).toBe('');
     await waitFor('Paused', async () => (await condition('Paused'))?.reason === 'PausedByUser');
@@ -80,6 +93,29 @@ describe('a machine with probes', () => {
     expect((await order('virtualmachineinstances/pos/unpause')).stderr).toContain('VMI is not paused');
   });
 
+  test('is given a disk while it runs, and lets go of it, as virtctl asks for that', async () => {
+    await world.apply({
+      apiVersion: 'cdi.kubevirt.io/v1beta1',
+      kind: 'DataVolume',
+      metadata: { name: 'ledger', namespace: 'default' },
+      spec: { source: { blank: {} }, storage: { resources: { requests: { storage: '16Mi' } } } },
+    });
+    const disks = async () => (await world.guest(port)).disks.map(({ bytes }) => bytes / 2 ** 20);
+    const [before, pids] = [await disks(), world.qemus('edge-1').map(({ pid }) => pid)];
+    const added = {
+      name: 'extra',
+      disk: { disk: { bus: 'virtio' }, serial: 'extra' },
+      volumeSource: { dataVolume: { name: 'ledger', hotpluggable: true } },
+    };
+    expect((await order('virtualmachines/pos/addvolume', added)).stderr).toBe('');
+    await waitFor('the disk', async () => (await disks()).length > before.length);
+    expect(await disks()).toEqual([...before, 16]);
+    expect((await order('virtualmachines/pos/removevolume', { name: 'extra' })).stderr).toBe('');
+    await waitFor('its end', async () => (await disks()).length === before.length);
+    expect(world.qemus('edge-1').map(({ pid }) => pid)).toEqual(pids);
+    expect(await condition('RestartRequired')).toBeUndefined();
+  });
+
   test('is rebooted softly, in the same process', async () => {
     const [before, pids] = [await boot(), world.qemus('edge-1').map(({ pid }) => pid)];
     expect((await order('virtualmachineinstances/pos/softreboot')).stderr).toBe('');
@@ -87,16 +123,37 @@ describe('a machine with probes', () => {
     expect(world.qemus('edge-1').map(({ pid }) => pid)).toEqual(pids);
   });
 
+  test('waits for a claim that its box does not have, and says which setting lacks it', async () => {
+    const spec = {
+      nodeSelector: { 'kubernetes.io/hostname': 'edge-1' },
+      domain: { memory: { guest: '32Mi' }, devices: {} },
+      volumes: [{ name: 'ledger', persistentVolumeClaim: { claimName: 'ledger' } }],
+    };
+    await world.apply({
+      apiVersion: 'kubevirt.io/v1',
+      kind: 'VirtualMachine',
+      metadata: { name: 'till', namespace: 'default' },
+      spec: { runStrategy: 'Always', template: { spec } },
+    });
+    await world.untilStatus('till', 'ErrorPvcNotFound');
+    const ready = (await world.machine('till')).status?.conditions?.find(({ type }) => type === 'Ready');
+    expect(ready?.message).toContain('the setting "claims" of this box\'s agent has no default/ledger=PATH');
+  });
+
   test('is shut down with its box, by its guest, and runs again when that is back', async () => {
     const { uid = '' } = (await world.machine('pos')).metadata;
     await world.end('edge-1');
     expect(world.qemus('edge-1')).toEqual([]);
     expect(world.console('edge-1', uid)).toMatch(/holdfast-guest: shutting down[^]*$/);
-    world.startAgent('edge-1');
+    const ledger = join(world.folder, 'ledger.img');
+    writeFileSync(ledger, '');
+    truncateSync(ledger, 2 ** 20);
+    world.startAgent('edge-1', ['--claims', `default/ledger=${ledger}`]);
     await waitFor('Ready', async () => (await condition('Ready'))?.status === 'True');
+    await world.untilStatus('till', 'Running');
     // An agent that is stopped on a box that stays up takes nothing with it.
     const pids = world.qemus('edge-1').map(({ pid }) => pid);
     await world.end('edge-1');
-    expect([pids.length, world.qemus('edge-1').map(({ pid }) => pid)]).toEqual([1, pids]);
+    expect([pids.length, world.qemus('edge-1').map(({ pid }) => pid)]).toEqual([2, pids]);
   });
 });

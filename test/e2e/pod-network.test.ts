@@ -102,4 +102,44 @@ describe.skipIf(reason !== undefined)(`machines on the pod network of a box ${re
     await far.world.untilStatus('scales', 'Running');
     expect(on('ip', '-o', 'link', 'show', 'master', 'shelf0').trim().split('\n')).toHaveLength(1);
   }, 300_000);
+
+  test('get further cards while they run, on the pod network and on a bridge of the box, and let go of them', async () => {
+    const { metadata, spec } = await far.world.machine('scales');
+    const plug = async (...networks: { name: string; pod?: object; multus?: object }[]) => {
+      const template = structuredClone(spec.template);
+      template.spec.domain.devices.interfaces?.push(...networks.map(({ name }) => ({ name, bridge: {} })));
+      const all = [...(template.spec.networks ?? []), ...networks];
+      const { name, namespace } = metadata;
+      await far.world.apply({
+        apiVersion: 'kubevirt.io/v1',
+        kind: 'VirtualMachine',
+        metadata: { name, namespace },
+        spec: { ...spec, template: { ...template, spec: { ...template.spec, networks: all } } },
+      });
+    };
+    const status = async () => (await far.world.instance('scales')).status;
+    /** What the guest calls its cards, by their names in the manifest. */
+    const seen = async () =>
+      Object.fromEntries(
+        ((await status())?.interfaces ?? []).map(({ name, interfaceName }) => [name, interfaceName]),
+      );
+    const ports = (bridge: string) =>
+      on('ip', '-o', 'link', 'show', 'master', bridge).match(/: hf[a-z2-7]{13}:/g)?.length ?? 0;
+    const process = await box.process('scales');
+    const onPod = ports('holdfast0');
+
+    await plug({ name: 'lan', pod: {} }, { name: 'more', multus: { networkName: 'shelf' } });
+    await waitFor('the guest to see them', async () => {
+      const { lan, more } = await seen();
+      return lan !== undefined && more !== undefined;
+    });
+    expect(new Set(Object.values(await seen())).size).toBe(3);
+    expect([ports('holdfast0'), ports('shelf0')]).toEqual([onPod + 1, 2]);
+
+    await plug();
+    await waitFor('their taps to be gone', () => ports('holdfast0') === onPod && ports('shelf0') === 1);
+    await waitFor('their end', async () => Object.keys(await seen()).length === 1);
+    expect(await box.process('scales')).toBe(process);
+    expect((await status())?.conditions?.map(({ type }) => type)).not.toContain('RestartRequired');
+  }, 300_000);
 });

@@ -25,6 +25,8 @@ export interface GuestAnswer {
   readonly uptimeSeconds: number;
   readonly bootId: string;
   readonly boots: number;
+  readonly disks: readonly { readonly name: string; readonly bytes: number }[];
+  readonly memoryBytes: number;
 }
 
 export type World = Awaited<ReturnType<typeof createWorld>>;

@@ -58,7 +58,7 @@ export interface TestHub {
     path: string,
     body?: unknown,
     headers?: Record<string, string>,
-  ): Promise<{ code: number; body: Body }>;
+  ): Promise<{ code: number; body: Body; warning: string | null }>;
   say(device: string, channel: DeviceChannel, message: object): void;
   stop(): Promise<void>;
 }
@@ -114,7 +114,8 @@ export async function startHub({ tunnel }: Pick<HubPorts, 'tunnel'> = {}): Promi
         headers: { 'content-type': type, ...headers },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
-      return { code: response.status, body: (await response.json()) as Body };
+      const warning = response.headers.get('warning');
+      return { code: response.status, body: (await response.json()) as Body, warning };
     },
     broker: {
       ready: () => watch?.ready(),

@@ -150,7 +150,6 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     async readGuest(uid) {
       throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
     },
-    setLink: (uid) => command(uid, () => {}),
     // The disks of a box that is only thought up have no size.
     growDisk: (uid) => command(uid, () => {}),
     giveCredentials: (uid) => command(uid, () => {}),

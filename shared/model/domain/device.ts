@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fields, printable } from '../schema.ts';
+import { fields, meaningless, printable } from '../schema.ts';
 
 /** The kinds of devices that are neither disks nor network cards. */
 
@@ -90,6 +90,11 @@ export const resourceName = printable
     'must be a resource such as nvidia.com/T4',
   );
 
+const tag = meaningless(
+  z.string().meta({ description: 'A word about the device for the guest' }),
+  'the config drive names no devices',
+).optional();
+
 const byClaim =
   'dynamic resource allocation is not there; name the device by deviceName, and offer it on the box by its setting hostDevices';
 
@@ -99,7 +104,7 @@ export const hostDevice = fields(
     deviceName: resourceName.meta({
       description: "The device, by what the agent's setting hostDevices calls it",
     }),
-    tag: z.string().meta({ description: 'Given to the guest by cloud-init' }).optional(),
+    tag,
   },
   { claimName: byClaim, requestName: byClaim },
 );
@@ -111,7 +116,7 @@ export const gpu = fields(
     deviceName: resourceName.meta({
       description: "The GPU, by what the agent's setting hostDevices calls it",
     }),
-    tag: z.string().meta({ description: 'Given to the guest by cloud-init' }).optional(),
+    tag,
   },
   {
     claimName: byClaim,

@@ -44,7 +44,10 @@ export const devices = fields(
       .optional(),
     autoattachMemBalloon: z
       .boolean()
-      .meta({ description: 'Whether there is a memory balloon; true by default' })
+      .meta({
+        description:
+          'Whether a running guest can be given less memory than at its start (a balloon); true by default',
+      })
       .optional(),
     autoattachSerialConsole: z
       .boolean()

@@ -180,7 +180,9 @@ describe('the trash', () => {
     await expect(client.restoreTrash(id, 'pos')).rejects.toThrow('stop it first');
     const { process: _none, ...stopped } = reported;
     put({}, { reported: { ...stopped, state: 'Stopped' } });
+    const before = woken;
     expect(await client.restoreTrash(id, 'pos')).toEqual(['root']);
+    expect(woken).toBe(before + 1);
     const disk = join(dataDir, 'machines', UID, 'disk-root.qcow2');
     expect(readFileSync(disk, 'utf8')).toBe('what the guest wrote');
     expect(store.reportsAfter(0, 1e6)).toMatchObject([{ body: { reason: 'DisksRestored' } }]);

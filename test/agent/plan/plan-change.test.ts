@@ -44,11 +44,14 @@ function machine({ domain, devices, spec, dataVolumes = ['root'], rest }: Wish =
   });
 }
 
-function plan(wanted: Wish, running: Wish = {}, places: PciPlaces = {}, limits = LIMITS): ChangePlan {
-  return planChange(
+type Planned = Omit<ChangePlan, 'unmade'>;
+
+function plan(wanted: Wish, running: Wish = {}, places: PciPlaces = {}, limits = LIMITS): Planned {
+  const { unmade: _, ...planned } = planChange(
     { machine: compileMachine(machine(running)), limits, places },
     compileMachine(machine(wanted)),
   );
+  return planned;
 }
 
 /** All changes in their order, and the fields that are left for a restart. */
@@ -115,15 +118,45 @@ describe('memory', () => {
   const why = (size: string, limits = LIMITS) => plan(guest(size), {}, {}, limits).restart;
 
   test('grows and shrinks between what the start gave and what it left room for', () => {
-    const change = { kind: 'set-memory', bytes: 3072 * MIB, maxBytes: 4096 * MIB };
+    const change = { kind: 'set-memory', bytes: 3072 * MIB, maxBytes: 4096 * MIB, balloon: true };
     expect(plan(guest('3Gi')).next?.change).toEqual(change);
     expect(plan(guest('3Gi'), guest('4Gi')).next?.change).toEqual(change);
     expect(why('5Gi')).toEqual([expect.stringContaining('more than the 4096Mi')]);
-    expect(why('512Mi')).toEqual([expect.stringContaining('less than it was started with')]);
     expect(why('1025Mi')).toEqual([expect.stringContaining('steps of 2Mi')]);
     expect(why('2Gi', { ...LIMITS, maxMemoryBytes: LIMITS.memoryBytes })).toEqual([
       expect.stringContaining('without memory.maxGuest'),
     ]);
+  });
+
+  test('goes below what the start gave where there is a balloon that the box can use', () => {
+    const change = { kind: 'set-memory', bytes: 511 * MIB, maxBytes: 4096 * MIB, balloon: true };
+    expect(plan(guest('511Mi'))).toMatchObject({ next: { change }, restart: [] });
+    expect(plan(guest('1Gi'), guest('512Mi')).next?.change).toMatchObject({ bytes: 1024 * MIB });
+    const bound = (size: string, bind: object) => ({ domain: { memory: { guest: size, ...bind } } });
+    const less = [expect.stringContaining('less than it was started with')];
+    for (const bind of [{ hugepages: { pageSize: '2Mi' } }, { reservedOverhead: { memLock: 'Required' } }])
+      expect(plan(bound('512Mi', bind), bound('1Gi', bind)).restart).toEqual(
+        'hugepages' in bind ? [expect.stringContaining('spec.template.spec.domain.memory.guest')] : less,
+      );
+    const without = (size: string) => {
+      return { ...guest(size), devices: { ...disks().devices, autoattachMemBalloon: false } };
+    };
+    expect(plan(without('512Mi'), without('1Gi')).restart).toEqual(less);
+  });
+
+  test('is asked for again where it is not known whether that was done', () => {
+    const running = (size: string, balloonBytes: number) => {
+      const known = {
+        machine: compileMachine(machine(guest(size))),
+        limits: LIMITS,
+        places: {},
+        balloonBytes,
+      };
+      return planChange(known, known.machine).next?.change;
+    };
+    expect(running('1Gi', 512 * MIB)).toMatchObject({ kind: 'set-memory', bytes: 1024 * MIB });
+    expect(running('512Mi', 1024 * MIB)).toMatchObject({ kind: 'set-memory', bytes: 512 * MIB });
+    expect(running('2Gi', 1024 * MIB)).toBeUndefined();
   });
 });
 
@@ -177,6 +210,47 @@ describe('cards', () => {
   });
 });
 
+describe('cables and forwarded ports', () => {
+  const card = (change: object) => ({
+    devices: { ...disks().devices, interfaces: [{ name: 'net', masquerade: {}, ...change }] },
+    spec: { ...disks().spec, networks: [{ name: 'net', pod: {} }] },
+  });
+  const ports = (...numbers: number[]) => ({ ports: numbers.map((port) => ({ port })) });
+  const noted = (linksDown: string[], ...numbers: number[]) => ({
+    linksDown,
+    ports: numbers.map((port) => ({
+      port,
+      protocol: 'TCP' as const,
+      interface: 'net',
+      hostPort: port + 1000,
+      hostAddress: '127.0.0.1',
+    })),
+  });
+  const leftover = (running: object, cards: ReturnType<typeof noted>) => {
+    const machine_ = machine(card(running));
+    const known = { machine: compileMachine(machine_), limits: LIMITS, places: {}, cards };
+    return planChange(known, compileMachine(machine_)).next?.change;
+  };
+
+  test('change while it runs, together', () => {
+    const { next, restart } = plan(card({ ...ports(80, 443), state: 'down' }), card(ports(80)));
+    const wanted = { name: 'net', up: false, ports: [{ port: 80 }, { port: 443 }] };
+    expect([next?.change, restart]).toMatchObject([{ kind: 'change-interface', interface: wanted }, []]);
+    expect(next?.fields).toEqual([
+      'spec.template.spec.domain.devices.interfaces[net].ports',
+      'spec.template.spec.domain.devices.interfaces[net].state',
+    ]);
+  });
+
+  test('are put right where a start or a change was cut off before they were, or before that was noted', () => {
+    expect(leftover({ state: 'down' }, noted([]))).toMatchObject({ interface: { up: false } });
+    expect(leftover({}, noted(['net']))).toMatchObject({ interface: { up: true } });
+    expect(leftover(ports(80), noted([], 80, 443))).toMatchObject({ interface: { ports: [{ port: 80 }] } });
+    expect(leftover(ports(80), noted([], 443))).toMatchObject({ interface: { ports: [{ port: 80 }] } });
+    expect(leftover({ ...ports(80), state: 'down' }, noted(['net'], 80))).toBeUndefined();
+  });
+});
+
 describe('what needs a restart', () => {
   test('is named field by field, and CPUs and memory wait for it too; disks do not', () => {
     const wanted = {
@@ -190,6 +264,24 @@ describe('what needs a restart', () => {
         'spec.template.spec.domain.firmware.serial',
         'spec.template.spec.domain.cpu.sockets',
         'spec.template.spec.domain.memory.guest',
+      ],
+    });
+  });
+
+  test('is told apart from what is made while it runs', () => {
+    const wanted = { ...disks('a'), domain: { cpu: { sockets: 2 }, firmware: { serial: 'x' } } };
+    const { unmade } = planChange(
+      { machine: compileMachine(machine()), limits: LIMITS, places: {} },
+      compileMachine(machine(wanted)),
+    );
+    expect(unmade).toEqual({
+      live: [
+        ['domain', 'devices', 'disks', '[a]'],
+        ['volumes', '[a]'],
+      ],
+      atRestart: [
+        ['domain', 'firmware', 'serial'],
+        ['domain', 'cpu', 'sockets'],
       ],
     });
   });

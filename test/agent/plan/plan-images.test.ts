@@ -24,6 +24,7 @@ function planEntry(
   image: ImageStatus,
   observed?: Partial<ObservedMachine>,
   nowMs = 1_000,
+  hasDisk = true,
 ) {
   const wanted = readWanted(entry);
   if (wanted === undefined) throw new Error('the entry can not be read');
@@ -32,6 +33,7 @@ function planEntry(
     memory,
     ...(observed === undefined ? {} : { observed: { uid: UID, disks: [], ...observed } }),
     imageStatus: () => image,
+    hasDisk: () => hasDisk,
     box: {
       bootId: 'boot-1',
       equipment: NO_EQUIPMENT,
@@ -146,6 +148,9 @@ test('a copy is made of what is there when it is made, from the entry that has i
   const first = planEntry(entry, EMPTY_MEMORY, READY);
   expect(first.actions).toMatchObject([{ kind: 'fetch-image', source: { url: `clone:${uid}/root` } }]);
   expect(kindsOf(planEntry(entry, first.memory, READY))).toEqual(['make-disk']);
+  const early = planEntry(entry, EMPTY_MEMORY, ABSENT, undefined, 1_000, false);
+  expect(early).toMatchObject({ actions: [], status: { reason: 'WaitingForDataVolume' } });
+  expect(early.status.message).toContain('the disk of the data volume root');
   const elsewhere = volumeEntry({ pvc: { name: 'golden', namespace: 'other' } }, { references });
   expect(planEntry(elsewhere, EMPTY_MEMORY, READY).status).toMatchObject({
     state: 'Refused',

@@ -77,6 +77,7 @@ export function createScenario(desired: unknown) {
   };
   let probed: Omit<ProbeOutlook, 'run'> | undefined;
   let wallOffsetMs = START_MS - UPTIME_MS;
+  const elsewhere = new Set<string>();
   const actions: Action['kind'][] = [];
   const events: string[] = [];
   let plan: MachinePlan | undefined;
@@ -184,6 +185,10 @@ export function createScenario(desired: unknown) {
     seeDisks(diskBytes: Readonly<Record<string, number>>) {
       if (observed !== undefined) observed = { ...observed, disks: Object.keys(diskBytes), diskBytes };
     },
+    /** The disk of a data volume in the folder of another entry is there from now on. */
+    makeElsewhere(uid: string, dataVolume: string) {
+      elsewhere.add(`${uid}/${dataVolume}`);
+    },
     /** The guest's agent comes up, and refuses credentials where it is said why. */
     openGuestAgent(problem?: string) {
       refusal = problem;
@@ -202,6 +207,7 @@ export function createScenario(desired: unknown) {
         wanted: entry,
         memory,
         imageStatus: () => image,
+        hasDisk: (uid: string, dataVolume: string) => elsewhere.has(`${uid}/${dataVolume}`),
         box,
         nowMs,
         wallMs: nowMs + wallOffsetMs,

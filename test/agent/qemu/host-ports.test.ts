@@ -45,6 +45,17 @@ test("another machine's port is not given away while that is off", async () => {
   expect(await later.choose('a', [web], before)).toEqual(before);
 });
 
+test('a port that a machine has let go of is not its own any more', async () => {
+  const ports = createHostPorts(ADDRESS);
+  const [first, second] = await ports.choose('a', [web, dns], []);
+  if (first === undefined || second === undefined) throw new Error('no ports');
+  ports.keep('a', [first]);
+  expect(await ports.choose('b', [web, dns], [first, second])).toEqual([
+    expect.not.objectContaining({ hostPort: first.hostPort }),
+    second,
+  ]);
+});
+
 test('machines that start at once get ports of their own', async () => {
   const ports = createHostPorts(ADDRESS);
   const chosen = await Promise.all(

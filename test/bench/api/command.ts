@@ -53,7 +53,9 @@ export function createApiCommand({ open, progress }: Host): Command {
     });
 }
 
-async function measureHub(options: Options, open: OpenWorlds, { row, progress }: Report): Promise<void> {
+async function measureHub(options: Options, open: OpenWorlds, report: Report): Promise<void> {
+  const row: Report['row'] = (figure, value, note) => report.row(figure, value, note);
+  const progress = (line: string) => report.progress(line);
   const { machines } = options;
   const world = await createWorld();
   open.add(world);

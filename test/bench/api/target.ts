@@ -25,6 +25,7 @@ export async function openTarget(name: string, kubeconfig: string, connections: 
   const credentials: https.RequestOptions = {};
   await config.applyToHTTPSOptions(credentials);
   const { agent: given, ...options } = credentials;
+  const known = options.headers as http.OutgoingHttpHeaders | undefined;
   const isTls = server.protocol === 'https:';
   const tls = isTls && given instanceof https.Agent ? given.options : {};
   const settings = { ...tls, keepAlive: true, maxSockets: connections };
@@ -38,7 +39,7 @@ export async function openTarget(name: string, kubeconfig: string, connections: 
     name,
     call(method, path, body) {
       const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-      const headers = { ...options.headers, 'content-type': type };
+      const headers = { ...known, 'content-type': type };
       return new Promise((resolve, reject) => {
         const sent = request(new URL(path, server), { ...options, method, agent, headers }, (response) => {
           const parts: Buffer[] = [];

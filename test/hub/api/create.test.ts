@@ -95,6 +95,32 @@ describe('creating', () => {
     ]);
   });
 
+  test('tells of fields that are there twice, and refuses them where it is to be strict', async () => {
+    const maps = '/api/v1/namespaces/default/configmaps?dryRun=All';
+    const json =
+      '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"1","l":"{,}","k":"2"}}';
+    const yaml = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata:\n  k: "1"\n  k: "2"\n';
+    for (const [type, text, what] of [
+      ['application/json', json, 'duplicate field "data.k"'],
+      ['application/yaml', yaml, 'line 6: key "k" already set in map'],
+    ] as const) {
+      const headers = { 'content-type': type };
+      const warned = await api.call('POST', maps, text, headers);
+      expect([warned.code, warned.headers.get('warning')]).toEqual([
+        201,
+        `299 - "${what.replaceAll('"', String.raw`\"`)}"`,
+      ]);
+      const { code, body } = await api.call('POST', `${maps}&fieldValidation=Strict`, text, headers);
+      expect([code, body.reason, body.message]).toEqual([
+        400,
+        'BadRequest',
+        `ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: ${what}`,
+      ]);
+      const ignored = await api.call('POST', `${maps}&fieldValidation=Ignore`, text, headers);
+      expect([ignored.code, ignored.headers.get('warning')]).toEqual([201, null]);
+    }
+  });
+
   test('takes YAML, and any version that is served', async () => {
     const yaml = JSON.stringify({ ...machine('yaml'), apiVersion: 'kubevirt.io/v1alpha3' }, null, 1);
     const path = VMS.replace('/v1/', '/v1alpha3/');

@@ -94,8 +94,8 @@ test('bytes that are no HTTP get an answer and do no harm', async () => {
 test('a failure of the hub itself is logged, and told without its insides', async () => {
   const store: TestApi['store'] = {
     ...api.store,
-    transaction: (work) =>
-      api.store.transaction((tables) =>
+    read: (work) =>
+      api.store.read((tables) =>
         work({
           ...tables,
           objects: { ...tables.objects, page: () => Promise.reject(new Error('secret path /x')) },

@@ -276,9 +276,81 @@ test('a machine whose runs end too soon shows how many did, and when the next is
   });
 });
 
+test.each([
+  ['WaitingForDataVolume', 'Provisioning'],
+  ['ClaimNotFound', 'ErrorPvcNotFound'],
+  ['ClaimUnusable', 'WaitingForVolumeBinding'],
+  ['ImageRefused', 'DataVolumeError'],
+])('a machine that waits for a disk (%s) is %s, and says why', async (reason, printable) => {
+  await apply({ runStrategy: 'Always' });
+  await tell({ state: 'Provisioning', reason, message: 'not there yet' });
+  await poll(async () => (await hub.call('GET', `${VM}/pos`)).body.status).toMatchObject({
+    printableStatus: printable,
+  });
+  expect(await condition('Ready')).toBe(`${reason}: not there yet`);
+});
+
 test('a machine that is not ready by its probe is not, though its guest runs', async () => {
   await run('Always', { reason: 'NotReady', message: 'no answer', ready: false });
   await poll(async () => condition('Ready')).toBe('NotReady: no answer');
   const { body } = await hub.call('GET', `${VM}/pos`);
   expect(body.status).toMatchObject({ printableStatus: 'Running', ready: false });
+});
+
+describe('the instance of a machine whose description was changed', () => {
+  const domain = async (path: string) => {
+    type Spec = { domain: Record<string, unknown>; template?: { spec: Spec } };
+    const { spec } = (await hub.call<{ spec: Spec }>('GET', path)).body;
+    const { devices: _, ...found } = (spec.template?.spec ?? spec).domain;
+    return found;
+  };
+  const before = { memory: { guest: '128Mi' } };
+  const firmware = { serial: 'POS-1' };
+  const change = async (to: object) =>
+    hub.call('PATCH', `${VM}/pos`, { spec: { template: { spec: { domain: to } } } });
+  const instance = `${VMIS}/pos`;
+
+  test('shows what runs: not what its device has not heard of, nor what waits for a restart', async () => {
+    await run();
+    const wanted = { cpu: { sockets: 2 }, memory: { guest: '256Mi' }, firmware };
+    await change(wanted);
+    expect(await domain(`${VM}/pos`)).toEqual(wanted);
+    await tell({ process: PROCESS, reason: 'Ready' });
+    expect(await domain(instance)).toEqual(before);
+
+    const restartRequired =
+      'changes take effect at the next start: spec.template.spec.domain.firmware.serial';
+    const unmade = { live: [['domain', 'cpu', 'sockets']], atRestart: [['domain', 'firmware', 'serial']] };
+    await tell({ process: PROCESS, reason: 'Running', generation: 2, restartRequired, unmade });
+    await poll(() => domain(instance)).toEqual({ memory: { guest: '256Mi' } });
+    expect(await condition('RestartRequired')).toBe(`RestartRequired: ${restartRequired}`);
+    expect(await condition('HotVCPUChange')).toMatch(/^CPUsChanging: /);
+
+    await tell({
+      process: PROCESS,
+      reason: 'Grown',
+      generation: 2,
+      restartRequired,
+      unmade: { ...unmade, live: [] },
+    });
+    await poll(() => domain(instance)).toEqual({ cpu: { sockets: 2 }, memory: { guest: '256Mi' } });
+    expect(await condition('HotVCPUChange')).toBeUndefined();
+    await tell({ process: PROCESS, reason: 'Running', generation: 2 });
+    await poll(() => domain(instance)).toEqual(wanted);
+  });
+
+  test('says that memory changes until the guest has it', async () => {
+    await run();
+    await change({ memory: { guest: '256Mi' } });
+    const unmade = { live: [['domain', 'memory', 'guest']], atRestart: [] };
+    await tell({ process: PROCESS, reason: 'Asked', generation: 2, unmade });
+    await poll(() => condition('HotMemoryChange')).toMatch(/is about to be asked/);
+    const memory = { bootBytes: 2 ** 27, currentBytes: 2 ** 27, requestedBytes: 2 ** 28 };
+    await tell({ process: { ...PROCESS, memory }, reason: 'Growing', generation: 2 });
+    await poll(() => condition('HotMemoryChange')).toMatch(
+      /has 128Mi of memory, and was asked to have 256Mi/,
+    );
+    await tell({ process: { ...PROCESS, memory: { ...memory, currentBytes: 2 ** 28 } }, generation: 2 });
+    await poll(() => condition('HotMemoryChange')).toBeUndefined();
+  });
 });

@@ -68,9 +68,9 @@ test('a label or a status is written without a word of the rest', async () => {
 
 test('there is an end to warnings, and to each', async () => {
   const toleration = { key: 'a', operator: 'Exists' };
-  const many = Array.from({ length: 30 }, (_, index) => `a${index}`);
+  const many = Array.from({ length: 30 }, (_, index) => `a${index}: x`);
   expect(compileWarnings(many)).toHaveLength(21);
-  expect(compileWarnings(many).at(-1)).toBe('299 - "10 more such warnings"');
+  expect(compileWarnings(many).at(-1)).toBe('299 - "10 more warnings are left out"');
   expect(compileWarnings(['x'.repeat(1000)])[0]?.length).toBeLessThan(300);
   const crowd = await api.call(
     'POST',

@@ -25,8 +25,8 @@ test.each([
   expect((await hub.call('GET', `${VMS}/kept`)).body.metadata.deletionTimestamp).toBeUndefined();
 });
 
-test('a policy that does not exist is a bad request in the query too', async () => {
-  expect((await hub.call('DELETE', `${VMS}/kept?propagationPolicy=Abandon`)).code).toBe(400);
+test('a policy that does not exist is refused in the query too', async () => {
+  expect((await hub.call('DELETE', `${VMS}/kept?propagationPolicy=Abandon`)).code).toBe(422);
 });
 
 test('what has no disks can be deleted so', async () => {

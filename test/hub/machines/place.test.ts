@@ -8,19 +8,19 @@ const devices = [
 ];
 
 describe('a machine', () => {
-  test.each([
+  test.each<[Record<string, string>, string]>([
     [{ 'kubernetes.io/hostname': 'edge-2' }, 'edge-2'],
     [{ shop: 'south' }, 'edge-3'],
     [{ shop: 'north', size: 'large' }, 'edge-1'],
   ])('that selects %j is put on %s', (selector, device) => {
-    expect(placeMachine(selector, devices)).toEqual({ device });
+    expect(placeMachine({ nodeSelector: selector }, devices)).toEqual({ device });
   });
 
   test('that selects nothing is put on the only device that there is', () => {
     expect(placeMachine({}, devices.slice(0, 1))).toEqual({ device: 'edge-1' });
   });
 
-  test.each([
+  test.each<[Record<string, string>, string]>([
     [{ shop: 'west' }, '0 devices match nodeSelector shop=west, and exactly one must'],
     [
       { shop: 'south', size: 'large' },
@@ -35,7 +35,7 @@ describe('a machine', () => {
       '3 devices match an empty nodeSelector, and exactly one must: narrow it, e.g. with kubernetes.io/hostname',
     ],
   ])('that selects %j waits, and says how many match', (selector, waiting) => {
-    expect(placeMachine(selector, devices)).toEqual({ waiting });
+    expect(placeMachine({ nodeSelector: selector }, devices)).toEqual({ waiting });
   });
 
   test('waits where there is no device at all', () => {
@@ -45,7 +45,7 @@ describe('a machine', () => {
   });
 
   test('is not put on a device by a label of that name with another value, or by what every object has', () => {
-    expect(placeMachine({ shop: 'nor' }, devices)).toHaveProperty('waiting');
-    expect(placeMachine({ toString: '' }, devices)).toHaveProperty('waiting');
+    expect(placeMachine({ nodeSelector: { shop: 'nor' } }, devices)).toHaveProperty('waiting');
+    expect(placeMachine({ nodeSelector: { toString: '' } }, devices)).toHaveProperty('waiting');
   });
 });

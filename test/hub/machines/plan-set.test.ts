@@ -226,7 +226,9 @@ describe("a pool's machine", () => {
 });
 
 describe('spreading', () => {
-  const device = (name: string, members = 0, isConnected = true) => ({ name, members, isConnected });
+  const device = (name: string, members = 0, isConnected = true, score = 0) => {
+    return { name, members, isConnected, score };
+  };
 
   test('fills up those that have the fewest, and those that can be heard first', () => {
     expect(spreadMachines([device('c', 1), device('b', 0, false), device('a')], 5)).toEqual([
@@ -236,6 +238,12 @@ describe('spreading', () => {
       'c',
       'b',
     ]);
+  });
+
+  test('prefers devices by their weights, among those that have as few', () => {
+    const [plain, better, best] = [device('a'), device('b', 0, true, 10), device('c', 0, true, 90)] as const;
+    expect(spreadMachines([plain, better, best], 4)).toEqual(['c', 'b', 'a', 'c']);
+    expect(spreadMachines([plain, { ...best, isConnected: false }], 1)).toEqual(['a']);
   });
 
   test('puts nothing on nothing', () => {

@@ -107,6 +107,31 @@ test('machines that no device matches get theirs when one comes', async () => {
   await poll(conditions).toBeUndefined();
 });
 
+test('node affinity says where the machines of a set may be, and where they are put first', async () => {
+  const isDevice = (operator: string, name: string) => ({
+    matchFields: [{ key: 'metadata.name', operator, values: [name] }],
+  });
+  const nodeAffinity = {
+    requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [isDevice('NotIn', 'edge-1')] },
+    preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: isDevice('In', 'edge-3') }],
+  };
+  const { spec } = template() as { spec: object };
+  const choosy = { spec: { ...spec, affinity: { nodeAffinity } } };
+  const virtualMachineTemplate = {
+    ...template('Always'),
+    spec: { runStrategy: 'Always', template: choosy },
+  };
+  await hub.call('POST', POOLS, pool(3, { virtualMachineTemplate }));
+  await poll(places).toEqual(['edge-3', 'edge-2', 'edge-3']);
+  // A machine of its own runs where one device alone is left to it.
+  const terms = { nodeSelectorTerms: [isDevice('In', 'edge-2')] };
+  const alone = { requiredDuringSchedulingIgnoredDuringExecution: terms };
+  const ownSpec = { ...spec, nodeSelector: {}, affinity: { nodeAffinity: alone } };
+  const own = { ...machine('own'), spec: { runStrategy: 'Halted', template: { spec: ownSpec } } };
+  await hub.create(own);
+  await poll(async () => (await hub.machine('own'))?.metadata.labels?.['holdfast.dev/device']).toBe('edge-2');
+});
+
 test('a machine that is deleted is made again, and deleting the pool deletes all', async () => {
   await hub.call('POST', POOLS, pool(2));
   await poll(names).toEqual(['till-0', 'till-1']);

@@ -170,6 +170,9 @@ describe('a data volume of its own', () => {
       generation: 2,
       dataVolume: { spec: blank('2Gi') },
     });
+    expect(await refusal(hub.call('PATCH', `${URL}/shared`, { spec: blank('1Gi') }))).toContain(
+      'spec.storage.resources.requests.storage: Forbidden: field can not be less than previous value',
+    );
     const http = { source: { blank: null, http: { url: 'http://images.example/a.qcow2' } } };
     expect(await refusal(hub.call('PATCH', `${URL}/shared`, { spec: http }))).toContain(
       "spec: Forbidden: can't be changed, but for its size",
@@ -208,6 +211,19 @@ describe("a machine's data volume", () => {
     await device.takeDocument();
     await report(uid, 'Removed');
     await poll(() => find('pos-root')).toBeUndefined();
+  });
+
+  test("can grow in its machine's spec, and not be asked to be smaller", async () => {
+    await hub.create(machine('pos', 'pos-root', { templates: ['pos-first', 'pos-root'] }));
+    const first = { metadata: { name: 'pos-first' }, spec: blank() };
+    const sized = (size: string) => ({
+      spec: { dataVolumeTemplates: [first, { metadata: { name: 'pos-root' }, spec: blank(size) }] },
+    });
+    await hub.patch('pos', sized('2Gi'));
+    expect(await refusal(hub.patch('pos', sized('1536Mi')))).toContain(
+      'spec.dataVolumeTemplates[1].spec.storage.resources.requests.storage: Forbidden: field can not be less than',
+    );
+    await hub.patch('pos', sized('2048Mi'));
   });
 
   test('can be used by another machine there, which keeps its own from being deleted', async () => {

@@ -45,17 +45,41 @@ test.each<[object, readonly string[]]>([
   );
 });
 
+const TERM = 'affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]';
+const requireNodes = (...nodeSelectorTerms: object[]) => ({
+  affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } },
+});
 const required = { requiredDuringSchedulingIgnoredDuringExecution: [] };
 
 test.each<[string, RegExp, object]>([
   [
-    'affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution',
-    /^is not supported: nodeSelector/,
-    { affinity: { nodeAffinity: required } },
+    'affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms',
+    /^must have at least one node selector term$/,
+    requireNodes(),
+  ],
+  [
+    `${TERM}.matchExpressions[0].values`,
+    /^must be specified when `operator` is 'In' or 'NotIn'$/,
+    requireNodes({ matchExpressions: [{ key: 'a', operator: 'In' }] }),
+  ],
+  [
+    `${TERM}.matchExpressions[0].values`,
+    /^may not be specified when/,
+    requireNodes({ matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] }),
+  ],
+  [
+    `${TERM}.matchExpressions[0].values`,
+    /^must be a whole number$/,
+    requireNodes({ matchExpressions: [{ key: 'a', operator: 'Gt', values: ['b'] }] }),
+  ],
+  [
+    `${TERM}.matchFields[0].key`,
+    /metadata\.name/,
+    requireNodes({ matchFields: [{ key: 'spec.x', operator: 'In', values: ['b'] }] }),
   ],
   [
     'affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution',
-    /^is not supported: .*nodeSelector/,
+    /^is not supported: the machines of a set are spread .*nodeSelector/,
     { affinity: { podAntiAffinity: required } },
   ],
   [

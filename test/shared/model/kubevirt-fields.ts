@@ -17,10 +17,25 @@ const SPEC_TYPES: Readonly<Record<string, string>> = {
   VirtualMachineClusterPreference: 'VirtualMachinePreferenceSpec',
 };
 
+const OF_KUBERNETES = "one table serves all conditions, and Kubernetes' own have it";
+
 /** Fields that are in none of KubeVirt's types, and why they are in ours. */
 const BEYOND: Readonly<Record<string, string>> = {
   'cdi.DataVolumeSourceHTTP.checksum': 'in later versions of CDI',
   'cdi.StorageSpec.volumeAttributesClassName': 'one table serves pvc and storage, of which only pvc has it',
+  'VirtualMachineCondition.observedGeneration': OF_KUBERNETES,
+  'VirtualMachineInstanceCondition.observedGeneration': OF_KUBERNETES,
+  'VirtualMachineInstanceReplicaSetCondition.observedGeneration': OF_KUBERNETES,
+  'VirtualMachinePoolCondition.observedGeneration': OF_KUBERNETES,
+  'VirtualMachineInstanceNetworkInterface.ports': 'KubeVirt gives a machine an address of its own instead',
+};
+
+/** Kinds whose statuses are held against the list; CDI's are not in it, and the others have none. */
+const STATUS_TYPES: Readonly<Record<string, string>> = {
+  VirtualMachine: 'VirtualMachineStatus',
+  VirtualMachineInstance: 'VirtualMachineInstanceStatus',
+  VirtualMachineInstanceReplicaSet: 'VirtualMachineInstanceReplicaSetStatus',
+  VirtualMachinePool: 'VirtualMachinePoolStatus',
 };
 
 export interface Comparison {
@@ -47,6 +62,19 @@ export function compareKind(kind: KindDefinition): Comparison {
   // What stands in a machine's place under the same name is checked there, where a machine uses it.
   const mayBeFree = kind.group === 'instancetype.kubevirt.io';
   return compareSchema(spec, SPEC_TYPES[kind.kind] ?? `${kind.kind}Spec`, 'spec', mayBeFree);
+}
+
+export const KINDS_WITH_STATUS: readonly KindDefinition[] = KUBEVIRT_KINDS.filter(({ kind }) =>
+  Object.hasOwn(STATUS_TYPES, kind),
+);
+
+/** The same of what is shown: what is refused of it is never shown. */
+export function compareStatus(kind: KindDefinition): Comparison {
+  const form = formOf(kind.schema);
+  const status = form.form === 'object' ? form.members['status'] : undefined;
+  const type = STATUS_TYPES[kind.kind];
+  if (status === undefined || type === undefined) throw new Error(`${kind.kind} has no status`);
+  return compareSchema(status, type, 'status');
 }
 
 /** Walks a schema and a type of KubeVirt's side by side. */

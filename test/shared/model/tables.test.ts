@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { describe, expect, test } from 'vitest';
 import { fields, meaningless } from '../../../shared/model/schema.ts';
-import { compareKind, compareSchema, KUBEVIRT_KINDS } from './kubevirt-fields.ts';
+import {
+  compareKind,
+  compareSchema,
+  compareStatus,
+  KINDS_WITH_STATUS,
+  KUBEVIRT_KINDS,
+} from './kubevirt-fields.ts';
 
 describe.each(KUBEVIRT_KINDS.map((kind) => [kind.kind, kind] as const))('%s', (_, kind) => {
   const { missing, wrong, refused, count } = compareKind(kind);
@@ -18,6 +24,17 @@ describe.each(KUBEVIRT_KINDS.map((kind) => [kind.kind, kind] as const))('%s', (_
   test('a reason reads on from "is not supported: "', () => {
     const wordless = [...refused].filter(([, why]) => !/^[a-zA-Z"].{10,}[^.]$/.test(why));
     expect(wordless).toEqual([]);
+  });
+});
+
+describe.each(KINDS_WITH_STATUS.map((kind) => [kind.kind, kind] as const))('the status of %s', (_, kind) => {
+  const { missing, wrong, refused, count } = compareStatus(kind);
+
+  test("shows each of KubeVirt's fields, or never does, for a reason", () => {
+    expect(missing).toEqual([]);
+    expect(wrong).toEqual([]);
+    expect(count).toBeGreaterThan(5);
+    expect([...refused].filter(([, why]) => !/^[a-zA-Z"].{10,}[^.]$/.test(why))).toEqual([]);
   });
 });
 

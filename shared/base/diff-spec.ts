@@ -1,4 +1,4 @@
-import { isSameJson } from '../../shared/base/same-json.ts';
+import { isSameJson } from './same-json.ts';
 
 /** One place where two descriptions differ. */
 export interface FieldChange {
@@ -58,6 +58,11 @@ export function applyChange(target: unknown, { path, value }: FieldChange): unkn
   const changed = applyChange(list[index], { path: rest, value });
   if (index < 0) return changed === undefined ? list : [...list, changed];
   return list.flatMap((entry, at) => (at !== index ? [entry] : changed === undefined ? [] : [changed]));
+}
+
+/** Whether one place is the other, or within it. */
+export function overlaps(path: readonly string[], other: readonly string[]): boolean {
+  return path.every((step, index) => index >= other.length || other[index] === step);
 }
 
 /** A change's place as a field's path: `spec.volumes[root].dataVolume`. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { applyChange, findChanges, formatPath } from '../../../agent/plan/diff-spec.ts';
+import { applyChange, findChanges, formatPath } from '../../../shared/base/diff-spec.ts';
 
 const paths = (running: unknown, wanted: unknown) =>
   findChanges(running, wanted).map((change) => formatPath('spec', change));
