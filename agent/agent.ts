@@ -6,17 +6,8 @@ import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
 import type { Probes } from './guest.ts';
-import type {
-  AcceleratorProbe,
-  Facts,
-  Happening,
-  ImageNotice,
-  Images,
-  Link,
-  Machines,
-  Store,
-  Tunnel,
-} from './ports.ts';
+import type { AcceleratorProbe, Facts, Happening, Link, Machines, Store, Tunnel } from './ports.ts';
+import type { ImageNotice, Images } from './images-port.ts';
 import type { Trash, TrashEntry } from './trash-port.ts';
 import type { TrashLimits } from './plan/plan-trash.ts';
 import type { Equipment } from './machine/equipment.ts';

@@ -6,27 +6,20 @@ import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 import type { StreamDial, StreamTarget } from '../shared/protocol/streams.ts';
 import type { MachineFigures } from './figures-port.ts';
 import type { GuestDetails, GuestUsage } from './guest.ts';
+import type { ReadyImage } from './images-port.ts';
 import type { AddedMemory, ChangeRequest } from './machine/change.ts';
-import type { CompiledMachine, ImageSource, Lent } from './machine/compile.ts';
+import type { CompiledMachine, Lent } from './machine/compile.ts';
 import type { GuestCredentials } from './machine/credentials.ts';
 import type { KeptContent } from './machine/disk.ts';
-import type { CompiledInterface } from './machine/interface.ts';
 import type { PciPlaces } from './machine/pci.ts';
 import type { MachineMemory } from './plan/memory.ts';
 
-/** What the agent needs of the world, beside `shared/ports.ts`. */
+/** What the agent needs of the world, beside `shared/ports.ts` and the ports that have a file of their own. */
 
 export type Accelerator = 'kvm' | 'tcg';
 
 /** A forwarded port and the guest's interface that it leads to. */
 export type HostPort = ForwardedPort & { readonly interface: string };
-
-/** A device of the box's kernel through which one card of a guest is connected to a bridge. */
-export interface Tap {
-  readonly device: string;
-  /** What the guest is told, where packets are not of the usual 1500 bytes. */
-  readonly mtu?: number;
-}
 
 /** Written before QEMU starts and kept beside the disks: what it takes to know the process again. */
 export interface RunRecord {
@@ -197,85 +190,6 @@ export interface Machines {
   /** Calls `listener` with what QEMU tells of a guest as it happens; what happens while nobody listens is not told. */
   onHappening(listener: (uid: string, happened: Happened) => void): void;
   /** Lets go of monitors and watches; machines go on. */
-  close(): Promise<void>;
-}
-
-/** Whose cards are connected. */
-export type ConnectedMachine = Pick<CompiledMachine, 'uid' | 'namespace' | 'name'>;
-
-/** The bridges of this box, and what connects guests to them. Cards in user-mode networks need none of it. */
-export interface Networks {
-  /**
-   * Makes a tap for each card that is on a bridge, in place of one that was left there. What it makes outlives the
-   * agent.
-   * @param user who may open the taps
-   * @throws EffectError NetworkRefused with a sentence that names the way out
-   */
-  connect(
-    machine: ConnectedMachine,
-    cards: readonly CompiledInterface[],
-    user: number,
-  ): Promise<ReadonlyMap<string, Tap>>;
-  /** The machines that have taps, by uid. */
-  connected(): Promise<readonly string[]>;
-  /** Takes away the taps of a machine, or those of some of its cards. None of them may be in use. */
-  disconnect(uid: string, cards?: readonly string[]): Promise<void>;
-  /** The same for a machine that is gone, with the addresses that were kept for it. */
-  forget(uid: string): Promise<void>;
-  /** Sees to it that what running machines need still runs. */
-  attend(): Promise<void>;
-  /** The guests' addresses that the box itself knows, by MAC. */
-  addresses(): Promise<ReadonlyMap<string, string>>;
-}
-
-export interface ReadyImage {
-  readonly path: string;
-  readonly sha256: string;
-  readonly format: 'qcow2' | 'raw';
-  readonly virtualBytes: number;
-  /** The paths of `ImageSource.files`, in their order, where those were asked for; `path` is the first. */
-  readonly files?: readonly string[];
-}
-
-export type ImageStatus =
-  | { readonly state: 'absent' }
-  | { readonly state: 'fetching'; readonly bytes: number; readonly totalBytes?: number }
-  | ({ readonly state: 'ready' } & ReadyImage)
-  | {
-      readonly state: 'failed';
-      readonly code: string;
-      readonly message: string;
-      /** By the monotonic clock. */
-      readonly atMs: number;
-      readonly attempts: number;
-    };
-
-/** Something that happened to the box's images, for people. */
-export interface ImageNotice {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** Base images on this box, kept by content. */
-export interface Images {
-  observe(source: ImageSource): ImageStatus;
-  /** Starts or resumes fetching, unless it is under way or done; progress and outcome show in `observe`. */
-  fetch(source: ImageSource): void;
-  /**
-   * Fills a source that waits for it with what comes; resolves once it is checked and kept.
-   * @throws EffectError
-   */
-  upload(source: ImageSource, content: AsyncIterable<Buffer>): Promise<void>;
-  /**
-   * Tells what all desired entries name. What is kept beside that, and no disk lies over, is deleted where there is
-   * more than the budget or no room; before the first call nothing is.
-   */
-  retain(sources: readonly ImageSource[]): void;
-  onNotice(listener: (notice: ImageNotice) => void): void;
-  /** Calls `listener` when a fetch got further (every few per cent) or ended. */
-  onChange(listener: (source: ImageSource) => void): void;
-  /** Stops fetches under way; what they have is kept to be resumed. */
   close(): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 import type { Action } from '../plan/plan.ts';
-import type { Images, Machines } from '../ports.ts';
+import type { Machines } from '../ports.ts';
+import type { Images } from '../images-port.ts';
 
 /**
  * Carries out one action, and decides nothing.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { assert } from '../../shared/base/assert.ts';
 import { syncPath } from '../../shared/host/files.ts';
 import type { ImageSource } from '../machine/image-source.ts';
-import type { ReadyImage } from '../ports.ts';
+import type { ReadyImage } from '../images-port.ts';
 import { HEADER_BYTES, inspectHeader } from './format.ts';
 import { openFolder } from './folder.ts';
 

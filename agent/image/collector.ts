@@ -3,7 +3,7 @@ import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import type { ImageSource } from '../machine/image-source.ts';
 import { sourceKey } from '../machine/image-source.ts';
-import type { ImageNotice, ReadyImage } from '../ports.ts';
+import type { ImageNotice, ReadyImage } from '../images-port.ts';
 import type { CollectOptions } from './collect.ts';
 import { collect, describeCollected } from './collect.ts';
 import { availableBytes, ensureSpace } from './disk-space.ts';

@@ -4,7 +4,7 @@ import { EffectError, messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { ImageSource } from '../machine/image-source.ts';
 import { sourceKey } from '../machine/image-source.ts';
-import type { ImageNotice, Images, ReadyImage } from '../ports.ts';
+import type { ImageNotice, Images, ReadyImage } from '../images-port.ts';
 import { createBases } from './bases.ts';
 import { createCollector } from './collector.ts';
 import type { DownloadOptions } from './download.ts';

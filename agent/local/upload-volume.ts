@@ -2,7 +2,8 @@ import { EffectError } from '../../shared/base/errors.ts';
 import type { ImageSource } from '../machine/image-source.ts';
 import { imagesOf } from '../machine/images.ts';
 import { readWanted } from '../plan/read-wanted.ts';
-import type { Images, Machines, Store } from '../ports.ts';
+import type { Machines, Store } from '../ports.ts';
+import type { Images } from '../images-port.ts';
 
 interface UploadPorts {
   readonly store: Store;

@@ -1,5 +1,5 @@
 import type { DesiredMachine } from '../../shared/model/machine.ts';
-import type { ReadyImage } from '../ports.ts';
+import type { ReadyImage } from '../images-port.ts';
 import type { CompiledMachine } from './compile.ts';
 import type { CompiledDisk } from './disk.ts';
 import type { CompiledInterface } from './interface.ts';

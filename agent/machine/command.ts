@@ -1,4 +1,5 @@
-import type { Accelerator, HostPort, Tap } from '../ports.ts';
+import type { Accelerator, HostPort } from '../ports.ts';
+import type { Tap } from '../networks-port.ts';
 import { channelArguments } from './channel.ts';
 import { clockArguments } from './clock.ts';
 import type { CompiledMachine } from './compile.ts';

@@ -1,5 +1,6 @@
 import { assert } from '../../shared/base/assert.ts';
-import type { Accelerator, HostPort, Tap } from '../ports.ts';
+import type { Accelerator, HostPort } from '../ports.ts';
+import type { Tap } from '../networks-port.ts';
 import type { CompiledInterface, UserNetwork } from './interface.ts';
 import { formatOptions } from './options.ts';
 import type { PciLayout } from './pci.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Cidr } from '../../shared/base/cidr.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { BridgeNetwork, CompiledInterface } from '../machine/interface.ts';
-import type { ConnectedMachine, Networks, Tap } from '../ports.ts';
+import type { ConnectedMachine, Networks, Tap } from '../networks-port.ts';
 import { createDhcp } from './dhcp.ts';
 import { explainFailure, refuse } from './explain.ts';
 import { filtersVlans, findLink, isBridge } from './link.ts';

@@ -2,7 +2,7 @@ import type { VolumePhase } from '../../shared/model/data-volume-object.ts';
 import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { DiskContent } from '../machine/disk.ts';
 import { imagesOf } from '../machine/images.ts';
-import type { ImageStatus } from '../ports.ts';
+import type { ImageStatus } from '../images-port.ts';
 import { percentOf } from './plan-images.ts';
 import type { Situation, Wanted } from './plan.ts';
 

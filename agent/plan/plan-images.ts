@@ -3,7 +3,7 @@ import { formatBytes } from '../../shared/base/quantity.ts';
 import type { ImageSource } from '../machine/image-source.ts';
 import { asksFirst, clonedDisk, sourceKey } from '../machine/image-source.ts';
 import type { NeededImage } from '../machine/images.ts';
-import type { ImageStatus, ReadyImage } from '../ports.ts';
+import type { ImageStatus, ReadyImage } from '../images-port.ts';
 import type { MachineMemory } from './memory.ts';
 import type { Action, Draft, Situation } from './plan.ts';
 

@@ -1,7 +1,8 @@
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import { readMacs } from '../machine/mac.ts';
-import type { Networks, ObservedMachine } from '../ports.ts';
+import type { ObservedMachine } from '../ports.ts';
+import type { Networks } from '../networks-port.ts';
 import { createNotes } from './notes.ts';
 
 interface ConnectionsOptions {

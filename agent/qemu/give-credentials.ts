@@ -5,6 +5,8 @@ import type { GivenCredentials } from '../ports.ts';
 import type { GuestAgent, GuestTurn } from './guest-agent.ts';
 import { setAuthorizedKeys, setUserPassword } from './guest-commands.ts';
 
+export type CredentialGiver = ReturnType<typeof createCredentialGiver>;
+
 /** Gives users of the guest their keys and passwords, and remembers of the newest run what came of it. */
 export function createCredentialGiver(agent: GuestAgent, clock: Clock) {
   let last: { readonly run: number; readonly given: GivenCredentials } | undefined;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/ports.ts';
 import type { GuestDetails, GuestUsage } from '../guest.ts';
 import type { GuestCredentials } from '../machine/credentials.ts';
-import type { createCredentialGiver } from './give-credentials.ts';
+import type { CredentialGiver } from './give-credentials.ts';
 import type { GuestAgent } from './guest-agent.ts';
 import { freeze, readDetails, readUsage, runInGuest, thaw } from './guest-commands.ts';
 
@@ -17,7 +17,7 @@ export interface GuestOrders {
 
 interface GuestOrdersOptions {
   readonly agent: GuestAgent;
-  readonly giver: ReturnType<typeof createCredentialGiver>;
+  readonly giver: CredentialGiver;
   readonly clock: Clock;
   /** @throws EffectError NotRunning */
   readonly locateRunning: () => Promise<{ readonly run: number }>;

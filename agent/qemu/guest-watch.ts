@@ -18,6 +18,8 @@ export interface GuestKnowledge {
 
 const NOTHING: GuestKnowledge = { addresses: [] };
 
+export type GuestWatch = ReturnType<typeof createGuestWatch>;
+
 /** What a guest's agent last said: asked for in the background, so that a slow guest holds nothing up. */
 export function createGuestWatch(agent: GuestAgent, clock: Clock, onChange: () => void) {
   let known = NOTHING;

@@ -7,7 +7,8 @@ import type { CompiledDisk } from '../machine/disk.ts';
 import type { CompiledInterface, WantedPort } from '../machine/interface.ts';
 import type { PciLayout, PciPlaces } from '../machine/pci.ts';
 import { createPciLayout, readPciPlaces } from '../machine/pci.ts';
-import type { HostPort, RunRecord, Tap } from '../ports.ts';
+import type { HostPort, RunRecord } from '../ports.ts';
+import type { Tap } from '../networks-port.ts';
 import type { DiskFiles } from './disks.ts';
 import type { Qmp } from './qmp.ts';
 

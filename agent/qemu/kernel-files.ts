@@ -3,7 +3,7 @@ import { join, sep } from 'node:path';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { KernelBoot } from '../machine/firmware.ts';
 import { sourceKey } from '../machine/image-source.ts';
-import type { ReadyImage } from '../ports.ts';
+import type { ReadyImage } from '../images-port.ts';
 
 /**
  * The real paths of the kernel and initrd that a machine boots. Those of a folder must lie in `localImages`, with

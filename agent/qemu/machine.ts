@@ -1,23 +1,22 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
+import { EffectError, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
 import type { StreamTarget } from '../../shared/protocol/streams.ts';
 import type { KeptContent } from '../machine/disk.ts';
-import type { Happened, KeptMachine, Networks, ObservedMachine, StartRequest } from '../ports.ts';
+import type { Happened, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
+import type { Networks } from '../networks-port.ts';
 import type { MachineFigures } from '../figures-port.ts';
 import type { ChangeRequest } from '../machine/change.ts';
 import type { ChangeContext } from './change-machine.ts';
 import { changeMachine } from './change-machine.ts';
 import { coalesce } from './coalesce.ts';
-import type { ConsoleLog } from './console-log.ts';
 import { createConsoleLog } from './console-log.ts';
-import { sleep } from '../../shared/base/deadline.ts';
 import { asFailure } from './failure.ts';
 import { makeVolume } from './disks.ts';
-import { QEMU_LOG, clearStaging, listDisks, readDiskBytes } from './folder.ts';
-import { readKept, writeKept } from './kept.ts';
+import { clearStaging } from './folder.ts';
+import { openGateUnlessRunning } from './gate.ts';
+import { writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
 import { shutDown } from './guest-commands.ts';
 import type { GuestOrders } from './guest-orders.ts';
@@ -25,23 +24,20 @@ import { createGuestOrders, readGuestOf } from './guest-orders.ts';
 import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
-import { composeGate } from './launch.ts';
 import type { Located } from './locate.ts';
 import { createLocator } from './locate.ts';
-import { trimLog } from './log-file.ts';
 import { growOpenDisk } from './grow-disk.ts';
 import { measureProcess } from './measure.ts';
 import { sendKill } from './kill.ts';
 import { createMachineStreams } from './machine-streams.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
+import { observeMachine } from './observe-machine.ts';
 import type { LiveProcess } from './process.ts';
-import { findMachineProcess, readRunNumber } from './process.ts';
+import { readRunNumber } from './process.ts';
 import { createRecordReader, readRecord } from './record.ts';
 import type { Removal } from './remove.ts';
 import { removeFolder } from './remove.ts';
-import type { OpenGate } from './spawn.ts';
-import { openGate } from './spawn.ts';
 import type { StartContext } from './start.ts';
 import { startBehindGate } from './start.ts';
 
@@ -116,9 +112,6 @@ const TELLING_EVENTS: ReadonlySet<string> = new Set([
   'WATCHDOG',
 ]);
 
-/** How long the lock may be held by a process that is not seen to be the machine's. */
-const SETTLE_MS = 5_000;
-const RETRY_MS = 50;
 /** Between two calls of `onChange`: a guest that resets in a loop must not keep the agent busy. */
 const CHANGE_SPACING_MS = 200;
 
@@ -173,30 +166,13 @@ export function createMachine(options: MachineOptions): LocalMachine {
     },
   });
 
-  /**
-   * An open gate, or undefined where the machine's process lives. The lock alone says neither: it may be held by one
-   * on its way to QEMU, or by one that is killed and still letting go of its memory.
-   */
-  const openGateUnlessRunning = async (scope: Scope | undefined): Promise<OpenGate | undefined> => {
-    const startedAtMs = clock.monotonic();
-    for (;;) {
-      if ((await findMachineProcess(folder, uid)) !== undefined) return undefined;
-      try {
-        return await openGate(composeGate(scope), folder, clock);
-      } catch (error) {
-        if (codeOf(error) !== 'MachineLocked' || clock.monotonic() - startedAtMs > SETTLE_MS) throw error;
-      }
-      await sleep(clock, RETRY_MS);
-    }
-  };
-
   const start = async (
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
     { scope, enter }: Confinement,
   ) => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const gate = await openGateUnlessRunning(scope);
+    const gate = await openGateUnlessRunning({ uid, folder, clock, scope });
     if (gate === undefined) return;
     // A box that can't confine it runs it all the same.
     note('confine it', await enter?.(gate.pid).then(() => undefined, messageOf));
@@ -210,54 +186,8 @@ export function createMachine(options: MachineOptions): LocalMachine {
   };
 
   return {
-    async observe() {
-      const problems: string[] = [];
-      const attempt = async <T>(what: string, work: Promise<T>): Promise<T | undefined> =>
-        work.catch((error: unknown) => {
-          problems.push(`${what}: ${messageOf(error)}`);
-          return undefined;
-        });
-      const [disks = [], known, kept] = await Promise.all([
-        attempt("the machine's disks can't be listed", listDisks(folder)),
-        attempt("the machine's last run is not known", readSeen()),
-        attempt('what is kept of the machine is not known', readKept(folder, uid)),
-        trimLogs(folder, consoleLog).then(
-          () => note('cut its logs', undefined),
-          (error: unknown) => note('cut its logs', messageOf(error)),
-        ),
-      ]);
-      const located = await attempt("the machine's process can't be looked for", findProcess(known));
-      const { record, process } = located ?? { record: known };
-      const diskBytes = await readDiskBytes(folder, disks);
-      const problem = problems.length === 0 ? undefined : problems.join('; ');
-      note('observe it', problem);
-      const seen = {
-        uid,
-        disks,
-        diskBytes,
-        ...(record === undefined ? {} : { record }),
-        ...(kept === undefined ? {} : { kept }),
-        ...(problem === undefined ? {} : { problem }),
-      };
-      if (process === undefined) return seen;
-      const { pid } = process;
-      const state = record === undefined ? undefined : await monitor.read(record.run);
-      if (record === undefined || state === undefined) {
-        return { ...seen, process: { pid, guestAgent: false, addresses: [] } };
-      }
-      const { addresses, details } = guest.read(record.run, state.guestAgent, state.runState === 'running');
-      const credentials = giver.read(record.run);
-      return {
-        ...seen,
-        process: {
-          pid,
-          ...state,
-          addresses,
-          ...(details && { guest: details }),
-          ...(credentials && { credentials }),
-        },
-      };
-    },
+    observe: async () =>
+      observeMachine({ uid, folder, note, readSeen, findProcess, monitor, guest, giver, consoleLog }),
 
     async start(request, context, confinement) {
       await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
@@ -367,14 +297,4 @@ export function createMachine(options: MachineOptions): LocalMachine {
       monitor.close();
     },
   };
-}
-
-async function trimLogs(folder: string, consoleLog: ConsoleLog): Promise<void> {
-  consoleLog.look();
-  const path = join(folder, QEMU_LOG);
-  const size = await stat(path).then(
-    (file) => file.size,
-    () => 0,
-  );
-  trimLog(path, size);
 }

@@ -60,6 +60,8 @@ export async function connectMqtt(options: MqttOptions): Promise<MqttConnection>
     connectTimeout: CONNECT_DEADLINE_MS,
     resubscribe: false,
     queueQoSZero: false,
+    // MQTT.js would otherwise keep each of the 65,536 numbers that a packet can have as a buffer: 8 MB.
+    writeCache: false,
     ...(will !== undefined && {
       will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false },
     }),

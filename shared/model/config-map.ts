@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { KindDefinition, ResourceObject } from './kind.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import { base64, fields } from './schema.ts';
 
 /** Kubernetes' core/v1 `ConfigMap`: texts and files that machines name. */
@@ -67,12 +67,7 @@ const kind = defineKind({
       compute: ({ data, binaryData }) => countKeys(data, binaryData),
       description: 'How many keys it has',
     },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
+    ageColumn(),
   ],
   shape: content.shape,
 });

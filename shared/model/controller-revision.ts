@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ResourceObject } from './kind.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 
 /**
  * Kubernetes' apps/v1 `ControllerRevision`: an instancetype or a preference as it was when a machine first used it, as
@@ -26,12 +26,7 @@ export const controllerRevisionKind = defineKind({
       description: 'Machine that goes by it',
     },
     { name: 'Revision', type: 'integer', jsonPath: '.revision', description: 'Number of the revision' },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was kept',
-    },
+    ageColumn('Time since it was kept'),
   ],
   shape: {
     data: z

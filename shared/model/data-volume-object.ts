@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { DataVolumeTemplate } from './data-volume.ts';
 import { dataVolumeTemplate } from './data-volume.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition } from './metadata.ts';
 import { fields } from './schema.ts';
@@ -66,12 +66,7 @@ export const dataVolumeKind = defineKind({
       jsonPath: '.metadata.labels.holdfast\\.dev/device',
       description: 'Device that it is on',
     },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
+    ageColumn(),
     {
       name: 'Message',
       type: 'string',

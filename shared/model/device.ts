@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition } from './metadata.ts';
 import { fields, keyedBy, timestamp } from './schema.ts';
@@ -98,12 +98,7 @@ export const deviceKind = defineKind({
       jsonPath: '.status.lastReceivedTime',
       description: 'Time since it was heard',
     },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it first connected',
-    },
+    ageColumn('Time since it first connected'),
     {
       name: 'Version',
       type: 'string',

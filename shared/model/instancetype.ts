@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { KindDefinition, ResourceObject } from './kind.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import { annotations, labels } from './metadata.ts';
 import { fields, meaningless, positiveQuantity } from './schema.ts';
 
@@ -84,12 +84,7 @@ const common = {
   columns: [
     { name: 'CPU', type: 'integer', jsonPath: '.spec.cpu.guest', description: 'vCPUs' },
     { name: 'Memory', type: 'string', jsonPath: '.spec.memory.guest', description: 'Memory of the guest' },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
+    ageColumn(),
   ] as const,
   shape: { spec: instancetypeSpec },
 };

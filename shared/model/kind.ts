@@ -18,6 +18,11 @@ export interface PrinterColumn {
   readonly priority?: 0 | 1;
 }
 
+/** The last column of most kinds, as kubectl shows it of those that have none of their own. */
+export function ageColumn(description = 'Time since it was created'): PrinterColumn {
+  return { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description };
+}
+
 /** A resource object whose kind is not known to the reader. */
 export interface ResourceObject {
   apiVersion: string;

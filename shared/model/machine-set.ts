@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { PrinterColumn } from './kind.ts';
+import { ageColumn } from './kind.ts';
 import type { LabelSelector } from './label-selector.ts';
-import { selects } from './label-selector.ts';
+import { labelSelector, selects } from './label-selector.ts';
 import type { labels } from './metadata.ts';
 import { condition } from './metadata.ts';
 import { fields } from './schema.ts';
@@ -17,6 +18,10 @@ export const replicas = z
   .max(MOST_REPLICAS)
   .meta({ description: 'How many machines there should be; 1 unless given' });
 
+export const machineSetSelector = labelSelector.meta({
+  description: "Must select the template's labels; can't be changed",
+});
+
 export const machineSetStatus = fields({
   replicas: z.int().optional().meta({ description: 'How many machines there are' }),
   readyReplicas: z.int().optional().meta({ description: 'How many of them are ready' }),
@@ -29,7 +34,7 @@ export const machineSetStatus = fields({
 export type MachineSetStatus = z.infer<typeof machineSetStatus>;
 
 /** The columns that upstream prints for either kind. */
-export const MACHINE_SET_COLUMNS: readonly PrinterColumn[] = [
+const COLUMNS: readonly PrinterColumn[] = [
   {
     name: 'Desired',
     type: 'integer',
@@ -43,13 +48,17 @@ export const MACHINE_SET_COLUMNS: readonly PrinterColumn[] = [
     jsonPath: '.status.readyReplicas',
     description: 'Machines that are ready',
   },
-  {
-    name: 'Age',
-    type: 'date',
-    jsonPath: '.metadata.creationTimestamp',
-    description: 'Time since it was created',
-  },
+  ageColumn(),
 ];
+
+/** What either kind is registered with. */
+export const MACHINE_SET = {
+  categories: ['all', 'holdfast'],
+  namespaced: true,
+  statusSubresource: true,
+  scaleSubresource: true,
+  columns: COLUMNS,
+} as const;
 
 /** Refuses a selector that does not select what the template makes: the set would make machines without end. */
 export function checkSelector(

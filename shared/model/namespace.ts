@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import { fields } from './schema.ts';
 
 export const namespaceKind = defineKind({
@@ -12,12 +12,7 @@ export const namespaceKind = defineKind({
   statusSubresource: true,
   columns: [
     { name: 'Status', type: 'string', jsonPath: '.status.phase', description: 'Active or Terminating' },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
+    ageColumn(),
   ],
   shape: {
     spec: fields({ finalizers: z.array(z.string()).optional() }).optional(),

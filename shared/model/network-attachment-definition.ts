@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { findIdleConfig, parseCniConfig } from './cni-config.ts';
 import type { KindDefinition, ResourceObject } from './kind.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import { fields } from './schema.ts';
 
 /** `NetworkAttachmentDefinition` (k8s.cni.cncf.io/v1), as `multus` networks of machines name it. */
@@ -25,14 +25,7 @@ const kind = defineKind({
   shortNames: ['net-attach-def'],
   namespaced: true,
   statusSubresource: false,
-  columns: [
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
-  ],
+  columns: [ageColumn()],
   shape: { spec: spec.optional() },
 });
 

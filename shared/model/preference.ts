@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { KindDefinition, ResourceObject } from './kind.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import { annotations } from './metadata.ts';
 import { fields, meaningless, positiveQuantity } from './schema.ts';
 
@@ -206,14 +206,7 @@ const common = {
   versions: ['v1beta1'] as const,
   categories: ['all', 'holdfast'],
   statusSubresource: false,
-  columns: [
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
-  ] as const,
+  columns: [ageColumn()] as const,
   shape: { spec: preferenceSpec.optional() },
 };
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { countKeys, dataKey, refuseLarge } from './config-map.ts';
 import type { KindDefinition, ResourceObject } from './kind.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import { base64, fields } from './schema.ts';
 
 /** Kubernetes' core/v1 `Secret`: what machines name and nobody else is to read. Its values never go into a log. */
@@ -53,12 +53,7 @@ const kind = defineKind({
       compute: ({ data }) => countKeys(data),
       description: 'How many keys it has',
     },
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
+    ageColumn(),
   ],
   shape: content.shape,
   complete: completeSecret,

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { runnableSpec } from './instance-spec.ts';
 import { defineKind } from './kind.ts';
-import { labelSelector } from './label-selector.ts';
 import type { MachineSetStatus } from './machine-set.ts';
-import { MACHINE_SET_COLUMNS, checkSelector, machineSetStatus, replicas } from './machine-set.ts';
+import { MACHINE_SET, checkSelector, machineSetSelector, machineSetStatus, replicas } from './machine-set.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { templateMeta } from './metadata.ts';
 import { fields } from './schema.ts';
@@ -15,7 +14,7 @@ import { fields } from './schema.ts';
 
 const spec = fields({
   replicas: replicas.optional(),
-  selector: labelSelector.meta({ description: "Must select the template's labels; can't be changed" }),
+  selector: machineSetSelector,
   template: fields({
     metadata: templateMeta.meta({ description: 'Labels and annotations of each run' }).nullish(),
     spec: runnableSpec.meta({ description: 'What each run is made with' }),
@@ -38,15 +37,11 @@ export interface VirtualMachineInstanceReplicaSet {
 }
 
 export const virtualMachineInstanceReplicaSetKind = defineKind({
+  ...MACHINE_SET,
   group: 'kubevirt.io',
   versions: ['v1', 'v1alpha3'],
   kind: 'VirtualMachineInstanceReplicaSet',
   plural: 'virtualmachineinstancereplicasets',
   shortNames: ['vmirs', 'vmirss'],
-  categories: ['all', 'holdfast'],
-  namespaced: true,
-  statusSubresource: true,
-  scaleSubresource: true,
-  columns: MACHINE_SET_COLUMNS,
   shape: { spec, status: machineSetStatus.optional() },
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { refuseAnnotations } from './annotations.ts';
 import { runnableSpec } from './instance-spec.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { annotations, condition, objectMeta } from './metadata.ts';
 import { findIdlePreference } from './scheduling.ts';
@@ -166,12 +166,7 @@ export const virtualMachineInstanceKind = defineKind({
   statusSubresource: true,
   findWarnings: ({ spec }) => findIdlePreference(spec as VirtualMachineInstance['spec'], 'spec'),
   columns: [
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since the run was asked for',
-    },
+    ageColumn('Time since the run was asked for'),
     { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Phase of the run' },
     {
       name: 'IP',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineKind } from './kind.ts';
 import { labelSelector } from './label-selector.ts';
 import type { MachineSetStatus } from './machine-set.ts';
-import { MACHINE_SET_COLUMNS, checkSelector, machineSetStatus, replicas } from './machine-set.ts';
+import { MACHINE_SET, checkSelector, machineSetSelector, machineSetStatus, replicas } from './machine-set.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { templateMeta } from './metadata.ts';
 import { fields } from './schema.ts';
@@ -100,7 +100,7 @@ const maxUnavailable = z
 
 const spec = fields({
   replicas: replicas.optional(),
-  selector: labelSelector.meta({ description: "Must select the template's labels; can't be changed" }),
+  selector: machineSetSelector,
   virtualMachineTemplate: fields({
     metadata: templateMeta.meta({ description: 'Labels and annotations of each machine' }).nullish(),
     spec: virtualMachineSpec.meta({ description: 'What each machine is, and when it runs' }),
@@ -144,16 +144,12 @@ export interface VirtualMachinePool {
 }
 
 export const virtualMachinePoolKind = defineKind({
+  ...MACHINE_SET,
   group: 'pool.kubevirt.io',
   versions: ['v1beta1', 'v1alpha1'],
   kind: 'VirtualMachinePool',
   plural: 'virtualmachinepools',
   shortNames: ['vmpool', 'vmpools'],
-  categories: ['all', 'holdfast'],
-  namespaced: true,
-  statusSubresource: true,
-  scaleSubresource: true,
-  columns: MACHINE_SET_COLUMNS,
   shape: { spec, status: machineSetStatus.optional() },
 });
 

@@ -4,7 +4,7 @@ import { DEFAULT_ARCHITECTURE, checkSecureBoot } from './domain/architecture.ts'
 import { hasMemory } from './domain/domain.ts';
 import { instanceSpec } from './instance-spec.ts';
 import { instancetypeMatcher, preferenceMatcher, profileStatus } from './matcher.ts';
-import { defineKind } from './kind.ts';
+import { ageColumn, defineKind } from './kind.ts';
 import type { ObjectMeta } from './metadata.ts';
 import { condition, templateMeta } from './metadata.ts';
 import { findIdlePreference } from './scheduling.ts';
@@ -148,12 +148,7 @@ export const virtualMachineKind = defineKind({
   findWarnings: ({ spec }) =>
     findIdlePreference((spec as VirtualMachineSpec).template.spec, 'spec.template.spec'),
   columns: [
-    {
-      name: 'Age',
-      type: 'date',
-      jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it was created',
-    },
+    ageColumn(),
     {
       name: 'Status',
       type: 'string',

@@ -8,8 +8,8 @@ export interface Row {
 
 /** Where a figure puts what it measures, and what it says meanwhile. */
 export interface Report {
-  row(figure: string, value: string, note: string): void;
-  progress(line: string): void;
+  readonly row: (figure: string, value: string, note: string) => void;
+  readonly progress: (line: string) => void;
 }
 
 /** Something that is measured in a world of its own, which it also takes down. */

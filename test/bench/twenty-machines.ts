@@ -68,7 +68,7 @@ async function startMachines({ world, kubectl, untilQuiet }: BenchWorld, report:
 /** Processes other than QEMUs that run for the box's machines (a TPM's, a DHCP server): there should be none. */
 function countOthers({ world }: BenchWorld): number {
   const folder = world.agentDir(DEVICE);
-  const naming = processesNaming(folder).filter((command) => !command.startsWith('node'));
+  const naming = processesNaming(folder).filter((command) => !/^\S*\bnode /.test(command));
   return naming.length - world.qemus(DEVICE).length;
 }
 

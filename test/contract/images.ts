@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ImageSource } from '../../agent/machine/compile.ts';
-import type { Images, ImageStatus } from '../../agent/ports.ts';
+import type { Images, ImageStatus } from '../../agent/images-port.ts';
 
 /** A world to try an implementation of `Images` in. */
 export interface ImagesWorld {

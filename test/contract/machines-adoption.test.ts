@@ -2,16 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { OTHER_UID, UID, blankMachine, createWorld, observeOne, requestOf, until } from './machines-world.ts';
+import { describe, expect, test } from 'vitest';
+import { OTHER_UID, UID, blankMachine, observeOne, requestOf, until } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 /** That there is one QEMU to a machine, whatever becomes of the agent, and that it is the same one. */
-let world: ReturnType<typeof createWorld>;
-
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(async () => world.clear());
+const world = useWorld();
 
 const NODE = join(import.meta.dirname, '../../node_modules/.bin/node');
 const STARTER = join(import.meta.dirname, 'machines-starter.ts');

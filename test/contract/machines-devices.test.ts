@@ -1,29 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Machines } from '../../agent/ports.ts';
-import {
-  UID,
-  createWorld,
-  guestMachine,
-  killMachine,
-  listen,
-  observeOne,
-  requestOf,
-  until,
-} from './machines-world.ts';
+import { expect, test } from 'vitest';
+import type { Happened, Machines } from '../../agent/ports.ts';
+import { UID, guestMachine, killMachine, listen, observeOne, requestOf, until } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 /** Firmware, TPM and devices as a real guest sees them, on real QEMU under TCG. */
-let world: ReturnType<typeof createWorld>;
-
-beforeAll(() => {
-  execFileSync(join(import.meta.dirname, '../guest/build'));
-});
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(async () => world.clear());
+const world = useWorld();
 
 /** TPM2_ReadClock: a count of the resets that the TPM has kept is at byte 26 of its answer. */
 const look = (run: number) => `#!/bin/sh
@@ -35,6 +19,7 @@ const look = (run: number) => `#!/bin/sh
   echo "resets $(dd bs=64 count=1 <&3 2>/dev/null | hexdump -v -e '1/1 "%02x"' | cut -c53-60)"
   echo "looked in run ${run}"
 } >/dev/console
+arm-watchdog
 `;
 
 /** All that can be had, with a TPM that is kept. */
@@ -58,13 +43,14 @@ const BIOS = { bios: { useSerial: true } };
 /** UEFI takes TCG half a minute, and longer where the computer has much else to do. */
 const BOOT_DEADLINE_MS = 150_000;
 
-/** Starts a run, and returns what its guest saw and its firmware said. */
+/** Starts a run, which its guest's watchdog ends, and returns what its guest saw and its firmware said. */
 async function boot(machines: Machines, bootloader: object, run: number): Promise<string> {
   await machines.start(requestOf(machine(bootloader, run), run));
   const heard = listen(await machines.openConsole(UID));
   const said = `looked in run ${run}`;
   await until('the guest has looked', () => heard.text().includes(said), BOOT_DEADLINE_MS);
-  await end(machines);
+  await until('its watchdog fired', async () => (await observeOne(machines)).process === undefined);
+  await until('the TPM ended with it', () => !isTpmThere());
   // A console begins with what was said last, in the run before.
   return (
     heard
@@ -97,7 +83,10 @@ const resetsIn = (text: string) => parseInt(/^resets ([0-9a-f]{8})/m.exec(text)?
 test('what a guest finds, and what its TPM and firmware keep from run to run', async () => {
   const folder = join(world.root, 'data/machines', UID);
   const machines = world.open();
+  const happened: Happened[] = [];
+  machines.onHappening((_uid, one) => happened.push(one));
   const first = await boot(machines, EFI, 1);
+  expect(happened).toContainEqual({ name: 'WATCHDOG', data: { action: 'poweroff' } });
   expect(first).toMatch(/^efi yes/m);
   // The watchdog, the USB controller and the sound card.
   for (const device of ['0x8086:0x25ab', '0x1b36:0x000d', '0x8086:0x293e'])

@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
 import { compileMachine } from '../../agent/machine/compile.ts';
 import type { Machines } from '../../agent/ports.ts';
@@ -12,7 +11,6 @@ import {
   OTHER_UID,
   UID,
   blankMachine,
-  createWorld,
   guestMachine,
   killMachine,
   listen,
@@ -20,17 +18,10 @@ import {
   requestOf,
   until,
 } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 /** Disks of every sort under real QEMU. */
-let world: ReturnType<typeof createWorld>;
-
-beforeAll(() => {
-  execFileSync(join(import.meta.dirname, '../guest/build'));
-});
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(async () => world.clear());
+const world = useWorld();
 
 const MIB = 2 ** 20;
 

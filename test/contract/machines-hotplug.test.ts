@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readRunLimits } from '../../agent/machine/run-limits.ts';
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
 import { planChange } from '../../agent/plan/plan-change.ts';
@@ -11,24 +10,16 @@ import {
   GUEST_FOLDER,
   UID,
   blankMachine,
-  createWorld,
   killMachine,
   listen,
   observeOne,
   requestOf,
   until,
 } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 /** What is changed of a machine while its guest runs, with a real guest that sees it. */
-let world: ReturnType<typeof createWorld>;
-
-beforeAll(() => {
-  execFileSync(join(import.meta.dirname, '../guest/build'));
-});
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(async () => world.clear());
+const world = useWorld();
 
 type Spec = CompiledMachine['desired']['spec'];
 type Wish = {

@@ -1,38 +1,22 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
-import type { Networks } from '../../agent/ports.ts';
+import type { Networks } from '../../agent/networks-port.ts';
 import { createNamespace, whyNoNetwork } from '../tools/namespace.ts';
 import type { Namespace } from '../tools/namespace.ts';
 import { createNoNetworks } from '../tools/no-networks.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import { endProcess } from '../tools/wire.ts';
-import {
-  UID,
-  createWorld,
-  guestMachine,
-  killMachine,
-  listen,
-  observeOne,
-  requestOf,
-  until,
-} from './machines-world.ts';
+import { UID, guestMachine, killMachine, listen, observeOne, requestOf, until } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 const TAP = `hft${process.pid}`;
 const MAC = '02:00:00:00:00:77';
 const ADDRESS = '192.168.77.5';
-let world: ReturnType<typeof createWorld>;
+const world = useWorld();
 let namespace: Namespace;
-
-beforeAll(() => {
-  execFileSync(join(import.meta.dirname, '../guest/build'));
-});
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(async () => world.clear());
 
 /** A tap for the one card, and no bridge: what is at its other end is the test's. */
 function createTapNetworks(disconnected: string[]): Networks {

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Machines } from '../../agent/ports.ts';
 import { createTrash } from '../../agent/qemu/trash.ts';
 import type { DesiredMachine } from '../../shared/model/machine.ts';
@@ -20,7 +20,6 @@ import { testMachines } from './machines.ts';
 import {
   UID,
   blankMachine,
-  createWorld,
   guestMachine,
   observeOne,
   killMachine,
@@ -28,17 +27,10 @@ import {
   requestOf,
   until,
 } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 /** The port `Machines` through the adapter for QEMU, with real QEMU under TCG. */
-let world: ReturnType<typeof createWorld>;
-
-beforeAll(() => {
-  execFileSync(join(import.meta.dirname, '../guest/build'));
-});
-beforeEach(() => {
-  world = createWorld();
-});
-afterEach(async () => world.clear());
+const world = useWorld();
 
 type Spec = DesiredMachine['spec'];
 

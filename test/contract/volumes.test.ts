@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createImages } from '../../agent/image/images.ts';
 import { compileMachine } from '../../agent/machine/compile.ts';
 import type { ImageSource } from '../../agent/machine/image-source.ts';
 import { sourceKey } from '../../agent/machine/image-source.ts';
-import type { Images, Machines, ReadyImage } from '../../agent/ports.ts';
+import type { Machines } from '../../agent/ports.ts';
+import type { Images, ReadyImage } from '../../agent/images-port.ts';
 import { accountCommand } from '../../agent/qemu/launch.ts';
 import { findAccount } from '../../agent/qemu/folder.ts';
 import { createClock } from '../../shared/host/clock.ts';
@@ -15,24 +16,21 @@ import { createRandom } from '../../shared/host/random.ts';
 import { desiredMachine } from '../../shared/model/machine.ts';
 import { fetched } from '../agent/image/setup.ts';
 import { PLAIN_LIMITS } from '../agent/image/plain-limits.ts';
-import { GUEST_FOLDER, OTHER_UID, UID, createWorld, killMachine, listen, until } from './machines-world.ts';
+import { GUEST_FOLDER, OTHER_UID, UID, killMachine, listen, until } from './machines-world.ts';
+import { useWorld } from './use-world.ts';
 
 /** Data volumes of their own, with the real images, real disks and real guests of different users. */
 const VOLUME_UID = '7c1e0d3a-11aa-4b5b-8c6d-2e3f4a5b6c7d';
 const UPLOAD: ImageSource = { url: `upload:${VOLUME_UID}/media` };
 const CLONE: ImageSource = { url: `clone:${VOLUME_UID}/media` };
 
-let world: ReturnType<typeof createWorld>;
+const world = useWorld();
 let images: Images;
 let machines: Machines;
 
 const user = process.geteuid?.() === 0 ? 'nobody' : undefined;
 
-beforeAll(() => {
-  execFileSync(join(import.meta.dirname, '../guest/build'));
-});
 beforeEach(async () => {
-  world = createWorld();
   chmodSync(world.root, 0o755);
   const dataDir = join(world.root, 'data');
   execFileSync('mkdir', ['-m', '755', dataDir]);
@@ -41,10 +39,7 @@ beforeEach(async () => {
   images = createImages({ ...PLAIN_LIMITS, ...parts, dataDir, reserveBytes: 0, runAs });
   machines = world.open('data', user === undefined ? {} : { user });
 });
-afterEach(async () => {
-  await images.close();
-  await world.clear();
-});
+afterEach(async () => images.close());
 
 /** A machine that boots from the volume's disk. */
 function compileUser(uid: string, name: string) {

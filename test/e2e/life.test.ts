@@ -1,4 +1,5 @@
-import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,9 +12,12 @@ import { GUEST_IMAGE, createWorld } from './world.ts';
 
 /** A machine's life as its operator steers it: kubectl, hub, agent, QEMU and guest, all real. */
 
+/** Only root can give the box a disk of its own, which can be made full. */
+const isRoot = process.geteuid?.() === 0;
+const DISK_BYTES = 2 ** 31;
 const SUB = '/apis/subresources.kubevirt.io/v1/namespaces/default';
 
-describe('a machine with probes', () => {
+describe('a machine with probes, a watchdog and a panic device', () => {
   let world: World;
   let programs: string;
   let port: number;
@@ -30,6 +34,8 @@ describe('a machine with probes', () => {
       writeFileSync(join(programs, name), `#!/bin/sh\necho ${says}\n`);
       chmodSync(join(programs, name), 0o755);
     }
+    mkdirSync(world.agentDir('edge-1'));
+    if (isRoot) sizeDisk(DISK_BYTES, 'tmpfs', ['-t', 'tmpfs']);
     world.startAgent('edge-1', [], ['env', `PATH=${programs}:${process.env['PATH']}`]);
     await waitFor('edge-1', () => world.get('device', 'edge-1'));
     const manifest = compileManifest({
@@ -43,17 +49,28 @@ describe('a machine with probes', () => {
       readinessProbe: { httpGet: { port: 80 }, periodSeconds: 1, timeoutSeconds: 5 },
       livenessProbe: { guestAgentPing: {}, initialDelaySeconds: 600 },
     });
+    Object.assign(template.spec.domain.devices, {
+      watchdog: { name: 'dog', i6300esb: { action: 'reset' } },
+      panicDevices: [{}],
+    });
     await world.apply(manifest);
     await world.untilStatus('pos', 'Running');
     port = await world.port('pos');
   }, 120_000);
   afterAll(async () => {
+    await world.cutPower('edge-1');
+    if (isRoot) execFileSync('umount', [world.agentDir('edge-1')]);
     await world.close();
     rmSync(programs, { recursive: true, force: true });
   });
 
+  /** Makes the box's disk so large, or so small: what is on it stays. */
+  const sizeDisk = (bytes: number, device = 'tmpfs', how = ['-o', 'remount']) =>
+    execFileSync('mount', [...how, '-o', `size=${bytes},mode=711`, device, world.agentDir('edge-1')]);
+  const ask = async (page: string) => (await fetch(`http://127.0.0.1:${port}/cgi-bin/${page}`)).text();
   const condition = async (type: string) =>
     (await world.instance('pos')).status?.conditions?.find((one) => one.type === type);
+  const reasons = async () => (await world.events('pos')).map(({ reason }) => reason);
   const order = async (path: string, options = {}) =>
     world.tryKubectl(['replace', '--raw', `${SUB}/${path}`, '-f', '-'], JSON.stringify(options));
   const boot = async () => ((await world.guest(port)) as unknown as { bootId: string }).bootId;
@@ -122,6 +139,40 @@ describe('a machine with probes', () => {
     await waitFor('another boot', async () => (await boot()) !== before);
     expect(world.qemus('edge-1').map(({ pid }) => pid)).toEqual(pids);
   });
+
+  test('is reset by its watchdog when its guest hangs, in the same process', async () => {
+    const [before, pids] = [await boot(), world.qemus('edge-1').map(({ pid }) => pid)];
+    expect(await ask('hang')).toContain('will fire');
+    await waitFor('another boot', async () => (await boot()) !== before);
+    expect(world.qemus('edge-1').map(({ pid }) => pid)).toEqual(pids);
+    await waitFor('the event', async () => (await reasons()).includes('WatchdogFired'));
+  });
+
+  test('is started anew when the kernel of its guest panics', async () => {
+    const [before, pids] = [await boot(), world.qemus('edge-1').map(({ pid }) => pid)];
+    expect(await ask('crash')).toContain('crashing');
+    await waitFor('another boot', async () => (await boot()) !== before);
+    expect(world.qemus('edge-1').map(({ pid }) => pid)).not.toEqual(pids);
+    await waitFor('the event', async () => (await reasons()).includes('GuestPanicked'));
+    const failed = (await world.events('pos')).find(({ reason }) => reason === 'Failed');
+    expect(failed?.message).toBe("the guest's kernel panicked");
+  });
+
+  test.runIf(isRoot)(
+    'is held while the disk of its box is full, and goes on when there is room',
+    async () => {
+      const { blocks, bavail, bsize } = statfsSync(world.agentDir('edge-1'));
+      sizeDisk((blocks - bavail) * bsize + 2 ** 20);
+      const filled = ask('fill');
+      await waitFor('Paused', async () => (await condition('Paused'))?.reason === 'PausedIOError');
+      sizeDisk(DISK_BYTES);
+      expect(await filled).toContain('written');
+      await waitFor('Ready', async () => (await condition('Ready'))?.status === 'True');
+      expect(await condition('Paused')).toBeUndefined();
+      const io = (await world.events('pos')).find(({ reason }) => reason === 'IOError');
+      expect(io?.message).toMatch(/there is no space left; the guest is held/);
+    },
+  );
 
   test('waits for a claim that its box does not have, and says which setting lacks it', async () => {
     const spec = {

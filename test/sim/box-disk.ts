@@ -1,7 +1,8 @@
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
 import { isKept } from '../../agent/machine/disk.ts';
 import { sourceKey } from '../../agent/machine/compile.ts';
-import type { KeptMachine, ReadyImage, RunRecord, RunState } from '../../agent/ports.ts';
+import type { KeptMachine, RunRecord, RunState } from '../../agent/ports.ts';
+import type { ReadyImage } from '../../agent/images-port.ts';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SeededRandom } from './seeded-random.ts';

@@ -1,6 +1,6 @@
 import type { ImageSource } from '../../agent/machine/compile.ts';
 import { sourceKey } from '../../agent/machine/compile.ts';
-import type { Images, ImageStatus, ReadyImage } from '../../agent/ports.ts';
+import type { Images, ImageStatus, ReadyImage } from '../../agent/images-port.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { Life } from './life.ts';
 import type { SeededRandom } from './seeded-random.ts';

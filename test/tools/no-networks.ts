@@ -1,5 +1,5 @@
 import { EffectError } from '../../shared/base/errors.ts';
-import type { Networks } from '../../agent/ports.ts';
+import type { Networks } from '../../agent/networks-port.ts';
 
 /** A box without bridges: what is in user-mode networks needs none. */
 export function createNoNetworks(): Networks {

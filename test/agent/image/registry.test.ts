@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { ImageSource } from '../../../agent/machine/image-source.ts';
-import type { ImageStatus } from '../../../agent/ports.ts';
+import type { ImageStatus } from '../../../agent/images-port.ts';
 import { createAuthority } from '../../tools/certificates.ts';
 import { makeContainerDisk, makeImage, makeIndex, makeTar, pack } from '../../tools/container-image.ts';
 import type { Registry } from '../../tools/registry.ts';

@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 import type { ImagesOptions } from '../../../agent/image/images.ts';
 import { createImages } from '../../../agent/image/images.ts';
 import type { ImageSource } from '../../../agent/machine/compile.ts';
-import type { Images, ImageStatus } from '../../../agent/ports.ts';
+import type { Images, ImageStatus } from '../../../agent/images-port.ts';
 import { createClock } from '../../../shared/host/clock.ts';
 import { createRandom } from '../../../shared/host/random.ts';
 import type { Clock, Log } from '../../../shared/ports.ts';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { ImageNotice, Images } from '../../../agent/ports.ts';
+import type { ImageNotice, Images } from '../../../agent/images-port.ts';
 import { waitFor } from '../../tools/wait-for.ts';
 import { fetched, hasteClock, setUp } from './setup.ts';
 

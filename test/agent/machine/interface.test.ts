@@ -3,7 +3,7 @@ import { compileCommand } from '../../../agent/machine/command.ts';
 import type { CompiledMachine } from '../../../agent/machine/compile.ts';
 import { compileMachine, shapeOf } from '../../../agent/machine/compile.ts';
 import { deriveMac, keepMacs } from '../../../agent/machine/mac.ts';
-import type { Tap } from '../../../agent/ports.ts';
+import type { Tap } from '../../../agent/networks-port.ts';
 import { desiredMachine } from '../../../shared/model/machine.ts';
 
 const UID = '5f0c1a52-7d7b-4c57-9b0e-0d6f3a1c2e4b';

@@ -6,7 +6,8 @@ import type { MachineMemory } from '../../../agent/plan/memory.ts';
 import { planMachine } from '../../../agent/plan/plan-machine.ts';
 import { readWanted } from '../../../agent/plan/read-wanted.ts';
 import { settleFailedDisk } from '../../../agent/plan/plan-volume.ts';
-import type { ImageStatus, ObservedMachine } from '../../../agent/ports.ts';
+import type { ObservedMachine } from '../../../agent/ports.ts';
+import type { ImageStatus } from '../../../agent/images-port.ts';
 import { UID, desiredMachine } from './scenario.ts';
 
 const READY = {

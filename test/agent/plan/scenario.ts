@@ -12,7 +12,8 @@ import type { Action, Box, MachinePlan } from '../../../agent/plan/plan.ts';
 import { planMachine } from '../../../agent/plan/plan-machine.ts';
 import { readWanted } from '../../../agent/plan/read-wanted.ts';
 import { settleFailedStart } from '../../../agent/plan/settle-run.ts';
-import type { ImageStatus, ObservedMachine, RunRecord } from '../../../agent/ports.ts';
+import type { ObservedMachine, RunRecord } from '../../../agent/ports.ts';
+import type { ImageStatus } from '../../../agent/images-port.ts';
 import { NO_EQUIPMENT } from '../../tools/equipment.ts';
 
 export const UID = '0b9e6c1c-53a5-4d30-9d3e-1f6f0b1c2d3e';

@@ -102,6 +102,13 @@ export async function startHub() {
       devices.push(device);
       return device;
     },
+    /** A device that has said hello and holds its first document. */
+    async join(name = 'edge-1') {
+      const device = await world.connect({ name });
+      await device.hello();
+      await device.takeDocument();
+      return device;
+    },
     create: async (manifest: { kind: string }) => {
       const created = await call<VirtualMachine>(
         'POST',

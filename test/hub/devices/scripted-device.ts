@@ -75,6 +75,7 @@ export async function connectDevice(
   const answers: AckMessage[] = [];
   const asked: RequestMessage[] = [];
   const documents: Received[] = [];
+  let sequence = 0;
   const assembler = createDesiredAssembler();
   let look = () => {};
   client.on('message', (topic, payload) => {
@@ -118,6 +119,8 @@ export async function connectDevice(
       { qos: 1 },
     );
 
+  const report = (...reports: readonly Report[]) => say('report', { epoch, connection, sent: SENT, reports });
+
   return {
     name,
     epoch,
@@ -140,7 +143,12 @@ export async function connectDevice(
         box: { hostname: name, addresses: [] },
         ...change,
       } satisfies HelloMessage),
-    report: (...reports: readonly Report[]) => say('report', { epoch, connection, sent: SENT, reports }),
+    report,
+    /** Reports numbered from 1 on, over all calls; the number of the last. */
+    async tell(...bodies: readonly object[]) {
+      await report(...bodies.map((body) => reportOf((sequence += 1), body)));
+      return sequence;
+    },
     gone: (change: object = {}) => say('gone', { epoch, connection, ...change }),
     /** The highest committed number that an answer named. */
     takeAck: () => take('acknowledgement', acks),

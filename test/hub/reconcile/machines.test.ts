@@ -120,9 +120,7 @@ describe('a machine', () => {
   });
 
   test('stays where its disks are when its nodeSelector, or the labels, name another device', async () => {
-    const other = await hub.connect({ name: 'edge-2' });
-    await other.hello();
-    await other.takeDocument();
+    const other = await hub.join('edge-2');
     const uid = await run();
     await hub.patch('pos', {
       spec: { template: { spec: { nodeSelector: { 'kubernetes.io/hostname': 'edge-2' } } } },

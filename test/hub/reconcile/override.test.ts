@@ -6,7 +6,7 @@ import { machine } from '../api/start-api.ts';
 import type { HubWorld } from '../devices/hub-world.ts';
 import { poll, startHub } from '../devices/hub-world.ts';
 import type { Received, ScriptedDevice } from '../devices/scripted-device.ts';
-import { reportOf, statusOf } from '../devices/scripted-device.ts';
+import { statusOf } from '../devices/scripted-device.ts';
 
 /** Orders given on a box, at the hub: how they show, and how they are released. */
 
@@ -16,13 +16,9 @@ const OVERRIDE: MachineStatus['override'] = { verb: 'stop', at: AT, reason: 'cle
 let hub: HubWorld;
 let device: ScriptedDevice;
 let uid: string;
-let sequence: number;
 beforeEach(async () => {
   hub = await startHub();
-  device = await hub.connect();
-  sequence = 0;
-  await device.hello();
-  await device.takeDocument();
+  device = await hub.join();
   const { spec, ...rest } = machine('pos');
   const { template } = spec as { template: { spec: object } };
   const nodeSelector = { 'kubernetes.io/hostname': 'edge-1' };
@@ -33,7 +29,7 @@ beforeEach(async () => {
 afterEach(() => hub.close());
 
 async function report(state: MachineStatus['state'], more: Partial<MachineStatus> = {}): Promise<void> {
-  await device.report(reportOf((sequence += 1), statusOf(uid, state, more)));
+  const sequence = await device.tell(statusOf(uid, state, more));
   await poll(() => device.acks.at(-1)).toBe(sequence);
 }
 

@@ -11,9 +11,7 @@ let hub: HubWorld;
 let device: ScriptedDevice;
 beforeEach(async () => {
   hub = await startHub();
-  device = await hub.connect();
-  await device.hello();
-  await device.takeDocument();
+  device = await hub.join();
 });
 afterEach(() => hub.close());
 
@@ -122,7 +120,7 @@ describe('a machine of an instancetype', () => {
 
     await hub.delete('pos');
     await device.takeDocument();
-    await device.report(reportOf(1, statusOf(uid, 'Removed')));
+    await device.tell(statusOf(uid, 'Removed'));
     await poll(revisions).toEqual([]);
   });
 

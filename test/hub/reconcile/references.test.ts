@@ -4,19 +4,15 @@ import type { MachineState } from '../../../shared/model/machine.ts';
 import type { HubWorld } from '../devices/hub-world.ts';
 import { poll, startHub } from '../devices/hub-world.ts';
 import type { ScriptedDevice } from '../devices/scripted-device.ts';
-import { reportOf, statusOf } from '../devices/scripted-device.ts';
+import { statusOf } from '../devices/scripted-device.ts';
 
 /** What machines name travels with them, waits where it is missing, and takes nothing from a machine that runs. */
 
 let hub: HubWorld;
 let device: ScriptedDevice;
-let sequence: number;
 beforeEach(async () => {
   hub = await startHub();
-  device = await hub.connect();
-  sequence = 0;
-  await device.hello();
-  await device.takeDocument();
+  device = await hub.join();
 });
 afterEach(() => hub.close());
 
@@ -69,8 +65,7 @@ async function edit(volumes: object[]): Promise<void> {
 
 const seed = [{ name: 'seed', cloudInitNoCloud: { secretRef: { name: 'till' } } }];
 
-const report = (uid: string, state: MachineState) =>
-  device.report(reportOf((sequence += 1), statusOf(uid, state)));
+const report = (uid: string, state: MachineState) => device.tell(statusOf(uid, state));
 const condition = async (type: string, name = 'pos') => {
   const found = (await hub.machine(name))?.status?.conditions?.find((one) => one.type === type);
   return found === undefined ? undefined : `${found.status} ${found.reason}: ${found.message}`;

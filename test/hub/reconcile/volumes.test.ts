@@ -5,19 +5,15 @@ import type { MachineState, MachineStatus } from '../../../shared/model/machine.
 import type { HubWorld } from '../devices/hub-world.ts';
 import { poll, startHub } from '../devices/hub-world.ts';
 import type { ScriptedDevice } from '../devices/scripted-device.ts';
-import { reportOf, statusOf } from '../devices/scripted-device.ts';
+import { statusOf } from '../devices/scripted-device.ts';
 
 /** Data volumes: those of machines, shown as objects, and those of their own, which go where they are first used. */
 
 let hub: HubWorld;
 let device: ScriptedDevice;
-let sequence: number;
 beforeEach(async () => {
   hub = await startHub();
-  device = await hub.connect();
-  sequence = 0;
-  await device.hello();
-  await device.takeDocument();
+  device = await hub.join();
 });
 afterEach(() => hub.close());
 
@@ -66,7 +62,7 @@ const machine = (
   },
 });
 const report = (uid: string, state: MachineState, more: Partial<MachineStatus> = {}) =>
-  device.report(reportOf((sequence += 1), statusOf(uid, state, more)));
+  device.tell(statusOf(uid, state, more));
 const ofVolume = (name: string) => ({ kind: 'DataVolume' as const, name });
 /** The newest document once it has so many entries. */
 async function documentWith(count: number) {
@@ -125,9 +121,7 @@ describe('a data volume of its own', () => {
     await create('shared');
     await hub.create(machine('pos', 'shared'));
     await documentWith(2);
-    const other = await hub.connect({ name: 'edge-2' });
-    await other.hello();
-    await other.takeDocument();
+    const other = await hub.join('edge-2');
     await hub.create(machine('second', 'shared', { on: 'edge-2' }));
     await poll(() => conditionOf('second')).toBe(
       'False: spec.template.spec.volumes[0].dataVolume.name names DataVolume default/shared, ' +

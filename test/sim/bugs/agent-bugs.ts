@@ -1,4 +1,5 @@
-import type { ReadyImage, Store } from '../../../agent/ports.ts';
+import type { Store } from '../../../agent/ports.ts';
+import type { ReadyImage } from '../../../agent/images-port.ts';
 import type { Bug } from './bug.ts';
 
 /** Deliberate bugs of the agent. */
