@@ -191,6 +191,15 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
         throw new EffectError('NotRunning', uid, 'the machine has no process');
       return Readable.from([]) as unknown as Awaited<ReturnType<Machines['openConsole']>>;
     },
+    async openStream(uid) {
+      throw new EffectError('NotRunning', uid, 'the machines of this world have no streams');
+    },
+    async freezeGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
+    async thawGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
     onChange(listener) {
       listeners.push(listener);
     },
