@@ -17,6 +17,7 @@ import { parseFlag } from './query.ts';
 import type { RequestAttributes } from './request-attributes.ts';
 import { readAttributes } from './request-attributes.ts';
 import { createServe } from './serve.ts';
+import { createUpgrades } from './upgrades.ts';
 import { compileWarnings } from './warning.ts';
 import { createEventEncoder } from './watch-encoder.ts';
 import type { WatchFeed } from './watch-feed.ts';
@@ -32,6 +33,8 @@ export interface Api {
 
 /** How long a client may take to send a request. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** Of what proxies and clients must not answer with again. */
+const NOT_KEPT = 'no-cache, private';
 /** How long requests that are under way have to be answered when the hub stops. */
 const DRAIN_MS = 10_000;
 
@@ -39,6 +42,7 @@ export function createApi(options: ApiOptions): Api {
   const context: ApiContext = { ...options, schemas: createKindSchemas() };
   const { clock, log, store } = context;
   const serve = createServe(context);
+  const upgrades = createUpgrades(context);
   const encode = createEventEncoder();
   const figures = createApiFigures();
   const flows = createFlowControl(clock);
@@ -149,6 +153,7 @@ export function createApi(options: ApiOptions): Api {
     feeds.delete(given.feed);
   }
 
+  server.server.on('upgrade', (request, socket, head) => upgrades.take(request, socket, head));
   server.all('/*', answer);
   server.setNotFoundHandler(answer);
 
@@ -161,6 +166,7 @@ export function createApi(options: ApiOptions): Api {
       stopping = true;
       for (const feed of feeds) feed.close();
       const cut = clock.after(DRAIN_MS, () => server.server.closeAllConnections());
+      await upgrades.close();
       await server.close();
       cut();
     },
@@ -172,7 +178,12 @@ async function send(reply: FastifyReply, given: Exclude<Reply, { readonly form: 
     const { code, content, contentType, headers = {} } = given;
     // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    await reply.code(code).headers(headers).header('content-type', contentType).send(bytes);
+    const kept = { 'cache-control': NOT_KEPT, 'content-type': contentType, ...headers };
+    await reply.code(code).headers(kept).send(bytes);
+    return;
+  }
+  if (given.form === 'stream') {
+    await reply.type(given.contentType).send(given.stream);
     return;
   }
   if (given.warnings !== undefined && given.warnings.length > 0) reply.header('warning', given.warnings);
@@ -187,6 +198,6 @@ async function sendJson(
 ): Promise<void> {
   await reply
     .code(code)
-    .header('content-type', type)
+    .headers({ 'content-type': type, 'cache-control': NOT_KEPT })
     .send(Buffer.from(JSON.stringify(body)));
 }

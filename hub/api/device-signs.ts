@@ -10,6 +10,7 @@ import { objectAnswer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { notFound } from './errors.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
+import { readRows } from './read-rows.ts';
 import { parseSelection } from './selection.ts';
 import { parseRow } from './view.ts';
 
@@ -54,24 +55,23 @@ export function listSigns(context: ApiContext, path: ResourcePath, { query }: Ap
 
 /** What a table shows of devices that their objects have as of their newest change only. */
 export async function addLastHeard(store: Store, answer: Answer): Promise<Answer> {
-  if (answer.form !== 'object' && answer.form !== 'list') return answer;
+  const rows = answer.form === 'row' ? [answer.row] : answer.form === 'list' ? answer.rows : [];
+  if (rows.length === 0) return answer;
   const heard = await store.read(async (tables) => {
-    const names =
-      answer.form === 'object' ? [answer.object.metadata.name] : answer.rows.map(({ name }) => name);
+    const names = rows.map(({ name }) => name);
     const devices = names.length > DEVICES_AT_ONCE ? tables.devices.list() : tables.devices.getMany(names);
     return readHeard(tables, await devices);
   });
-  const add = (object: ResourceObject): ResourceObject => {
-    const heardAtMs = heard.get(object.metadata.name);
-    if (heardAtMs === undefined) return object;
-    return {
-      ...object,
-      status: { ...(object.status as object), lastReceivedTime: formatSeconds(heardAtMs) },
-    };
+  const add = (row: ObjectRow): ObjectRow => {
+    const heardAtMs = heard.get(row.name);
+    if (heardAtMs === undefined) return row;
+    const object = parseRow(row);
+    const status = { ...(object.status as object), lastReceivedTime: formatSeconds(heardAtMs) };
+    return { ...row, text: JSON.stringify({ ...object, status }) };
   };
-  if (answer.form === 'object') return { ...answer, object: add(answer.object) };
-  const rows = answer.rows.map((row) => ({ ...row, text: JSON.stringify(add(parseRow(row))) }));
-  return { ...answer, rows };
+  const [first] = rows;
+  if (answer.form === 'row' && first !== undefined) return { form: 'row', row: add(first) };
+  return answer.form === 'list' ? { ...answer, rows: rows.map(add) } : answer;
 }
 
 /** When devices were last heard, by their names, in milliseconds. */
@@ -98,19 +98,34 @@ async function readSigns(
   devices: readonly DeviceRow[],
 ): Promise<ResourceObject[]> {
   const heard = await readHeard(tables, devices);
-  const signs: ResourceObject[] = [];
-  for (const device of devices) {
-    const object = await tables.objects.get({
-      kind: groupKindOf(deviceKind),
-      namespace: '',
-      name: device.name,
-    });
-    const heardAtMs = heard.get(device.name);
-    if (object === undefined || heardAtMs === undefined) continue;
-    const sign = SIGNS.get(kind)?.(device, heardAtMs, object.metadata.creationTimestamp ?? null);
-    if (sign !== undefined) signs.push(sign);
+  const created = await readCreated(tables, devices);
+  return devices.flatMap((device) => {
+    const [heardAtMs, since] = [heard.get(device.name), created.get(device.name)];
+    if (heardAtMs === undefined || since === undefined) return [];
+    return SIGNS.get(kind)?.(device, heardAtMs, since) ?? [];
+  });
+}
+
+/** When the objects of devices were made, by their names; those that have none are left out. */
+async function readCreated(
+  { objects }: ReadTables,
+  devices: readonly DeviceRow[],
+): Promise<Map<string, string | null>> {
+  const created = new Map<string, string | null>();
+  const note = ({ metadata }: ResourceObject) =>
+    created.set(metadata.name, metadata.creationTimestamp ?? null);
+  const kind = groupKindOf(deviceKind);
+  const [only, ...others] = devices;
+  if (only !== undefined && others.length === 0) {
+    const object = await objects.get({ kind, namespace: '', name: only.name });
+    if (object !== undefined) note(object);
+    return created;
   }
-  return signs;
+  const resourceVersion = await objects.resourceVersion();
+  for await (const rows of readRows((work) => work(objects), { kind, resourceVersion })) {
+    for (const row of rows) note(parseRow(row));
+  }
+  return created;
 }
 
 function compileLease({ name }: DeviceRow, heardAtMs: number, created: string | null): ResourceObject {

@@ -3,7 +3,8 @@ import { apiVersionOf, storedKindOf } from '../../shared/model/kind.ts';
 import type { ObjectChange, ReadTables, Store } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
-import { badRequest, tooOldWatch } from './errors.ts';
+import { tooOldWatch } from './errors.ts';
+import { checkListOptions } from './list-options.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { parseCount, parseFlag } from './query.ts';
 import { readRows } from './read-rows.ts';
@@ -58,21 +59,11 @@ interface Origin {
 }
 
 function parseOrigin(query: URLSearchParams): Origin {
+  checkListOptions(query, true);
   const after = parseCount(query, 'resourceVersion') ?? 0;
   const asked = parseFlag(query, 'sendInitialEvents');
-  const match = query.get('resourceVersionMatch') ?? '';
   if (asked === undefined) {
-    if (match !== '') {
-      throw badRequest(
-        'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      );
-    }
     return { initial: after === 0, after: after === 0 ? undefined : after, marked: false };
-  }
-  if (match !== 'NotOlderThan') {
-    throw badRequest(
-      'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
   }
   return { initial: asked, after: after === 0 ? undefined : after, marked: asked };
 }

@@ -4,7 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { compileKubeconfig } from '../../hub/api/kubeconfig.ts';
+import { readTokenKey } from '../../hub/auth/token-key.ts';
+import { createTokens } from '../../hub/auth/tokens.ts';
+import { findServer } from '../../hub/operator/find-server.ts';
 import type { TestApi } from './api/start-api.ts';
 import { startApi } from './api/start-api.ts';
 import { ANYONE } from '../tools/admin.ts';
@@ -46,6 +50,24 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const timeline = (...args: string[]) =>
   runHoldfast(['timeline', 'shop-42', '--kubeconfig', api.kubeconfigPath, ...args]);
+
+describe('holdfast kubeconfig', () => {
+  test('gives a user a token that the hub knows', async () => {
+    const kubeconfig = (...args: string[]) => runHoldfast(['kubeconfig', '--data-dir', folder, ...args]);
+    const early = await kubeconfig('--user', 'bob');
+    expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('no hub was ever started')]);
+    writeFileSync(join(folder, 'addresses.json'), '{"api":"127.0.0.1:8080"}');
+    const made = await kubeconfig('--user', 'bob', '--group', 'shop-ops', '--server', 'hub.example:8080');
+    expect([made.code, made.stderr]).toEqual([0, '']);
+    const { server, token } = findServer(parse(made.stdout));
+    expect(server).toBe('http://hub.example:8080');
+    const key = readTokenKey(folder, () => {});
+    expect(createTokens(key).authenticate(`Bearer ${token}`)).toEqual({
+      name: 'bob',
+      groups: ['shop-ops', 'system:authenticated'],
+    });
+  });
+});
 
 describe('holdfast timeline', () => {
   test('says what happened, when, and how much later that was learned', async () => {

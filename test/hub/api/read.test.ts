@@ -115,16 +115,32 @@ describe('a list in pages', () => {
     expect([late.code, late.body.reason]).toEqual([410, 'Expired']);
   });
 
+  test.each(['continue=x', 'limit=-1', 'limit=x', 'resourceVersion=x'])(
+    'is refused with %s',
+    async (query) => {
+      expect((await get(`${ALL_VMS}?${query}`)).code).toBe(400);
+    },
+  );
+
   test.each([
-    'continue=x',
-    'limit=-1',
-    'limit=x',
-    'resourceVersion=x',
-    'resourceVersionMatch=Exact',
-    'resourceVersion=1&resourceVersionMatch=Almost',
-    'resourceVersion=0&resourceVersionMatch=Exact',
-  ])('is refused with %s', async (query) => {
-    expect((await get(`${ALL_VMS}?${query}`)).code).toBe(400);
+    [
+      'resourceVersionMatch=Exact',
+      'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+    ],
+    [
+      'resourceVersion=1&resourceVersionMatch=Almost',
+      'Unsupported value: "Almost": supported values: "Exact", "NotOlderThan", ""',
+    ],
+    [
+      'resourceVersion=0&resourceVersionMatch=Exact',
+      'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    ],
+  ])('is refused with options that do not go together: %s', async (query, why) => {
+    const { code, body } = await get(`${ALL_VMS}?${query}`);
+    expect([code, body.message]).toEqual([
+      422,
+      `ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: ${why}`,
+    ]);
   });
 
   test('of a version that is yet to come is refused as client-go knows it', async () => {

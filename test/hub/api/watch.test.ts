@@ -107,8 +107,8 @@ test('marks the end of what was there, and gives bookmarks, where that is asked 
   await quiet.events(1);
   timers.goOff(5000);
   expect(shown(await quiet.ended)).toEqual(['ADDED b']);
-  expect((await api.call('GET', `${VMS}?watch=1&sendInitialEvents=true`)).code).toBe(400);
-  expect((await api.call('GET', `${VMS}?watch=1&resourceVersionMatch=Exact`)).code).toBe(400);
+  expect((await api.call('GET', `${VMS}?watch=1&sendInitialEvents=true`)).code).toBe(422);
+  expect((await api.call('GET', `${VMS}?watch=1&resourceVersionMatch=Exact`)).code).toBe(422);
 });
 
 test('says so where it can not go back that far', async () => {
