@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectRow } from '../ports.ts';
 import type { View } from './view.ts';
@@ -13,13 +14,18 @@ export type Answer =
       /** What the client is to be told of what it wrote. */
       readonly warnings: readonly string[];
     }
+  | { readonly form: 'row'; readonly row: ObjectRow }
   | { readonly form: 'list'; readonly rows: readonly ObjectRow[]; readonly metadata: object }
   | { readonly form: 'watch'; readonly feed: WatchFeed }
   | JsonReply;
 
 /** What goes out. */
 export type Reply =
-  JsonReply | EncodedReply | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
+  | JsonReply
+  | EncodedReply
+  /** Bytes as they come, for as long as both sides want. */
+  | { readonly form: 'stream'; readonly contentType: string; readonly stream: Readable }
+  | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
 
 /** What is bytes already. */
 export interface EncodedReply {
@@ -50,6 +56,10 @@ export function jsonReply(body: object, code = 200): JsonReply {
   return { form: 'json', code, body };
 }
 
+function encodedJson(content: string): EncodedReply {
+  return { form: 'encoded', code: 200, content, contentType: 'application/json' };
+}
+
 export function shapeAnswer(answer: Answer, view: View): Reply {
   switch (answer.form) {
     case 'object':
@@ -57,13 +67,10 @@ export function shapeAnswer(answer: Answer, view: View): Reply {
         ...jsonReply(view.object(answer.object), answer.code),
         warnings: compileWarnings(answer.warnings),
       };
+    case 'row':
+      return encodedJson(view.row(answer.row));
     case 'list':
-      return {
-        form: 'encoded',
-        code: 200,
-        content: view.list(answer.rows, answer.metadata),
-        contentType: 'application/json',
-      };
+      return encodedJson(view.list(answer.rows, answer.metadata));
     case 'watch':
       return { ...answer, view };
     case 'json':

@@ -55,24 +55,23 @@ export function listSigns(context: ApiContext, path: ResourcePath, { query }: Ap
 
 /** What a table shows of devices that their objects have as of their newest change only. */
 export async function addLastHeard(store: Store, answer: Answer): Promise<Answer> {
-  if (answer.form !== 'object' && answer.form !== 'list') return answer;
+  const rows = answer.form === 'row' ? [answer.row] : answer.form === 'list' ? answer.rows : [];
+  if (rows.length === 0) return answer;
   const heard = await store.read(async (tables) => {
-    const names =
-      answer.form === 'object' ? [answer.object.metadata.name] : answer.rows.map(({ name }) => name);
+    const names = rows.map(({ name }) => name);
     const devices = names.length > DEVICES_AT_ONCE ? tables.devices.list() : tables.devices.getMany(names);
     return readHeard(tables, await devices);
   });
-  const add = (object: ResourceObject): ResourceObject => {
-    const heardAtMs = heard.get(object.metadata.name);
-    if (heardAtMs === undefined) return object;
-    return {
-      ...object,
-      status: { ...(object.status as object), lastReceivedTime: formatSeconds(heardAtMs) },
-    };
+  const add = (row: ObjectRow): ObjectRow => {
+    const heardAtMs = heard.get(row.name);
+    if (heardAtMs === undefined) return row;
+    const object = parseRow(row);
+    const status = { ...(object.status as object), lastReceivedTime: formatSeconds(heardAtMs) };
+    return { ...row, text: JSON.stringify({ ...object, status }) };
   };
-  if (answer.form === 'object') return { ...answer, object: add(answer.object) };
-  const rows = answer.rows.map((row) => ({ ...row, text: JSON.stringify(add(parseRow(row))) }));
-  return { ...answer, rows };
+  const [first] = rows;
+  if (answer.form === 'row' && first !== undefined) return { form: 'row', row: add(first) };
+  return answer.form === 'list' ? { ...answer, rows: rows.map(add) } : answer;
 }
 
 /** When devices were last heard, by their names, in milliseconds. */

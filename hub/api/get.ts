@@ -1,5 +1,4 @@
 import type { Answer } from './answer.ts';
-import { objectAnswer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { notFound, tooLargeResourceVersion } from './errors.ts';
 import { parseCount } from './query.ts';
@@ -11,8 +10,8 @@ export async function get(context: ApiContext, path: ObjectPath, { query }: ApiR
   return context.store.read(async ({ objects }) => {
     const newest = atLeast > 0 ? await objects.resourceVersion() : 0;
     if (atLeast > newest) throw tooLargeResourceVersion(atLeast, newest);
-    const object = await objects.get(keyOf(path));
-    if (object === undefined) throw notFound(path.kind, path.name);
-    return objectAnswer(object);
+    const row = await objects.row(keyOf(path));
+    if (row === undefined) throw notFound(path.kind, path.name);
+    return { form: 'row', row };
   });
 }

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { storedKindOf } from '../../shared/model/kind.ts';
-import type { ObjectRow, ReadTables } from '../ports.ts';
+import type { Clock } from '../../shared/ports.ts';
+import type { ObjectRow } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { badRequest, tooLargeResourceVersion, tooOldContinue, tooOldVersion } from './errors.ts';
 import { checkListOptions } from './list-options.ts';
 import type { ResourcePath } from './path.ts';
 import { parseCount } from './query.ts';
-import type { Snapshot } from './read-rows.ts';
+import type { ReadObjects, Snapshot } from './read-rows.ts';
 import { readRows } from './read-rows.ts';
 import type { Selection } from './selection.ts';
 import { parseSelection } from './selection.ts';
@@ -32,42 +33,45 @@ export async function list(context: ApiContext, path: ResourcePath, { query }: A
   const selection = parseSelection(context, path, query);
   const limit = parseCount(query, 'limit') ?? 0;
   const { from, exact, atLeast } = parsePlace(query, limit);
-  return context.store.read(async ({ objects }) => {
+  const kind = storedKindOf(path.kind);
+  const { namespace } = path;
+  // A little at a time, all of it as it was at one version: others read and write meanwhile.
+  const read: ReadObjects = (work) => context.store.read(({ objects }) => work(objects));
+  const { at, counted } = await read(async (objects) => {
     const newest = await objects.resourceVersion();
     if (atLeast > newest) throw tooLargeResourceVersion(atLeast, newest);
-    const at = exact ?? newest;
-    const { namespace } = path;
-    const snapshot: Snapshot = { kind: storedKindOf(path.kind), resourceVersion: at, namespace, after: from };
-    const read = await readSelected(objects, snapshot, selection, limit);
-    if (read === 'forgotten')
-      throw from === undefined ? tooOldVersion(at) : tooOldContinue(encode(NEWEST, from));
-    const { rows, isMore } = read;
-    const last = rows.at(-1);
-    if (!isMore || last === undefined)
-      return { form: 'list', rows, metadata: { resourceVersion: String(at) } };
-    const counted =
-      from === undefined && at === newest ? await objects.count(snapshot.kind, namespace) : from?.remaining;
-    const left = selection.whole && counted !== undefined ? counted - rows.length : undefined;
-    const metadata = {
-      resourceVersion: String(at),
-      continue: encode(at, last, left),
-      ...(left !== undefined && { remainingItemCount: left }),
+    const isCounted = from === undefined && limit > 0 && selection.whole && (exact ?? newest) === newest;
+    return {
+      at: exact ?? newest,
+      counted: isCounted ? await objects.count(kind, namespace) : from?.remaining,
     };
-    return { form: 'list', rows, metadata };
   });
+  // One more than are wanted, which tells that there are more.
+  const atOnce = selection.whole && limit > 0 ? limit + 1 : undefined;
+  const snapshot: Snapshot = { kind, resourceVersion: at, namespace, after: from };
+  const selected = await takeSelected(readRows(read, snapshot, atOnce), selection, limit, context.clock);
+  if (selected === 'forgotten')
+    throw from === undefined ? tooOldVersion(at) : tooOldContinue(encode(NEWEST, from));
+  const { rows, isMore } = selected;
+  const last = rows.at(-1);
+  if (!isMore || last === undefined) return { form: 'list', rows, metadata: { resourceVersion: String(at) } };
+  const left = selection.whole && counted !== undefined ? counted - rows.length : undefined;
+  const metadata = {
+    resourceVersion: String(at),
+    continue: encode(at, last, left),
+    ...(left !== undefined && { remainingItemCount: left }),
+  };
+  return { form: 'list', rows, metadata };
 }
 
 /** The first `limit` (0 for all) that are selected, and whether there are more. */
-async function readSelected(
-  objects: ReadTables['objects'],
-  snapshot: Snapshot,
+async function takeSelected(
+  reading: ReturnType<typeof readRows>,
   selection: Selection,
   limit: number,
+  clock: Clock,
 ): Promise<{ readonly rows: ObjectRow[]; readonly isMore: boolean } | 'forgotten'> {
   const rows: ObjectRow[] = [];
-  // One more than are wanted, which tells that there are more.
-  const atOnce = selection.whole && limit > 0 ? limit + 1 : undefined;
-  const reading = readRows((work) => work(objects), snapshot, atOnce);
   for (;;) {
     const batch = await reading.next();
     if (batch.done === true) return batch.value === 'forgotten' ? 'forgotten' : { rows, isMore: false };
@@ -76,6 +80,7 @@ async function readSelected(
       if (limit > 0 && rows.length === limit) return { rows, isMore: true };
       rows.push(row);
     }
+    await clock.turn();
   }
 }
 

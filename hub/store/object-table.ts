@@ -41,6 +41,11 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
   return {
     get,
 
+    async row(key) {
+      const text = await readText(key);
+      return text === undefined ? undefined : { namespace: key.namespace, name: key.name, text };
+    },
+
     async list(kind, namespace) {
       let query = database.selectFrom('objects').select('object').where('kind', '=', kind);
       if (namespace !== undefined) query = query.where('namespace', '=', namespace);
