@@ -1,12 +1,12 @@
 import { canonicalJson } from '../shared/base/canonical-json.ts';
 import { sleep } from '../shared/base/deadline.ts';
-import { messageOf } from '../shared/base/errors.ts';
+import { EffectError, messageOf } from '../shared/base/errors.ts';
 import { formatTime } from '../shared/base/time.ts';
 import type { Clock, Log, Random } from '../shared/ports.ts';
 import type { BoxIdentity, RequestBody } from '../shared/protocol/messages.ts';
 import { PROTOCOL } from '../shared/protocol/version.ts';
 import type { Probes } from './guest.ts';
-import type { AcceleratorProbe, Facts, Happening, Link, Machines, Store } from './ports.ts';
+import type { AcceleratorProbe, Facts, Happening, Link, Machines, Store, Tunnel } from './ports.ts';
 import type { ImageNotice, Images } from './images-port.ts';
 import type { Trash, TrashEntry } from './trash-port.ts';
 import type { TrashLimits } from './plan/plan-trash.ts';
@@ -25,6 +25,8 @@ import type { Question } from './sync/requests.ts';
 import { createRequests } from './sync/requests.ts';
 import { createSession } from './sync/session.ts';
 import { tellAll } from './sync/tell-all.ts';
+import { createStreams } from './streams.ts';
+import { createThawKeeper } from './thaw-keeper.ts';
 import type { TrashKeeper } from './trash-keeper.ts';
 import { createTrashKeeper } from './trash-keeper.ts';
 
@@ -36,6 +38,12 @@ const REAP_MS = 5_000;
 /** How often an accelerator is looked for where none was found. */
 const PROBE_EVERY_MS = 60_000;
 
+const NO_TUNNEL: Tunnel = {
+  dial: async ({ path }) => {
+    throw new EffectError('HubUnreachable', path, 'this agent has no way to bring streams to the hub');
+  },
+};
+
 export interface AgentPorts {
   readonly store: Store;
   readonly machines: Machines;
@@ -43,6 +51,8 @@ export interface AgentPorts {
   readonly trash?: Trash;
   readonly probes: Probes;
   readonly link: Link;
+  /** Without it no stream can be brought to the hub. */
+  readonly tunnel?: Tunnel;
   readonly facts: Facts;
   readonly accelerator: AcceleratorProbe;
   readonly clock: Clock;
@@ -93,6 +103,8 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
   const keeper = keepTrash();
   const probes = createProbeWatch(ports.probes, clock, () => loop.wake());
+  const streams = createStreams(machines, ports.tunnel ?? NO_TUNNEL);
+  const thawKeeper = createThawKeeper({ store, machines, clock, log, bootId, tell: tellEvent });
   const loop = createLoop({
     ports,
     box: () => ({ ...box, ...describeTrash(), ...(goingDown && { goingDown }) }),
@@ -142,8 +154,21 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
     return `the ${verb} of the machine was taken up`;
   }
 
-  async function find({ machine }: Question): Promise<object> {
-    return door.readGuest(machine);
+  async function find(question: Question): Promise<object> {
+    const { verb, machine } = question;
+    switch (verb) {
+      case 'read-guest':
+        return door.readGuest(machine);
+      case 'open-stream':
+        await streams.open(door.uidOf(machine), question.target, question.dial);
+        return {};
+      case 'freeze':
+        await thawKeeper.freeze(door.uidOf(machine), question.thawAfterSeconds * 1_000);
+        return {};
+      case 'unfreeze':
+        await thawKeeper.thaw(door.uidOf(machine));
+        return {};
+    }
   }
 
   /** What the planner says of the disks of a machine that is removed. */
@@ -268,6 +293,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       images.onNotice(tellNotice);
       clockWatch.start();
       keeper?.start();
+      thawKeeper.start();
       session.start();
       loop.wake();
       void keepFindingAccelerator().then(keepReportingFacts);
@@ -298,6 +324,8 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       cancelProbe();
       clockWatch.stop();
       await keeper?.stop();
+      thawKeeper.stop();
+      streams.stop();
       probes.stop();
       await loop.stop();
       await session.stop();

@@ -15,6 +15,7 @@ import {
   label,
   optionalAddress,
   mapping,
+  streamUrl,
   text,
 } from '../shared/config/settings.ts';
 import type { Equipment } from './machine/equipment.ts';
@@ -52,6 +53,11 @@ export const AGENT_SETTINGS = {
     hubCa: file({ prose: "who signs the hub's or broker's certificate (PEM)", fallback: '' }),
     hubCertificate: file({ prose: "the device's own certificate (PEM)", fallback: '' }),
     hubKey: file({ prose: 'its key (PEM)', fallback: '' }),
+    hubTunnel: streamUrl({
+      prose:
+        'where consoles, displays and ports are brought when the hub asks for them, e.g. https://hub.example:8444; empty for what the hub tells',
+      fallback: '',
+    }),
     keepalive: integer(5, 1200, {
       prose: 'seconds of silence after which the link is tested',
       fallback: '240',

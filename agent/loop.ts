@@ -196,12 +196,11 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     const entry = record === undefined ? undefined : wantedOf(record.desired);
     if (record === undefined || entry?.kind !== 'machine') return undefined;
     const addedBytes = process?.addedMemory?.requestedBytes;
-    const limits = readRunLimits(record.command);
     return {
       machine: entry.compiled,
-      limits,
+      limits: readRunLimits(record.command),
       places: record.places ?? {},
-      balloonBytes: record.balloonBytes ?? limits.memoryBytes,
+      ...(record.balloonBytes === undefined ? {} : { balloonBytes: record.balloonBytes }),
       cards: { linksDown: record.linksDown ?? [], ports: record.ports },
       ...(addedBytes === undefined ? {} : { addedBytes }),
     };

@@ -12,6 +12,7 @@ import { readMqttAccess } from '../shared/host/mqtt-access.ts';
 import type { MqttAccess } from '../shared/host/mqtt-client.ts';
 import { createRandom } from '../shared/host/random.ts';
 import type { Log } from '../shared/ports.ts';
+import { readPlace } from '../shared/tunnel/place.ts';
 import { VERSION } from '../shared/version.ts';
 import { createAgent } from './agent.ts';
 import type { AgentConfig } from './config.ts';
@@ -37,6 +38,8 @@ import { accountCommand } from './qemu/launch.ts';
 import { createMachines } from './qemu/machines.ts';
 import { createTrash } from './qemu/trash.ts';
 import { createStore } from './store/store.ts';
+import type { TunnelAccess } from './tunnel/tunnel.ts';
+import { createTunnel } from './tunnel/tunnel.ts';
 
 /** Runs the agent until SIGTERM or SIGINT. It leaves its machines running then, unless the box itself is going down. */
 export async function runAgent(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
@@ -95,6 +98,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       probes: createProbes(machines, clock),
       images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
+      tunnel: createTunnel(readTunnelAccess(config), clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId }),
       accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),
       clock,
@@ -161,6 +165,18 @@ function readAccess(config: AgentConfig): MqttAccess {
     certificate: config.hubCertificate,
     key: config.hubKey,
   });
+}
+
+/** The device shows the same certificate there as at its broker. */
+function readTunnelAccess(config: AgentConfig): TunnelAccess {
+  const { ca, cert, key } = readAccess(config);
+  return {
+    brokerHost: new URL(config.hub).hostname,
+    ...(config.hubTunnel !== undefined && { place: readPlace(config.hubTunnel) }),
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
 }
 
 /** What guests in user-mode networks can do to the box is what QEMU's user can. */

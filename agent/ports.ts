@@ -3,6 +3,7 @@ import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { ForwardedPort } from '../shared/model/virtual-machine-instance.ts';
 import type { EventBody, Report, ReportBody, ResponseMessage } from '../shared/protocol/messages.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
+import type { StreamDial, StreamTarget } from '../shared/protocol/streams.ts';
 import type { MachineFigures } from './figures-port.ts';
 import type { GuestDetails, GuestUsage } from './guest.ts';
 import type { ReadyImage } from './images-port.ts';
@@ -176,6 +177,14 @@ export interface Machines {
   measure(): Promise<MachineFigures[]>;
   /** The serial console: what the guest last wrote, then both ways. */
   openConsole(uid: string): Promise<Duplex>;
+  /**
+   * Opens a stream of a machine; a log's and a picture's is read only.
+   * @throws EffectError NotRunning, DisplayTaken, NoLog, PortUnreachable, or naming what failed
+   */
+  openStream(uid: string, target: StreamTarget): Promise<Duplex>;
+  /** Has the guest's agent freeze all its file systems; they stay so until `thawGuest`. @throws as `readGuest` */
+  freezeGuest(uid: string): Promise<void>;
+  thawGuest(uid: string): Promise<void>;
   /** Calls `listener` when a process ended or its monitor said that something changed. */
   onChange(listener: (uid: string) => void): void;
   /** Calls `listener` with what QEMU tells of a guest as it happens; what happens while nobody listens is not told. */
@@ -210,6 +219,12 @@ export interface Connection {
   publish(channel: DeviceChannel, payload: Uint8Array): Promise<void>;
   /** Says goodbye with the last will's text where `polite`, and closes. */
   close(polite: boolean): Promise<void>;
+}
+
+/** The way out to the hub for streams. */
+export interface Tunnel {
+  /** Brings a stream to the hub. @throws EffectError HubUnreachable */
+  dial(dial: StreamDial): Promise<Duplex>;
 }
 
 /** A machine as the agent's store keeps it. */

@@ -5,7 +5,7 @@ import type { Output } from '../agent/local/main.ts';
 import { DEMO_SETTINGS } from '../demo/config.ts';
 import { HUB_SETTINGS } from '../hub/config.ts';
 import type { KubeconfigFlags } from '../hub/main.ts';
-import type { TimelineFlags } from '../hub/operator/main.ts';
+import type { LogFlags, PortForwardFlags, TimelineFlags } from '../hub/operator/main.ts';
 import { messageOf } from '../shared/base/errors.ts';
 import { ConfigError } from '../shared/config/load.ts';
 import type { Settings } from '../shared/config/settings.ts';
@@ -125,20 +125,66 @@ addSettings(
     (await import('../hub/main.ts')).printKubeconfig(flags, { user, group, server }),
   );
 
-program
-  .command('timeline <DEVICE>')
+addHub(program.command('timeline <DEVICE>'))
   .description('what happened on a device: what was desired, what it told, its link, orders given on the box')
   .option('--since <TIME>', 'from then on: 2026-03-01T22:00:00Z, or so long ago: 12h')
   .option('--until <TIME>', 'up to then')
   .option('--machine <NAMESPACE/NAME>', 'of one machine only')
   .option('--limit <N>', 'the newest so many (default: 500)')
   .addOption(new Option('-o, --output <FORM>', 'how to print').choices(['table', 'json']).default('table'))
-  .option('--kubeconfig <FILE>', 'where the hub is (KUBECONFIG)')
-  .option('--server <URL>', 'the same without a kubeconfig, e.g. http://127.0.0.1:8080')
-  .option('--token <TOKEN>', 'who asks, where it is given so')
   .action(async (device: string, flags: TimelineFlags) =>
     (await import('../hub/operator/main.ts')).printTimeline(device, flags),
   );
+
+addHub(
+  program
+    .command('console <[namespace/]name>')
+    .description("join a machine's serial console through the hub; Ctrl-] leaves"),
+).action(async (name: string, flags: Flags) =>
+  (await import('../hub/operator/main.ts')).joinConsole(name, flags),
+);
+
+addHub(
+  program
+    .command('logs <[namespace/]name>')
+    .description('what a machine wrote to its serial console, as far as its box has kept it')
+    .option('--since <TIME>', 'from then on: 2026-03-01T22:00:00Z, or so long ago: 1h')
+    .option('--tail <N>', 'the last so many lines')
+    .option('-f, --follow', 'go on with what it writes')
+    .option('--timestamps', 'each line after the time by which its box had seen it'),
+).action(async (name: string, flags: LogFlags) =>
+  (await import('../hub/operator/main.ts')).printLog(name, flags),
+);
+
+const listenAddress = () =>
+  new Option('--address <IP>', 'what to listen on').default('127.0.0.1', '127.0.0.1');
+
+addHub(
+  program
+    .command('port-forward <[namespace/]name> <[LOCAL:]REMOTE>')
+    .description('lead a port of this computer to one of a machine, through the hub')
+    .addOption(listenAddress())
+    .option('--stdio', "this command's own input and output instead: ssh's ProxyCommand"),
+).action(async (name: string, ports: string, flags: PortForwardFlags) =>
+  (await import('../hub/operator/main.ts')).forwardToMachine(name, ports, flags),
+);
+
+addHub(
+  program
+    .command('vnc <[namespace/]name>')
+    .description("make a machine's display a VNC server of this computer, through the hub")
+    .addOption(listenAddress()),
+).action(async (name: string, flags: PortForwardFlags) =>
+  (await import('../hub/operator/main.ts')).serveDisplay(name, flags),
+);
+
+addHub(
+  program
+    .command('ssh <[user@][namespace/]name> [words...]')
+    .description('run ssh to a machine, through the hub; what ssh itself is to be told comes after --'),
+).action(async (target: string, words: string[], flags: Flags) => {
+  process.exitCode = await (await import('../hub/operator/main.ts')).runSsh(target, words, flags);
+});
 
 try {
   await program.parseAsync();
@@ -176,6 +222,14 @@ function addSettings(command: Command, settings: Settings): Command {
       'a YAML file with these settings, by their names in camelCase (HOLDFAST_CONFIG)',
     )
     .exitOverride();
+}
+
+/** Which hub is meant. */
+function addHub(command: Command): Command {
+  return command
+    .option('--kubeconfig <FILE>', 'where the hub is (KUBECONFIG)')
+    .option('--server <URL>', 'the same without a kubeconfig, e.g. http://127.0.0.1:8080')
+    .option('--token <TOKEN>', 'who asks, where it is given so');
 }
 
 function addDataDir(command: Command): Command {

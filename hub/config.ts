@@ -1,5 +1,5 @@
 import { ConfigError } from '../shared/config/load.ts';
-import type { ConfigOf } from '../shared/config/settings.ts';
+import type { Address, ConfigOf } from '../shared/config/settings.ts';
 import {
   LOG_LEVELS,
   about,
@@ -12,6 +12,8 @@ import {
   integer,
   isLoopback,
   loopbackAddress,
+  optionalAddress,
+  streamUrl,
   text,
 } from '../shared/config/settings.ts';
 
@@ -42,6 +44,26 @@ export const HUB_SETTINGS = {
     mqttKey: file({ prose: 'its key (PEM)', fallback: '' }),
     mqttClientCa: file({ prose: "who signs devices' certificates (PEM), each in its name", fallback: '' }),
   }),
+  ...about('Consoles, displays and ports of machines, which devices dial out to the hub for', {
+    tunnelListen: optionalAddress({
+      prose: 'where devices come in with these, on loopback or over TLS; empty for where the API listens',
+      fallback: '',
+    }),
+    tunnelUrl: streamUrl({
+      prose:
+        'the same as devices reach it, e.g. https://hub.example:8444; empty for that port of the host where they meet their broker',
+      fallback: '',
+    }),
+    tunnelCertificate: file({
+      prose: 'the certificate (PEM) that devices are shown there; empty for that of the broker',
+      fallback: '',
+    }),
+    tunnelKey: file({ prose: 'its key (PEM)', fallback: '' }),
+    tunnelClientCa: file({
+      prose: "who signs devices' certificates (PEM), each in its name",
+      fallback: '',
+    }),
+  }),
   ...about('A broker elsewhere', {
     broker: brokerUrl({ prose: 'an MQTT broker to use instead of the one inside the hub', fallback: '' }),
     brokerUser: text('USER', { prose: "the hub's name at that broker", fallback: 'holdfast_hub' }),
@@ -53,22 +75,42 @@ export const HUB_SETTINGS = {
 };
 export type HubConfig = ConfigOf<typeof HUB_SETTINGS>;
 
+/** The names of a certificate, its key, and who signs those of devices: to be given together or not at all. */
+const BROKER_TLS = ['mqttCertificate', 'mqttKey', 'mqttClientCa'] as const;
+const TUNNEL_TLS = ['tunnelCertificate', 'tunnelKey', 'tunnelClientCa'] as const;
+
 /**
  * What no setting shows alone.
  * @throws ConfigError
  */
 export function checkHubConfig(config: HubConfig): void {
-  const tls = ['mqttCertificate', 'mqttKey', 'mqttClientCa'] as const;
-  const missing = tls.filter((key) => config[key] === '').map(flagOf);
-  if (missing.length > 0 && missing.length < tls.length) {
-    throw new ConfigError(
-      `${missing.join(' and ')} must be given too: of ${tls.map(flagOf).join(', ')} all or none`,
-    );
-  }
-  if (config.broker === '' && missing.length > 0 && !isLoopback(config.mqttListen)) {
-    throw new ConfigError(
-      `${flagOf('mqttListen')} must be a loopback address such as 127.0.0.1:${config.mqttListen.port}, ` +
-        `or ${missing.join(', ')} must be given`,
-    );
-  }
+  const hasBrokerTls = checkTls(config, BROKER_TLS);
+  const hasTunnelTls = checkTls(config, TUNNEL_TLS) || hasBrokerTls;
+  if (config.broker === '' && !hasBrokerTls) requireLoopback('mqttListen', config.mqttListen, BROKER_TLS);
+  if (config.tunnelListen !== undefined && !hasTunnelTls)
+    requireLoopback('tunnelListen', config.tunnelListen, TUNNEL_TLS);
+}
+
+/** The paths of the certificate that devices are shown where they bring streams, its key, and who signs theirs. */
+export function tunnelTlsFiles(config: HubConfig): readonly string[] | undefined {
+  const given = [TUNNEL_TLS, BROKER_TLS].find(([certificate]) => config[certificate] !== '');
+  return given?.map((key) => config[key]);
+}
+
+type TlsKeys = typeof BROKER_TLS | typeof TUNNEL_TLS;
+
+function checkTls(config: HubConfig, keys: TlsKeys): boolean {
+  const missing = keys.filter((key) => config[key] === '').map(flagOf);
+  if (missing.length === 0 || missing.length === keys.length) return missing.length === 0;
+  throw new ConfigError(
+    `${missing.join(' and ')} must be given too: of ${keys.map(flagOf).join(', ')} all or none`,
+  );
+}
+
+function requireLoopback(key: string, address: Address, tls: TlsKeys): void {
+  if (isLoopback(address)) return;
+  throw new ConfigError(
+    `${flagOf(key)} must be a loopback address such as 127.0.0.1:${address.port}, ` +
+      `or ${tls.map(flagOf).join(', ')} must be given`,
+  );
 }

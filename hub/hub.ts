@@ -9,7 +9,7 @@ import { createEventProjector } from './devices/event-projector.ts';
 import { createPresence } from './devices/presence.ts';
 import { createSessions } from './devices/sessions.ts';
 import { createLinkFigures } from './link-figures.ts';
-import type { Broker, BrokerWatch, Store } from './ports.ts';
+import type { Broker, BrokerWatch, Store, Tunnel } from './ports.ts';
 import { createReconciler } from './reconcile/reconciler.ts';
 import { createRetention } from './retention.ts';
 import { warnWrite } from './warn.ts';
@@ -21,6 +21,8 @@ export interface HubPorts {
   readonly authenticate: Authenticate;
   /** Makes the API's server. */
   readonly serveApi: (options: ApiOptions) => Api;
+  /** Without it no stream can be opened. */
+  readonly tunnel?: Tunnel;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -42,7 +44,7 @@ export interface Hub {
 /** Puts the hub together: the API and the devices write to the store, and the reconciler makes the rest follow. */
 export function createHub(options: HubOptions, ports: HubPorts): Hub {
   const { version, apiListen, eventRetentionMs, timelineRetentionMs } = options;
-  const { store, broker, clock, random, log } = ports;
+  const { store, broker, tunnel, clock, random, log } = ports;
   let stopped = false;
   let linked = false;
   const figures = createLinkFigures();
@@ -89,6 +91,7 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
     version,
     askDevice: (device, body, options) => sessions.ask(device, body, options),
     admit: admitWrite,
+    ...(tunnel !== undefined && { tunnel }),
     authenticate: ports.authenticate,
     checks: [
       {
@@ -119,6 +122,7 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
   return {
     async start() {
       const { address: apiAddress } = await api.listen(apiListen);
+      await tunnel?.start(Number(new URL(`http://${apiAddress}`).port));
       await reconciler.start();
       projector.wake();
       const { address: mqtt } = await broker.start((device, channel, payload) => {
@@ -133,7 +137,8 @@ export function createHub(options: HubOptions, ports: HubPorts): Hub {
     async stop() {
       stopped = true;
       presence.stop();
-      await api.close();
+      // Both at once: streams may come in where the API listens.
+      await Promise.all([api.close(), tunnel?.close()]);
       await broker.stop();
       await sessions.settle();
       await projector.stop();

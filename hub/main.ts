@@ -8,6 +8,7 @@ import { createLog } from '../shared/host/log.ts';
 import { readMqttAccess } from '../shared/host/mqtt-access.ts';
 import { createRandom } from '../shared/host/random.ts';
 import type { Log } from '../shared/ports.ts';
+import { readPlace } from '../shared/tunnel/place.ts';
 import { VERSION } from '../shared/version.ts';
 import { createApi } from './api/api.ts';
 import { compileKubeconfig } from './api/kubeconfig.ts';
@@ -17,10 +18,12 @@ import { ADMIN } from './auth/user.ts';
 import { createEmbeddedBroker } from './broker/embedded-broker.ts';
 import { createMqttBroker } from './broker/mqtt-broker.ts';
 import type { HubConfig } from './config.ts';
-import { HUB_SETTINGS, checkHubConfig } from './config.ts';
+import { HUB_SETTINGS, checkHubConfig, tunnelTlsFiles } from './config.ts';
 import { createHub } from './hub.ts';
-import type { Broker } from './ports.ts';
+import type { Broker, Tunnel } from './ports.ts';
 import { createStore } from './store/store.ts';
+import { createTunnelListener } from './tunnel/listener.ts';
+import { createTunnel } from './tunnel/tunnel.ts';
 
 const HOUR_MS = 3_600_000;
 /** In the data folder: where the hub listens. */
@@ -46,6 +49,7 @@ export async function runHub(flags: Readonly<Record<string, string | undefined>>
       store: await createStore(join(dataDir, 'hub.db')),
       broker: chooseBroker(config, log),
       serveApi: createApi,
+      tunnel: composeTunnel(config, log),
       authenticate: tokens.authenticate,
       clock: createClock(),
       random: createRandom(),
@@ -68,6 +72,23 @@ export async function runHub(flags: Readonly<Record<string, string | undefined>>
   await hub.stop();
   unlock();
   log.info({}, 'hub stopped');
+}
+
+/** Where devices bring streams, and what they are told of that. */
+function composeTunnel(config: HubConfig, log: Log): Tunnel {
+  const { tunnelListen, tunnelUrl } = config;
+  const [certificate, key, clientCa] = (tunnelTlsFiles(config) ?? []).map((path) =>
+    readFileSync(path, 'utf8'),
+  );
+  const hasTls = certificate !== undefined && key !== undefined && clientCa !== undefined;
+  return createTunnel({
+    told: tunnelUrl === undefined ? {} : readPlace(tunnelUrl),
+    ...(tunnelListen !== undefined && {
+      listener: createTunnelListener(tunnelListen, hasTls ? { certificate, key, clientCa } : undefined),
+    }),
+    clock: createClock(),
+    log,
+  });
 }
 
 export interface KubeconfigFlags {

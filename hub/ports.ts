@@ -1,7 +1,10 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { ResourceObject } from '../shared/model/kind.ts';
 import type { DeviceFacts, DeviceMetrics } from '../shared/model/device.ts';
 import type { MachineIdentity, MachineStatus } from '../shared/model/machine.ts';
 import type { BoxIdentity } from '../shared/protocol/messages.ts';
+import type { StreamDial } from '../shared/protocol/streams.ts';
 import type { DeviceChannel, HubChannel } from '../shared/protocol/topics.ts';
 
 /** What the hub needs of the world, beside `shared/ports.ts`. */
@@ -28,6 +31,27 @@ export interface BrokerWatch {
   ready(): void;
   /** The hub is cut from the broker: what it knows of which device is connected is stale. */
   lost(reason: string): void;
+}
+
+/** A stream that a device is to be asked for. */
+export interface ExpectedStream {
+  readonly dial: StreamDial;
+  /** Resolves once the device has come with it. */
+  readonly arrived: Promise<Duplex>;
+  /** It is not waited for any more. */
+  cancel(): void;
+}
+
+/** Takes in the streams that devices dial out to the hub for, each once, with a secret that only it was told. */
+export interface Tunnel {
+  /** @param apiPort where devices come in if the tunnel has no listener of its own */
+  start(apiPort: number): Promise<void>;
+  /** A device's request for an upgrade that came in where the API listens. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** @throws EffectError TooManyRequests, Unavailable */
+  expect(device: string): ExpectedStream;
+  /** Ends every stream. */
+  close(): Promise<void>;
 }
 
 /** Names an object: kinds by `group/Kind` (`kubevirt.io/VirtualMachine`, `/Event`), '' as the namespace of none. */

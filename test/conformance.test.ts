@@ -53,15 +53,17 @@ async function submit(api: TestApi, manifest: Manifest): Promise<Verdict> {
   const path = `/${root}/${manifest.apiVersion}/${scope}${served.plural}`;
   const { code, headers, body } = await api.call<{ details: { causes: Cause[] } }>('POST', path, manifest);
   expect([201, 422]).toContain(code);
-  if (code === 201) {
-    const warnings = (headers.get('warning') ?? '').matchAll(/299 - "((?:[^"\\]|\\.)*)"/g);
-    const words = [...warnings].map(([, text = '']) => text.replaceAll(/\\(.)/g, '$1').replace(': ', '`: '));
-    return { taken: true, causes: [], words: words.map((text) => `\`${text}`) };
-  }
+  const warnings = [...(headers.get('warning') ?? '').matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map(
+    ([, text = '']) => {
+      const plain = text.replaceAll(/\\(.)/g, '$1').replace(/^unknown field "(.*)"$/, '$1: unknown field');
+      return `\`${plain.replace(': ', '`: ')}`;
+    },
+  );
+  if (code === 201) return { taken: true, causes: [], words: warnings };
   const { causes } = body.details;
   // Without Kubernetes' word for the reason, which stands in front of it.
   const words = causes.map(({ field, message }) => `\`${field}\`: ${message.replace(/^[A-Z][a-z ]+: /, '')}`);
-  return { taken: false, causes, words };
+  return { taken: false, causes, words: [...warnings, ...words] };
 }
 
 /** Kinds of which machines run; others are taken for such machines to name. */

@@ -32,11 +32,13 @@ interface Import {
 const PURE_ROOMS = ['agent/plan', 'agent/machine', 'hub/rollout', 'hub/machines', 'hub/apply'];
 const PURE_MAY_IMPORT = [...PURE_ROOMS, 'shared/model', 'shared/base'];
 const ADAPTERS = [
-  ...['facts', 'image', 'k3s', 'link', 'network', 'probe', 'qemu', 'store'].map((room) => `agent/${room}`),
+  ...['facts', 'image', 'k3s', 'link', 'network', 'probe', 'qemu', 'store', 'tunnel'].map(
+    (room) => `agent/${room}`,
+  ),
   // Of the box's own door, the two ends of the socket.
   'agent/local/server.ts',
   'agent/local/client.ts',
-  ...['broker', 'store'].map((room) => `hub/${room}`),
+  ...['broker', 'store', 'tunnel'].map((room) => `hub/${room}`),
   'shared/host',
 ];
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

@@ -49,6 +49,8 @@ export interface LocalDoor {
    * @throws EffectError NotFound
    */
   emptyTrash(entry?: string): Promise<string[]>;
+  /** @throws EffectError as `order` */
+  uidOf(machine: string): string;
   /** @throws EffectError as `order`, and as `Machines.openConsole` */
   openConsole(machine: string): Promise<Duplex>;
 }
@@ -200,6 +202,7 @@ export function createLocalDoor(options: DoorOptions): LocalDoor {
       loop.wake();
     },
     readGuest: async (machine) => machines.readGuest(find(machine).row.uid),
+    uidOf: (machine) => find(machine).row.uid,
     openConsole: async (machine) => machines.openConsole(find(machine).row.uid),
   };
 }

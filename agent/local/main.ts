@@ -5,6 +5,7 @@ import { stringify as stringifyYaml } from 'yaml';
 import { loadConfig } from '../../shared/config/load.ts';
 import { formatBytes } from '../../shared/base/quantity.ts';
 import { formatTable } from '../../shared/base/table.ts';
+import { joinTerminal } from '../../shared/host/join-terminal.ts';
 import { AGENT_SETTINGS } from '../config.ts';
 import type { OrderVerb } from '../plan/order.ts';
 import type { LocalClient } from './client.ts';
@@ -17,8 +18,6 @@ export const OUTPUTS = ['text', 'json', 'yaml'] as const;
 export type Output = (typeof OUTPUTS)[number];
 export const LOCAL_SETTINGS = { dataDir: AGENT_SETTINGS.dataDir };
 
-/** The key that leaves a console, as in virtctl: Ctrl-]. */
-const LEAVE_CONSOLE = 0x1d;
 const POLL_MS = 300;
 /** How long an order is watched; its machine's grace period may be longer, and it then goes on unwatched. */
 const WATCH_MS = 120_000;
@@ -146,24 +145,9 @@ export async function uploadImage(flags: Flags, volume: string, path: string): P
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */
 export async function joinConsole(flags: Flags, machine: string): Promise<void> {
   const serial = await connect(flags).openConsole(machine);
-  const { stdin, stdout, stderr } = process;
-  if (stdin.isTTY) stdin.setRawMode(true);
-  stderr.write(`Connected to ${machine}; leave with Ctrl-]\r\n`);
-  await new Promise<void>((resolve) => {
-    serial.on('data', (chunk: Buffer) => stdout.write(chunk));
-    serial.on('close', resolve);
-    serial.on('error', () => resolve());
-    stdin.on('data', (chunk: Buffer) => {
-      const leave = stdin.isTTY ? chunk.indexOf(LEAVE_CONSOLE) : -1;
-      if (leave >= 0) resolve();
-      else serial.write(chunk);
-    });
-    stdin.on('end', () => setTimeout(resolve, POLL_MS));
-  });
-  serial.destroy();
-  if (stdin.isTTY) stdin.setRawMode(false);
-  stdin.pause();
-  stderr.write('\r\n');
+  process.stderr.write(`Connected to ${machine}; leave with Ctrl-]\r\n`);
+  await joinTerminal(serial, process).catch(() => {});
+  process.stderr.write('\r\n');
 }
 
 function connect(flags: Flags): LocalClient {

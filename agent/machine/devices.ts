@@ -74,7 +74,7 @@ export function deviceArguments(
   return [
     ...(devices.rng ? rngArguments(pci) : []),
     ...(devices.balloon ? balloonArguments(pci) : []),
-    ...graphicsArguments(devices.video, architecture, pci),
+    ...graphicsArguments(devices.video, architecture, run, pci),
     ...(needsUsb && !hasUsb ? usbArguments(pci) : []),
     ...inputArguments(devices.inputs, pci),
     ...watchdogArguments(devices.watchdog, pci),

@@ -11,6 +11,8 @@ export const SCRATCH_EFI_VARIABLES_FILE = 'scratch-efi-variables.fd';
 export const TPM_FOLDER = 'tpm';
 export const SCRATCH_TPM_FOLDER = 'scratch-tpm';
 export const CONSOLE_LOG = 'console.log';
+/** By when how much of it had been written. */
+export const CONSOLE_TIMES = 'console.times';
 /** The only part of the folder that QEMU may make files in. */
 export const SOCKET_FOLDER = 'sockets';
 
@@ -34,12 +36,18 @@ export function machineFile(uid: string, file: string): string {
   return `../${uid}/${file}`;
 }
 
+/** A picture of a run's display, until it has been read. */
+export function screenshotFile(run: number): string {
+  return `${SOCKET_FOLDER}/screen-${run}.png`;
+}
+
 /** A run has sockets of its own: what is sent to one run late never reaches the next. */
 export function socketFiles(run: number) {
   return {
     qmp: `${SOCKET_FOLDER}/qmp-${run}.sock`,
     serial: `${SOCKET_FOLDER}/serial-${run}.sock`,
     guestAgent: `${SOCKET_FOLDER}/guest-agent-${run}.sock`,
+    vnc: `${SOCKET_FOLDER}/vnc-${run}.sock`,
     tpm: `${SOCKET_FOLDER}/tpm-${run}.sock`,
   };
 }

@@ -1,6 +1,7 @@
 import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import type { VIDEO_TYPES } from '../../shared/model/domain/device.ts';
 import type { Devices } from '../../shared/model/domain/devices.ts';
+import { socketFiles } from './files.ts';
 import { formatOptions } from './options.ts';
 import type { PciLayout } from './pci.ts';
 
@@ -18,14 +19,17 @@ export function compileVideo(
   return loader === 'efi' ? 'bochs' : 'vga';
 }
 
+/** The display card, and the server of what it shows: RFB on a socket that only the agent gets to. */
 export function graphicsArguments(
   video: VideoType | undefined,
   architecture: Architecture,
+  run: number,
   pci: PciLayout,
 ): string[] {
   if (video === undefined) return [];
+  const server = ['-vnc', formatOptions(`unix:${socketFiles(run).vnc}`, {})];
   // The one that is no PCI device.
-  if (video === 'ramfb') return ['-device', 'ramfb'];
+  if (video === 'ramfb') return ['-device', 'ramfb', ...server];
   const devices = {
     vga: 'VGA',
     // On arm64 nothing knows VGA's registers.
@@ -33,5 +37,6 @@ export function graphicsArguments(
     bochs: 'bochs-display',
     cirrus: 'cirrus-vga',
   } as const;
-  return ['-device', formatOptions(devices[video], { id: 'graphics', ...pci.placeOnRoot('graphics') })];
+  const device = formatOptions(devices[video], { id: 'graphics', ...pci.placeOnRoot('graphics') });
+  return ['-device', device, ...server];
 }

@@ -95,6 +95,8 @@ export interface MachineMemory {
   readonly resetting?: boolean;
   /** The run strategy last planned for. */
   readonly runStrategy?: RunStrategy;
+  /** When a guest whose file systems were frozen is thawed, should nobody have done so before. */
+  readonly thawAtMs?: number;
   /** When a guest held by an I/O error was last let go on. */
   readonly resumedAtMs?: number;
   /** The change of the running machine that was last tried and could not be made. */
@@ -125,6 +127,7 @@ export const OF_A_RUN = [
   'softReboot',
   'resetting',
   'resumedAtMs',
+  'thawAtMs',
   'failedChange',
   'growthTriedAtMs',
   'ready',

@@ -40,7 +40,7 @@ export interface Running {
   readonly cards?: { readonly linksDown: readonly string[]; readonly ports: readonly HostPort[] };
   /** What the guest was last asked to have beside what it was started with; undefined where that is not known. */
   readonly addedBytes?: number;
-  /** What its balloon was last asked to leave of what it was started with; undefined where that is not known. */
+  /** What its balloon was last asked to leave of what it was started with; undefined where it never was. */
   readonly balloonBytes?: number;
 }
 

@@ -2,24 +2,25 @@ import { chmod, mkdir } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { EffectError, messageOf } from '../../shared/base/errors.ts';
 import type { Log } from '../../shared/ports.ts';
+import type { StreamTarget } from '../../shared/protocol/streams.ts';
 import type { KeptContent } from '../machine/disk.ts';
-import type { GuestDetails, GuestUsage } from '../guest.ts';
 import type { Happened, KeptMachine, ObservedMachine, StartRequest } from '../ports.ts';
 import type { Networks } from '../networks-port.ts';
 import type { MachineFigures } from '../figures-port.ts';
 import type { ChangeRequest } from '../machine/change.ts';
 import type { ChangeContext } from './change-machine.ts';
 import { changeMachine } from './change-machine.ts';
-import type { GuestCredentials } from '../machine/credentials.ts';
 import { coalesce } from './coalesce.ts';
-import { createConsole } from './console.ts';
+import { createConsoleLog } from './console-log.ts';
 import { asFailure } from './failure.ts';
 import { makeVolume } from './disks.ts';
 import { clearStaging } from './folder.ts';
 import { openGateUnlessRunning } from './gate.ts';
 import { writeKept } from './kept.ts';
 import { createGuestAgent } from './guest-agent.ts';
-import { readDetails, readUsage, runInGuest, shutDown } from './guest-commands.ts';
+import { shutDown } from './guest-commands.ts';
+import type { GuestOrders } from './guest-orders.ts';
+import { createGuestOrders, readGuestOf } from './guest-orders.ts';
 import { createCredentialGiver } from './give-credentials.ts';
 import { createGuestWatch } from './guest-watch.ts';
 import type { Scope } from './launch.ts';
@@ -28,6 +29,7 @@ import { createLocator } from './locate.ts';
 import { growOpenDisk } from './grow-disk.ts';
 import { measureProcess } from './measure.ts';
 import { sendKill } from './kill.ts';
+import { createMachineStreams } from './machine-streams.ts';
 import { createMonitor } from './monitor.ts';
 import { createNotes } from './notes.ts';
 import { observeMachine } from './observe-machine.ts';
@@ -46,7 +48,7 @@ export interface Confinement {
 }
 
 /** One machine on this box. Its changes are made one after another; observing waits for none of them. */
-export interface LocalMachine {
+export interface LocalMachine extends GuestOrders {
   /** Never rejects: what fails of it is the `problem` of what it says. */
   observe(): Promise<ObservedMachine>;
   start(
@@ -69,17 +71,15 @@ export interface LocalMachine {
   disconnect(networks: Networks): Promise<void>;
   /** Has the guest's agent boot it anew. */
   rebootGuest(): Promise<void>;
-  readGuest(): Promise<GuestDetails & GuestUsage>;
   growDisk(dataVolume: string, bytes: number): Promise<void>;
-  giveCredentials(credentials: GuestCredentials): Promise<void>;
-  runInGuest(command: readonly string[], deadlineMs: number): Promise<number>;
-  pingGuest(deadlineMs: number): Promise<void>;
   /** Undefined where it does not run, or can't be asked. */
   measure(): Promise<MachineFigures | undefined>;
   kill(): Promise<void>;
   /** As `removeFolder`; refused while the process lives. */
   remove(removal: Removal): Promise<void>;
   openConsole(): Promise<Duplex>;
+  /** @param findAddress the guest's own, as far as it is known */
+  openStream(target: StreamTarget, findAddress: () => Promise<string | undefined>): Promise<Duplex>;
   close(): void;
 }
 
@@ -123,7 +123,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
   const changes = coalesce(clock, CHANGE_SPACING_MS, options.onChange);
   const tellChange = () => changes.tell();
   const readSeen = createRecordReader(folder);
-  const console = createConsole(folder, clock);
+  const consoleLog = createConsoleLog(folder, clock);
   const guestAgent = createGuestAgent(folder, clock);
   const giver = createCredentialGiver(guestAgent, clock);
   const guest = createGuestWatch(guestAgent, clock, tellChange);
@@ -152,6 +152,20 @@ export function createMachine(options: MachineOptions): LocalMachine {
     return { process, run: record?.run ?? readRunNumber(process) ?? 0 };
   };
 
+  const guestOrders = createGuestOrders({ agent: guestAgent, giver, clock, locateRunning });
+  const streams = createMachineStreams({
+    folder,
+    clock,
+    monitor,
+    log: consoleLog,
+    note,
+    locateRun: async () => {
+      const { record, process } = await locate();
+      if (record !== undefined && process !== undefined) return record;
+      throw new EffectError('NotRunning', uid, 'the machine has no process');
+    },
+  });
+
   const start = async (
     request: StartRequest,
     context: Omit<StartContext, 'folder'>,
@@ -171,11 +185,9 @@ export function createMachine(options: MachineOptions): LocalMachine {
     gate.ended.then(tellChange, tellChange);
   };
 
-  const readGuestOf = async (run: number) =>
-    guestAgent.use(run, async (turn) => ({ ...(await readDetails(turn)), ...(await readUsage(turn)) }));
-
   return {
-    observe: async () => observeMachine({ uid, folder, note, readSeen, findProcess, monitor, guest, giver }),
+    observe: async () =>
+      observeMachine({ uid, folder, note, readSeen, findProcess, monitor, guest, giver, consoleLog }),
 
     async start(request, context, confinement) {
       await inTurn(async () => start(request, context, confinement)).catch((error: unknown) => {
@@ -234,11 +246,6 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async readGuest() {
-      const { run } = await locateRunning();
-      return readGuestOf(run);
-    },
-
     async measure() {
       const { record, process } = await locate();
       const state =
@@ -248,7 +255,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
       const isAsked = state.guestAgent && state.runState === 'running';
       const [figures, guest] = await Promise.all([
         measureProcess(record, process.pid, monitor).catch(() => undefined),
-        isAsked ? readGuestOf(run).catch(() => undefined) : undefined,
+        isAsked ? readGuestOf(guestAgent, run).catch(() => undefined) : undefined,
       ]);
       if (figures === undefined) return undefined;
       return { uid, namespace, name, runState: state.runState, ...figures, ...(guest && { guest }) };
@@ -261,20 +268,7 @@ export function createMachine(options: MachineOptions): LocalMachine {
       });
     },
 
-    async giveCredentials(credentials) {
-      const { run } = await locateRunning();
-      await giver.give(run, credentials);
-    },
-
-    async runInGuest(words, deadlineMs) {
-      const { run } = await locateRunning();
-      return runInGuest(guestAgent, run, words, deadlineMs, clock);
-    },
-
-    async pingGuest(deadlineMs) {
-      const { run } = await locateRunning();
-      await guestAgent.use(run, async (turn) => turn.execute('guest-ping', undefined, deadlineMs));
-    },
+    ...guestOrders,
 
     async kill() {
       await inTurn(async () => {
@@ -288,20 +282,18 @@ export function createMachine(options: MachineOptions): LocalMachine {
         const { process } = await locate();
         if (process !== undefined)
           throw new EffectError('MachineRunning', uid, 'the machine still has a process');
-        console.close();
+        streams.close();
         monitor.close();
         await removeFolder(uid, folder, removal);
       });
     },
 
-    async openConsole() {
-      const { run } = await locateRunning();
-      return console.open(run);
-    },
+    openConsole: async () => streams.openConsole(),
+    openStream: async (target, findAddress) => streams.open(target, findAddress),
 
     close() {
       changes.close();
-      console.close();
+      streams.close();
       monitor.close();
     },
   };

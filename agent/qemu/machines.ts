@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { access } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import type { CompiledMachine } from '../machine/compile.ts';
 import type { Equipment } from '../machine/equipment.ts';
+import { readMacs } from '../machine/mac.ts';
 import { memoryLimitBytes } from '../machine/memory.ts';
 import type { Accelerator, Happened, Machines, RunRecord, StartRequest } from '../ports.ts';
 import type { Networks } from '../networks-port.ts';
@@ -144,6 +146,15 @@ export function createMachines(options: MachinesOptions): Machines {
     );
   };
 
+  /** An address of a guest: as the box has given it, or as the guest has told. */
+  const findAddress = async (uid: string): Promise<string | undefined> => {
+    const { record, process } = await machineOf(uid).observe();
+    const given = await networks.addresses();
+    const told = process?.addresses.flatMap(({ ips }) => ips) ?? [];
+    const macs = [...readMacs(record?.command ?? []).values()];
+    return macs.map((mac) => given.get(mac)).find((ip) => ip !== undefined) ?? told.find(isIPv4);
+  };
+
   return {
     async observe() {
       const uids = await listMachines(root);
@@ -217,6 +228,9 @@ export function createMachines(options: MachinesOptions): Machines {
       await networks.forget(uid);
     },
     openConsole: async (uid) => machineOf(uid).openConsole(),
+    openStream: async (uid, target) => machineOf(uid).openStream(target, async () => findAddress(uid)),
+    freezeGuest: async (uid) => machineOf(uid).freezeGuest(),
+    thawGuest: async (uid) => machineOf(uid).thawGuest(),
     onChange(listener) {
       listeners.push(listener);
     },

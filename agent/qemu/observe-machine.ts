@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../shared/base/errors.ts';
-import { CONSOLE_LOG } from '../machine/files.ts';
 import type { ObservedMachine, RunRecord } from '../ports.ts';
+import type { ConsoleLog } from './console-log.ts';
 import { QEMU_LOG, listDisks, readDiskBytes } from './folder.ts';
 import type { CredentialGiver } from './give-credentials.ts';
 import type { GuestWatch } from './guest-watch.ts';
@@ -22,6 +22,7 @@ export interface ObservedParts {
   readonly monitor: Monitor;
   readonly guest: GuestWatch;
   readonly giver: CredentialGiver;
+  readonly consoleLog: ConsoleLog;
 }
 
 /**
@@ -29,7 +30,7 @@ export interface ObservedParts {
  * `problem` of what it says.
  */
 export async function observeMachine(parts: ObservedParts): Promise<ObservedMachine> {
-  const { uid, folder, note, readSeen, findProcess, monitor, guest, giver } = parts;
+  const { uid, folder, note, readSeen, findProcess, monitor, guest, giver, consoleLog } = parts;
   const problems: string[] = [];
   const attempt = async <T>(what: string, work: Promise<T>): Promise<T | undefined> =>
     work.catch((error: unknown) => {
@@ -40,7 +41,7 @@ export async function observeMachine(parts: ObservedParts): Promise<ObservedMach
     attempt("the machine's disks can't be listed", listDisks(folder)),
     attempt("the machine's last run is not known", readSeen()),
     attempt('what is kept of the machine is not known', readKept(folder, uid)),
-    trimLogs(folder).then(
+    trimLogs(folder, consoleLog).then(
       () => note('cut its logs', undefined),
       (error: unknown) => note('cut its logs', messageOf(error)),
     ),
@@ -78,12 +79,12 @@ export async function observeMachine(parts: ObservedParts): Promise<ObservedMach
   };
 }
 
-async function trimLogs(folder: string): Promise<void> {
-  for (const path of [join(folder, CONSOLE_LOG), join(folder, QEMU_LOG)]) {
-    const size = await stat(path).then(
-      (file) => file.size,
-      () => 0,
-    );
-    trimLog(path, size);
-  }
+async function trimLogs(folder: string, consoleLog: ConsoleLog): Promise<void> {
+  consoleLog.look();
+  const path = join(folder, QEMU_LOG);
+  const size = await stat(path).then(
+    (file) => file.size,
+    () => 0,
+  );
+  trimLog(path, size);
 }

@@ -27,33 +27,35 @@ interface RequestsOptions {
   readonly log: Log;
   /** Carries it out as far as the store goes, and says in a sentence what that was; @throws EffectError */
   readonly carryOut: (body: Exclude<RequestBody, Question>) => string;
-  /** Finds out what is asked, which changes nothing; @throws EffectError */
+  /** Finds out what is asked, or does it; @throws EffectError */
   readonly find: (question: Question) => Promise<object>;
 }
 
-/** What asks for something to be read, and not to be done. */
-export type Question = Extract<RequestBody, { verb: 'read-guest' }>;
+/** What takes the world's time to answer, and does no more where it is done again. */
+const QUESTIONS = ['read-guest', 'open-stream', 'freeze', 'unfreeze'] as const;
+export type Question = Extract<RequestBody, { verb: (typeof QUESTIONS)[number] }>;
 
 /** How many questions are looked into at once: each may take a guest's time. */
 const MOST_QUESTIONS = 8;
 
 /** What the hub asks for outside of what it desires: each once, and not after its deadline. */
 export function createRequests({ store, clock, log, carryOut, find }: RequestsOptions): Requests {
-  let questions = 0;
+  /** The questions that are being looked into, by the requests' ids. */
+  const questions = new Set<string>();
   // A box's own clock may be years off, so deadlines are by the hub's, counted on by the monotonic one.
   let hubTime: { readonly ms: number; readonly atMs: number } | undefined;
   const hubNowMs = () => (hubTime === undefined ? 0 : hubTime.ms + clock.monotonic() - hubTime.atMs);
 
-  /** One that comes again is looked into again: nothing is changed by it. */
+  /** One that comes again is looked into again, but not at once: its answer may be on its way. */
   function lookInto(id: string, question: Question, later: (response: ResponseMessage) => void): void {
-    questions += 1;
+    questions.add(id);
     find(question)
       .then(
         (content) => later(found(id, content)),
         (error: unknown) => later(failed(id, codeOf(error) ?? 'Failed', messageOf(error))),
       )
       .finally(() => {
-        questions -= 1;
+        questions.delete(id);
       });
   }
 
@@ -66,8 +68,9 @@ export function createRequests({ store, clock, log, carryOut, find }: RequestsOp
     const body = validate(requestBody, given);
     if (!body.ok) return failed(id, 'NotSupported', `this agent can't do that: ${formatCauses(body.causes)}`);
     const asked = body.value;
-    if (asked.verb === 'read-guest') {
-      if (questions >= MOST_QUESTIONS) return failed(id, 'TooManyRequests', 'too much is asked at once');
+    if (isQuestion(asked)) {
+      if (questions.has(id)) return undefined;
+      if (questions.size >= MOST_QUESTIONS) return failed(id, 'TooManyRequests', 'too much is asked at once');
       lookInto(id, asked, later);
       return undefined;
     }
@@ -98,6 +101,10 @@ export function createRequests({ store, clock, log, carryOut, find }: RequestsOp
       return perform(id, expiresAtMs, body, later);
     },
   };
+}
+
+function isQuestion(body: RequestBody): body is Question {
+  return (QUESTIONS as readonly string[]).includes(body.verb);
 }
 
 function attempt(id: string, work: () => string): ResponseMessage {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectRow } from '../ports.ts';
 import type { View } from './view.ts';
@@ -20,7 +21,11 @@ export type Answer =
 
 /** What goes out. */
 export type Reply =
-  JsonReply | EncodedReply | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
+  | JsonReply
+  | EncodedReply
+  /** Bytes as they come, for as long as both sides want. */
+  | { readonly form: 'stream'; readonly contentType: string; readonly stream: Readable }
+  | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
 
 /** What is bytes already. */
 export interface EncodedReply {

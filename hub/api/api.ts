@@ -17,6 +17,7 @@ import { parseFlag } from './query.ts';
 import type { RequestAttributes } from './request-attributes.ts';
 import { readAttributes } from './request-attributes.ts';
 import { createServe } from './serve.ts';
+import { createUpgrades } from './upgrades.ts';
 import { compileWarnings } from './warning.ts';
 import { createEventEncoder } from './watch-encoder.ts';
 import type { WatchFeed } from './watch-feed.ts';
@@ -41,6 +42,7 @@ export function createApi(options: ApiOptions): Api {
   const context: ApiContext = { ...options, schemas: createKindSchemas() };
   const { clock, log, store } = context;
   const serve = createServe(context);
+  const upgrades = createUpgrades(context);
   const encode = createEventEncoder();
   const figures = createApiFigures();
   const flows = createFlowControl(clock);
@@ -151,6 +153,7 @@ export function createApi(options: ApiOptions): Api {
     feeds.delete(given.feed);
   }
 
+  server.server.on('upgrade', (request, socket, head) => upgrades.take(request, socket, head));
   server.all('/*', answer);
   server.setNotFoundHandler(answer);
 
@@ -163,6 +166,7 @@ export function createApi(options: ApiOptions): Api {
       stopping = true;
       for (const feed of feeds) feed.close();
       const cut = clock.after(DRAIN_MS, () => server.server.closeAllConnections());
+      await upgrades.close();
       await server.close();
       cut();
     },
@@ -176,6 +180,10 @@ async function send(reply: FastifyReply, given: Exclude<Reply, { readonly form: 
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     const kept = { 'cache-control': NOT_KEPT, 'content-type': contentType, ...headers };
     await reply.code(code).headers(kept).send(bytes);
+    return;
+  }
+  if (given.form === 'stream') {
+    await reply.type(given.contentType).send(given.stream);
     return;
   }
   if (given.warnings !== undefined && given.warnings.length > 0) reply.header('warning', given.warnings);

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import { isRecord } from '../../shared/base/record.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { apiVersionOf } from '../../shared/model/kind.ts';
@@ -22,7 +23,6 @@ import { ApiError, badRequest, conflict, notFound } from './errors.ts';
 import { contentOf, managersOf, subresourceOf, writerOf } from './field-managers.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
-import { pruneUnknown } from './prune.ts';
 import { replace } from './update.ts';
 import type { WriteOptions } from './write-options.ts';
 
@@ -39,7 +39,7 @@ export async function apply(
   options: WriteOptions,
 ): Promise<Answer> {
   const body = readYaml(request.body);
-  const configuration = parseConfiguration(path, body);
+  const configuration = parseConfiguration(context, path, body);
   const warnings = settleDuplicates(body, options);
   const { dryRun } = options;
   return context.store.transaction(async (tables) => {
@@ -63,7 +63,7 @@ function uidMismatch(uid: unknown): string {
 }
 
 /** What is applied: a part of an object of the path's kind, with no field that the kind does not have. */
-function parseConfiguration(path: ObjectPath, { value }: Body): Draft {
+function parseConfiguration({ schemas }: ApiContext, path: ObjectPath, { value }: Body): Draft {
   const { kind, version, name, namespace } = path;
   if (!isRecord(value)) throw badRequest('error decoding patch: what is applied must be one object');
   const type = (version_: unknown, kind_: unknown) => `${String(version_)}, Kind=${String(kind_)}`;
@@ -71,7 +71,7 @@ function parseConfiguration(path: ObjectPath, { value }: Body): Draft {
   if (value['apiVersion'] !== expected || value['kind'] !== kind.kind) {
     throw badRequest(`invalid object type: ${type(value['apiVersion'], value['kind'])}`);
   }
-  const { value: known, unknown } = pruneUnknown(kind.schema, value);
+  const { value: known, unknown } = schemas.prune(kind, value);
   const [first] = unknown;
   if (first !== undefined) {
     const group = kind.group === '' ? `/${version}` : expected;
@@ -169,9 +169,10 @@ function ownedByClientSideApply(context: ApiContext, path: ObjectPath, live: Con
 function noteLastApplied(content: Content, configuration: Draft): Content {
   const annotations = annotationsOf(content);
   if ((annotations[LAST_APPLIED] ?? '') === '') return content;
+  const { annotations: applied, ...metadata } = configuration.metadata;
   const { [LAST_APPLIED]: last, ...given } = annotationsOf(configuration);
-  const metadata = { ...configuration.metadata, annotations: given };
-  const note = `${JSON.stringify({ ...configuration, metadata })}\n`;
+  const noted = applied === undefined ? metadata : { ...metadata, annotations: given };
+  const note = `${canonicalJson({ ...configuration, metadata: noted })}\n`;
   return {
     ...content,
     metadata: { ...(content['metadata'] as object), annotations: { ...annotations, [LAST_APPLIED]: note } },

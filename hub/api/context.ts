@@ -4,7 +4,7 @@ import type { Metric } from '../../shared/base/exposition.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { RequestBody, ResponseMessage } from '../../shared/protocol/messages.ts';
 import type { Authenticate, User } from '../auth/user.ts';
-import type { Store, Tables } from '../ports.ts';
+import type { Store, Tables, Tunnel } from '../ports.ts';
 import type { HealthCheck } from './health.ts';
 import type { KindSchemas } from './kind-schemas.ts';
 import type { Accepted } from './accept.ts';
@@ -38,6 +38,8 @@ export interface ApiOptions {
     body: RequestBody,
     options: { readonly id?: string; readonly deadlineMs: number },
   ) => Promise<ResponseMessage>;
+  /** Without it no stream can be opened. */
+  readonly tunnel?: Pick<Tunnel, 'expect' | 'take'>;
   readonly authenticate: Authenticate;
   /** What has to be well for the hub to be, beside the API and the store. */
   readonly checks?: readonly HealthCheck[];

@@ -11,7 +11,7 @@ import type { ApiContext, ApiRequest } from './context.ts';
 import { decodeObject } from './decode.ts';
 import type { Draft } from './draft.ts';
 import { checkDraft, completeObject, parseDraft } from './draft.ts';
-import { alreadyExists, badRequest, invalid } from './errors.ts';
+import { alreadyExists, badRequest, invalid, warningToo } from './errors.ts';
 import type { Author } from './field-managers.ts';
 import { HUB_AUTHOR, manageCreation, withManagers } from './field-managers.ts';
 import { newMetadata } from './metadata.ts';
@@ -30,7 +30,7 @@ const GENERATED_NAME_TRIES = 8;
 
 export async function create(context: ApiContext, path: ResourcePath, request: ApiRequest): Promise<Answer> {
   const options = parseWriteOptions(request, 'CreateOptions');
-  const decoded = decodeObject(path, readBody(request), options.validation);
+  const decoded = decodeObject(context, path, readBody(request), options.validation);
   const draft = parseDraft(path, decoded.value);
   if ((draft.metadata['resourceVersion'] ?? '') !== '') {
     throw badRequest('resourceVersion should not be set on objects to be created');
@@ -38,7 +38,9 @@ export async function create(context: ApiContext, path: ResourcePath, request: A
   const author: Author = { manager: options.manager, version: path.version, subresource: '' };
   return context.store.transaction(async (tables) => {
     const { dryRun } = options;
-    const { object, warnings } = await insert(context, tables, path, { draft, author, dryRun });
+    const { object, warnings } = await warningToo(decoded.warnings, () =>
+      insert(context, tables, path, { draft, author, dryRun }),
+    );
     return objectAnswer(object, { code: 201, warnings: [...decoded.warnings, ...warnings] });
   });
 }

@@ -1,10 +1,11 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import type { Body } from './body.ts';
+import type { ApiContext } from './context.ts';
 import type { ApiError } from './errors.ts';
 import { badRequest, invalid } from './errors.ts';
+import type { KindSchemas } from './kind-schemas.ts';
 import type { ResourcePath } from './path.ts';
 import type { UnknownField } from './prune.ts';
-import { pruneUnknown } from './prune.ts';
 import type { Validation } from './write-options.ts';
 
 /** What a client sent, without what its kind does not know. */
@@ -18,8 +19,13 @@ export interface Decoded {
  * Decodes a whole object.
  * @throws ApiError 400 naming what is unknown or there twice, where that is to be refused
  */
-export function decodeObject({ kind, version }: ResourcePath, body: Body, validation: Validation): Decoded {
-  return settle(kind, body.value, body.duplicates, validation, (why, hints) => {
+export function decodeObject(
+  { schemas }: ApiContext,
+  { kind, version }: ResourcePath,
+  body: Body,
+  validation: Validation,
+): Decoded {
+  return settle(schemas, kind, body.value, body.duplicates, validation, (why, hints) => {
     const subject = `${kind.kind} in version "${version}" cannot be handled as a ${kind.kind}`;
     return badRequest(`${subject}: ${why}`, hints);
   });
@@ -30,12 +36,13 @@ export function decodeObject({ kind, version }: ResourcePath, body: Body, valida
  * @throws ApiError 422, as `decodeObject`
  */
 export function decodePatched(
+  { schemas }: ApiContext,
   { kind }: ResourcePath,
   patched: unknown,
   duplicates: readonly string[],
   validation: Validation,
 ): Decoded {
-  return settle(kind, patched, duplicates, validation, (why, hints) => {
+  return settle(schemas, kind, patched, duplicates, validation, (why, hints) => {
     const message = `${JSON.stringify(JSON.stringify(patched))}: ${why}`;
     const cause = { field: 'patch', reason: 'FieldValueInvalid', message } as const;
     return invalid({ group: '', kind: '' }, '', [cause], hints);
@@ -43,13 +50,14 @@ export function decodePatched(
 }
 
 function settle(
+  schemas: KindSchemas,
   kind: KindDefinition,
   given: unknown,
   duplicates: readonly string[],
   validation: Validation,
   refusal: (why: string, hints: readonly string[]) => ApiError,
 ): Decoded {
-  const { value, unknown } = pruneUnknown(kind.schema, given);
+  const { value, unknown } = schemas.prune(kind, given);
   const errors = [...duplicates, ...unknown.map(({ field }) => `unknown field "${field}"`)];
   if (errors.length === 0 || validation === 'Ignore') return { value, warnings: [] };
   if (validation === 'Warn') return { value, warnings: errors };

@@ -4,65 +4,78 @@
  */
 export function findDuplicateFields(text: string): string[] {
   const found: string[] = [];
+  /** Where `at` is: names of fields, and places in lists as they are written in paths. */
+  const path: string[] = [];
   let at = 0;
 
   function skipSpace(): void {
-    while (at < text.length && text.charCodeAt(at) <= 0x20) at += 1;
+    while (text.charCodeAt(at) <= SPACE) at += 1;
   }
 
-  function readString(): string {
+  /** Goes past a text, and gives it with its quotes. */
+  function takeText(): string {
     const start = at;
-    at += 1;
-    while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+    do at = text.indexOf('"', at + 1);
+    while (isEscaped(text, at));
     at += 1;
     return text.slice(start, at);
   }
 
-  function visitMembers(path: string): void {
+  function visitMembers(): void {
     const names = new Set<string>();
-    skipSpace();
-    while (text[at] !== '}') {
-      const name = JSON.parse(readString()) as string;
-      const here = path === '' ? name : `${path}.${name}`;
-      if (names.has(name)) found.push(here);
+    for (skipSpace(); text[at] !== '}'; skipSpace()) {
+      const quoted = takeText();
+      const name = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+      path.push(path.length === 0 ? name : `.${name}`);
+      if (names.has(name)) found.push(path.join(''));
       names.add(name);
       skipSpace();
       at += 1;
-      visit(here);
-      skipSpace();
+      visit();
+      path.pop();
       if (text[at] === ',') at += 1;
-      skipSpace();
     }
     at += 1;
   }
 
-  function visitItems(path: string): void {
+  function visitItems(): void {
     skipSpace();
     for (let index = 0; text[at] !== ']'; index += 1) {
-      visit(`${path}[${index}]`);
-      skipSpace();
+      path.push(`[${index}]`);
+      visit();
+      path.pop();
       if (text[at] === ',') at += 1;
       skipSpace();
     }
     at += 1;
   }
 
-  function visit(path: string): void {
+  function visit(): void {
     skipSpace();
     const first = text[at];
     if (first === '"') {
-      readString();
+      takeText();
     } else if (first === '{') {
       at += 1;
-      visitMembers(path);
+      visitMembers();
     } else if (first === '[') {
       at += 1;
-      visitItems(path);
+      visitItems();
     } else {
-      while (at < text.length && !',]}'.includes(text[at] ?? '') && text.charCodeAt(at) > 0x20) at += 1;
+      while (at < text.length && !ENDS.test(text[at] ?? '')) at += 1;
     }
+    skipSpace();
   }
 
-  visit('');
+  visit();
   return [...new Set(found)];
+}
+
+const SPACE = 0x20;
+const ENDS = /[\s,\]}]/;
+
+function isEscaped(text: string, quote: number): boolean {
+  let backslashes = 0;
+  while (text[quote - 1 - backslashes] === '\\') backslashes += 1;
+  return backslashes % 2 === 1;
 }

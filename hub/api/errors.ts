@@ -33,7 +33,7 @@ interface ErrorExtras {
 /** A refusal on its way to the client. */
 export class ApiError extends Error {
   readonly status: Status;
-  readonly warnings: readonly string[];
+  readonly warnings: string[];
 
   constructor(
     code: number,
@@ -45,7 +45,17 @@ export class ApiError extends Error {
     super(message);
     this.name = 'ApiError';
     this.status = { ...failure(code, reason, message, details), metadata };
-    this.warnings = warnings;
+    this.warnings = [...warnings];
+  }
+}
+
+/** Does something of which a refusal, too, is to be told with these warnings. */
+export async function warningToo<T>(warnings: readonly string[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ApiError) error.warnings.unshift(...warnings);
+    throw error;
   }
 }
 

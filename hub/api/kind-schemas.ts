@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import type { Form } from '../../shared/model/form.ts';
+import { formOf } from '../../shared/model/form.ts';
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import type { RefusedFields } from '../../shared/model/schema.ts';
 import type { FieldType } from '../apply/field-type.ts';
 import { createFieldTypes } from '../apply/field-type.ts';
+import { pruneUnknown } from './prune.ts';
 
 /** As much of OpenAPI 3.0's Schema Object as is looked at here. */
 export interface JsonSchema {
@@ -36,12 +39,21 @@ export interface KindSchemas {
   of(kind: KindDefinition): JsonSchema;
   /** How the fields of a kind's objects are merged, made likewise. */
   fieldType(kind: KindDefinition): FieldType;
+  /** An object without what its kind does not know. */
+  prune(kind: KindDefinition, value: unknown): ReturnType<typeof pruneUnknown>;
 }
 
 export function createKindSchemas(): KindSchemas {
   const made = new Map<KindDefinition, JsonSchema>();
   const fieldTypeOf = createFieldTypes();
+  const forms = new Map<z.core.$ZodType, Form>();
+  const keptFormOf = (schema: z.core.$ZodType): Form => {
+    const form = forms.get(schema) ?? formOf(schema);
+    forms.set(schema, form);
+    return form;
+  };
   return {
+    prune: ({ schema }, value) => pruneUnknown(keptFormOf, schema, value),
     fieldType: ({ schema }) => fieldTypeOf(schema),
     of(kind) {
       const schema = made.get(kind) ?? compileKindSchema(kind);

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../../shared/base/canonical-json.ts';
 import { formatSeconds } from '../../shared/base/time.ts';
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
+import { isBuiltIn } from '../../shared/model/kind.ts';
 import type { ObjectMeta } from '../../shared/model/metadata.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Clock, Random } from '../../shared/ports.ts';
@@ -20,14 +21,14 @@ const UNSET = {
 /** Metadata with what a new object gets. `creationTimestamp` has whole seconds, as in Kubernetes. */
 export function newMetadata<T extends object>(
   given: T,
-  { group }: Pick<KindDefinition, 'group'>,
+  kind: Pick<KindDefinition, 'group'>,
   { clock, random }: { clock: Clock; random: Random },
 ) {
   return {
     ...given,
     uid: random.uuid(),
     // Kubernetes' own kinds without a spec have none.
-    generation: group.includes('.') ? 1 : undefined,
+    generation: isBuiltIn(kind) ? undefined : 1,
     creationTimestamp: formatSeconds(clock.now()),
     ...UNSET,
   };

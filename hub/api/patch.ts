@@ -12,7 +12,7 @@ import { readJson } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { decodePatched } from './decode.ts';
 import { parseDraft } from './draft.ts';
-import { ApiError, badRequest, notFound } from './errors.ts';
+import { ApiError, badRequest, notFound, warningToo } from './errors.ts';
 import { subresourceOf } from './field-managers.ts';
 import type { ObjectPath } from './path.ts';
 import { keyOf } from './path.ts';
@@ -46,10 +46,11 @@ export async function patch(context: ApiContext, path: ObjectPath, request: ApiR
     const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
     const patched = change({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
-    const decoded = decodePatched(path, patched, duplicates, options.validation);
+    const decoded = decodePatched(context, path, patched, duplicates, options.validation);
     const draft = parseDraft(path, decoded.value);
     const author = { ...options, version: path.version, subresource: subresourceOf(path) };
-    const written = await replace(context, tables, path, { current, draft, dryRun: options.dryRun, author });
+    const replacement = { current, draft, dryRun: options.dryRun, author };
+    const written = await warningToo(decoded.warnings, () => replace(context, tables, path, replacement));
     return objectAnswer(written.object, { warnings: [...decoded.warnings, ...written.warnings] });
   });
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { isRecord } from '../../shared/base/record.ts';
-import { formOf } from '../../shared/model/form.ts';
+import type { Form } from '../../shared/model/form.ts';
 import { suggestField } from '../../shared/model/schema.ts';
 import { formatPath } from '../../shared/model/validate.ts';
 
@@ -18,6 +18,7 @@ export interface UnknownField {
  * left in it, so that whoever checks it says why.
  */
 export function pruneUnknown(
+  formOf: (schema: z.core.$ZodType) => Form,
   schema: z.core.$ZodType,
   value: unknown,
 ): { readonly value: unknown; readonly unknown: readonly UnknownField[] } {

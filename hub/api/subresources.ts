@@ -1,8 +1,12 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import type { Subresource, Target } from './subresource.ts';
+import { freeze, unfreeze } from './subresources/freeze.ts';
+import { log, logOfInstance } from './subresources/log.ts';
 import { ping } from './subresources/ping.ts';
 import { pause, reset, softReboot, unpause } from './subresources/guest-orders.ts';
 import { fileSystemList, guestOsInfo, userList } from './subresources/read-guest.ts';
+import { screenshot } from './subresources/screenshot.ts';
+import { console, portForward, portForwardOfMachine, usbRedirection, vnc } from './subresources/streams.ts';
 import { restart } from './subresources/restart.ts';
 import { start } from './subresources/start.ts';
 import { stop } from './subresources/stop.ts';
@@ -32,6 +36,16 @@ const SUBRESOURCES: readonly Subresource[] = [
   removeVolumeFromMachine,
   addVolumeToInstance,
   removeVolumeFromInstance,
+  freeze,
+  unfreeze,
+  console,
+  vnc,
+  screenshot,
+  portForward,
+  portForwardOfMachine,
+  usbRedirection,
+  log,
+  logOfInstance,
 ];
 
 /** Those of the kinds that are served. */
@@ -46,13 +60,17 @@ export function findSubresource(
   [version = '', ...segments]: readonly string[],
 ): { readonly subresource: Subresource; readonly target: Target } | undefined {
   for (const subresource of subresourcesOf(kinds)) {
-    const { kind, name: last } = subresource;
+    const { kind, name: path, parameters: [least, most] = [0, 0] } = subresource;
     const isServed = subresource.group === group && subresource.versions.includes(version);
-    const place = kind.namespaced ? segments.slice(2) : segments;
     const isInside = !kind.namespaced || segments[0] === 'namespaces';
-    const [plural, name = '', subname] = place;
-    if (!isServed || !isInside || place.length !== 3 || plural !== kind.plural || subname !== last) continue;
-    return { subresource, target: { namespace: kind.namespaced ? (segments[1] ?? '') : '', name } };
+    const [plural, name = '', ...rest] = kind.namespaced ? segments.slice(2) : segments;
+    const steps = path.split('/');
+    const isNamed = plural === kind.plural && steps.every((step, index) => rest[index] === step);
+    const parameters = rest.slice(steps.length);
+    const fits = parameters.length >= least && parameters.length <= most;
+    if (!isServed || !isInside || !isNamed || !fits) continue;
+    const namespace = kind.namespaced ? (segments[1] ?? '') : '';
+    return { subresource, target: { namespace, name, parameters } };
   }
   return undefined;
 }

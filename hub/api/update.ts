@@ -1,4 +1,5 @@
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
+import { isBuiltIn } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { Manager } from '../apply/managers.ts';
 import type { Tables } from '../ports.ts';
@@ -10,7 +11,7 @@ import type { ApiContext, ApiRequest } from './context.ts';
 import { decodeObject } from './decode.ts';
 import type { Draft } from './draft.ts';
 import { checkDraft, checkObject, completeObject, parseDraft } from './draft.ts';
-import { conflict, invalid, notFound } from './errors.ts';
+import { conflict, invalid, notFound, warningToo } from './errors.ts';
 import type { Author } from './field-managers.ts';
 import { HUB_AUTHOR, manageUpdate, settleTime, subresourceOf, withManagers } from './field-managers.ts';
 import { isDeleting, keptMetadata, metadataCauses, withGeneration } from './metadata.ts';
@@ -22,7 +23,7 @@ import { parseWriteOptions } from './write-options.ts';
 
 export async function update(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
   const options = parseWriteOptions(request, 'UpdateOptions');
-  const decoded = decodeObject(path, readBody(request), options.validation);
+  const decoded = decodeObject(context, path, readBody(request), options.validation);
   const draft = parseDraft(path, decoded.value);
   const author: Author = { ...options, version: path.version, subresource: subresourceOf(path) };
   return context.store.transaction(async (tables) => {
@@ -30,14 +31,16 @@ export async function update(context: ApiContext, path: ObjectPath, request: Api
     if (current === undefined) throw notFound(path.kind, path.name);
     if (isVersionMissing(path.kind, draft)) throw invalid(path.kind, path.name, [VERSION_MISSING]);
     const { dryRun } = options;
-    const { object, warnings } = await replace(context, tables, path, { current, draft, dryRun, author });
+    const { object, warnings } = await warningToo(decoded.warnings, () =>
+      replace(context, tables, path, { current, draft, dryRun, author }),
+    );
     return objectAnswer(object, { warnings: [...decoded.warnings, ...warnings] });
   });
 }
 
 /** As upstream: of Kubernetes' own kinds, an update may go over whatever is there. */
-function isVersionMissing({ group }: KindDefinition, { metadata }: Draft): boolean {
-  return group.includes('.') && (metadata['resourceVersion'] ?? '') === '';
+function isVersionMissing(kind: KindDefinition, { metadata }: Draft): boolean {
+  return !isBuiltIn(kind) && (metadata['resourceVersion'] ?? '') === '';
 }
 
 /** Without it a client would undo what it has not seen. */

@@ -1,4 +1,5 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
+import { isBuiltIn } from '../../shared/model/kind.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
 import type { ApiRequest } from './context.ts';
 import { ApiError, invalid } from './errors.ts';
@@ -73,8 +74,8 @@ function nameOfAgent(userAgent: string): string {
 }
 
 /** The media types that patches of a kind have: strategic ones are for Kubernetes' own kinds, as upstream. */
-export function patchTypesOf({ group }: Pick<KindDefinition, 'group'>): string[] {
-  const strategic = group.includes('.') ? [] : [STRATEGIC];
+export function patchTypesOf(kind: Pick<KindDefinition, 'group'>): string[] {
+  const strategic = isBuiltIn(kind) ? [STRATEGIC] : [];
   return ['application/json-patch+json', 'application/merge-patch+json', ...strategic, APPLY];
 }
 

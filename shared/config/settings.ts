@@ -93,6 +93,19 @@ export const brokerUrl = (options: Options): Setting<string> => ({
   },
 });
 
+/** Where streams are brought: an http or https URL, of which '' is none. */
+export const streamUrl = (options: Options): Setting<URL | undefined> => ({
+  placeholder: 'URL',
+  ...options,
+  parse: (text) => {
+    if (text === '') return undefined;
+    const url = URL.parse(text);
+    const isPlain = url !== null && url.search === '' && url.hash === '' && url.username === '';
+    if (isPlain && ['http:', 'https:'].includes(url.protocol)) return url;
+    throw new Error('must be http://HOST:PORT or https://HOST:PORT, with or without a path');
+  },
+});
+
 export const choice = <const T extends string>(values: readonly T[], options: Options): Setting<T> => ({
   placeholder: values.join('|'),
   ...options,

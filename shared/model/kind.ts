@@ -113,6 +113,11 @@ export function warningsOf({ schema, findWarnings }: KindDefinition, object: Res
   return [...findMeaningless(schema, object), ...(findWarnings?.(object) ?? [])];
 }
 
+/** Whether a kind is one of Kubernetes' own, which some rules differ for, and not one as a CRD would make it. */
+export function isBuiltIn({ group }: Pick<KindDefinition, 'group'>): boolean {
+  return !group.includes('.') || group.endsWith('.k8s.io');
+}
+
 /** `kubevirt.io/v1`, or `v1` in the core group. */
 export function apiVersionOf(kind: KindDefinition, version: string = kind.versions[0]): string {
   return kind.group === '' ? version : `${kind.group}/${version}`;

@@ -4,6 +4,7 @@ import { ORDERS, machineStatus, machineUid } from '../model/machine.ts';
 import { fields, timestamp } from '../model/schema.ts';
 import type { Validated } from '../model/validate.ts';
 import { validate } from '../model/validate.ts';
+import { streamDial, streamTarget } from './streams.ts';
 
 /** Every message of the link: JSON in UTF-8, one schema each, unknown fields refused. */
 
@@ -188,6 +189,16 @@ export const requestBody = z.discriminatedUnion('verb', [
   }),
   /** What a guest says of itself: its agent is asked. The answer is in the response's `content`. */
   fields({ verb: z.literal('read-guest'), machine: z.string() }),
+  /** A stream is to be opened and brought to the hub, which knows by its arrival that it was. */
+  fields({
+    verb: z.literal('open-stream'),
+    machine: z.string(),
+    target: streamTarget,
+    dial: streamDial,
+  }),
+  /** The guest's file systems are to be frozen, and thawed by the device itself after that time where it is not 0. */
+  fields({ verb: z.literal('freeze'), machine: z.string(), thawAfterSeconds: z.int().min(0) }),
+  fields({ verb: z.literal('unfreeze'), machine: z.string() }),
 ]);
 export type RequestBody = z.infer<typeof requestBody>;
 

@@ -92,7 +92,7 @@ async function converge(machines: Machines, wanted: CompiledMachine): Promise<re
         places: record.places ?? {},
         cards: { linksDown: record.linksDown ?? [], ports: record.ports },
         addedBytes: process?.addedMemory?.requestedBytes ?? 0,
-        balloonBytes: record.balloonBytes ?? readRunLimits(record.command).memoryBytes,
+        ...(record.balloonBytes === undefined ? {} : { balloonBytes: record.balloonBytes }),
       },
       wanted,
     );

@@ -1,4 +1,5 @@
 import { createApi } from '../../hub/api/api.ts';
+import type { HubPorts } from '../../hub/hub.ts';
 import { createHub } from '../../hub/hub.ts';
 import type { Broker, BrokerWatch, DeviceRow, Store } from '../../hub/ports.ts';
 import { createStore } from '../../hub/store/store.ts';
@@ -43,6 +44,8 @@ export interface Sent {
 }
 
 export interface TestHub {
+  /** Of the API, as HOST:PORT. */
+  readonly address: string;
   readonly store: Store;
   readonly clock: ManualClock;
   readonly log: LogRecorder;
@@ -61,7 +64,7 @@ export interface TestHub {
 }
 
 /** The whole hub over a real store, with a broker that tests speak through and a clock that they move. */
-export async function startHub(): Promise<TestHub> {
+export async function startHub({ tunnel }: Pick<HubPorts, 'tunnel'> = {}): Promise<TestHub> {
   const store = await createStore(':memory:');
   const clock = createManualClock();
   const log = createLogRecorder();
@@ -86,10 +89,20 @@ export async function startHub(): Promise<TestHub> {
       eventRetentionMs: 3_600_000,
       timelineRetentionMs: 24 * 3_600_000,
     },
-    { store, broker, serveApi: createApi, authenticate: anyoneIsAdmin, clock, random: createRandom(), log },
+    {
+      store,
+      broker,
+      serveApi: createApi,
+      authenticate: anyoneIsAdmin,
+      ...(tunnel !== undefined && { tunnel }),
+      clock,
+      random: createRandom(),
+      log,
+    },
   );
   const { api } = await hub.start();
   return {
+    address: api,
     store,
     clock,
     log,

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { KeptMachine, Machines, ObservedMachine, RunRecord, StartRequest } from '../../agent/ports.ts';
+import type { CompiledMachine } from '../../agent/machine/compile.ts';
+import { compileMachine } from '../../agent/machine/compile.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { BoxDisk, SimProcess } from './box-disk.ts';
 import type { Life } from './life.ts';
@@ -10,6 +12,19 @@ interface SimMachinesOptions {
   readonly life: Life;
   readonly clock: Clock;
   readonly bootId: string;
+}
+
+/** The cables and forwarded ports of cards as they are to be. */
+function connect({ interfaces }: CompiledMachine): Pick<RunRecord, 'ports' | 'linksDown'> {
+  const ports = interfaces.flatMap(({ name, ports: wanted }) =>
+    wanted.map((port) => ({
+      ...port,
+      interface: name,
+      hostAddress: '127.0.0.1',
+      hostPort: 1024 + port.port,
+    })),
+  );
+  return { ports, linksDown: interfaces.filter(({ up }) => !up).map(({ name }) => name) };
 }
 
 /** `Machines` over a box that is only thought up: what it starts and makes is the box's, and outlives the agent. */
@@ -69,7 +84,7 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
       run,
       bootId,
       accelerator,
-      ports: [],
+      ...connect(machine),
       desired,
       startedAtMs,
       command: [],
@@ -132,7 +147,9 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
     change: (uid, { running }) =>
       command(uid, () => {
         const { record } = disk.machine(uid);
-        if (record !== undefined) disk.machine(uid).record = { ...record, desired: running };
+        if (record !== undefined) {
+          disk.machine(uid).record = { ...record, desired: running, ...connect(compileMachine(running)) };
+        }
       }),
     powerButton: (uid) => command(uid, () => disk.pressPower(uid)),
     pause: (uid) => command(uid, (process) => disk.pause(uid, process)),
@@ -173,6 +190,15 @@ export function createSimMachines({ disk, life, clock, bootId }: SimMachinesOpti
       if (disk.find(uid)?.process === undefined)
         throw new EffectError('NotRunning', uid, 'the machine has no process');
       return Readable.from([]) as unknown as Awaited<ReturnType<Machines['openConsole']>>;
+    },
+    async openStream(uid) {
+      throw new EffectError('NotRunning', uid, 'the machines of this world have no streams');
+    },
+    async freezeGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
+    },
+    async thawGuest(uid) {
+      throw new EffectError('GuestAgentFailed', uid, 'the guest has no agent');
     },
     onChange(listener) {
       listeners.push(listener);

@@ -44,7 +44,8 @@ export function requireConnected({ name, presence, presenceSinceMs }: DeviceRow,
   throw unavailable(deviceKind, name, `it ${how} since ${formatTime(presenceSinceMs)}${instead}`);
 }
 
-function refusalOf(name: string, error: unknown): unknown {
+/** The refusal of an API for what came of asking a device. */
+export function refusalOf(name: string, error: unknown): unknown {
   const message = messageOf(error);
   switch (codeOf(error)) {
     case 'DeadlineExceeded':

@@ -1,6 +1,8 @@
 import { phaseOf } from '../../../shared/model/machine-phase.ts';
 import type { KindDefinition } from '../../../shared/model/kind.ts';
 import { groupKindOf } from '../../../shared/model/kind.ts';
+import type { InstanceSpec } from '../../../shared/model/instance-spec.ts';
+import type { VirtualMachineInstance } from '../../../shared/model/virtual-machine-instance.ts';
 import { virtualMachineInstanceKind } from '../../../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../../../shared/model/virtual-machine.ts';
 import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
@@ -16,6 +18,8 @@ export interface PlacedMachine {
   readonly kind: KindDefinition;
   readonly row: MachineRow;
   readonly device: DeviceRow;
+  /** What an instance runs by. */
+  readonly spec?: InstanceSpec;
 }
 
 /** @throws ApiError 404 */
@@ -48,7 +52,8 @@ export async function findInstanceMachine(
     if (instance === undefined) throw notFound(virtualMachineInstanceKind, name);
     const owner = instance.metadata.ownerReferences?.find(({ kind }) => kind === virtualMachineKind.kind);
     const uid = owner?.uid ?? instance.metadata.uid ?? '';
-    return placeOf(tables, virtualMachineInstanceKind, name, uid);
+    const { spec } = instance as unknown as VirtualMachineInstance;
+    return { ...(await placeOf(tables, virtualMachineInstanceKind, name, uid)), spec };
   });
 }
 

@@ -90,12 +90,16 @@ export async function orderMachine(
 
 /** What is known of a machine whose device can't be asked, and what can be done all the same. */
 export function describeInstead(row: MachineRow, order: Order): string {
-  return `${describeLast(row)}. 'holdfast vm ${order} ${row.namespace}/${row.name}' on the box needs no link`;
+  return `${describeLast(row)}; 'holdfast vm ${order} ${row.namespace}/${row.name}' on the box needs no link`;
 }
 
+/** What is known of a machine whose device can't be asked, and what becomes of changes meanwhile. */
 export function describeLast({ name, status, reportedAtMs }: MachineRow): string {
-  if (status === undefined || reportedAtMs === undefined) return `; it has said nothing of ${name} yet`;
-  return `; of ${name} it last said ${status.state} at ${formatTime(reportedAtMs)}`;
+  const last =
+    status === undefined || reportedAtMs === undefined
+      ? `it has said nothing of ${name} yet`
+      : `of ${name} it last said ${status.state} at ${formatTime(reportedAtMs)}`;
+  return `; ${last}; a change of its spec is applied once the device is back`;
 }
 
 /** Of a request that was taken up; it is carried out, and shows in the machine's status. */

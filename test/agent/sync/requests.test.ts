@@ -159,6 +159,16 @@ describe('a question', () => {
     expect(store.response(ID)).toBeUndefined();
   });
 
+  test('that comes again while it is looked into is answered once', async () => {
+    let times = 0;
+    find = () => ({ times: (times += 1) });
+    ask(ID, 60, question);
+    ask(ID, 60, question);
+    await heard().toMatchObject([{ content: { times: 1 } }]);
+    ask(OTHER_ID, 60, question);
+    await heard().toMatchObject([{ id: ID }, { id: OTHER_ID, content: { times: 2 } }]);
+  });
+
   test('that finds nothing, or more than a message holds, says so', async () => {
     find = () => {
       throw new EffectError('NotRunning', 'pos', 'the machine has no process');

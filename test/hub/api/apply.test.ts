@@ -180,7 +180,7 @@ describe('server-side apply', () => {
     const { body } = await apply('client', 'kubectl', configMap('client', { a: '2' }));
     expect(body.data).toEqual({ a: '2', b: '2' });
     expect(body.metadata.annotations?.['kubectl.kubernetes.io/last-applied-configuration']).toBe(
-      `${JSON.stringify(configMap('client', { a: '2' }, { annotations: {} }))}\n`,
+      '{"apiVersion":"v1","data":{"a":"2"},"kind":"ConfigMap","metadata":{"name":"client"}}\n',
     );
   });
 });

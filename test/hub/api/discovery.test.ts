@@ -64,6 +64,8 @@ test('lists groups, versions and resources', async () => {
     'devices/status',
     'devices/timeline',
     'devices/ping',
+    'virtualmachines/log',
+    'virtualmachineinstances/log',
   ]);
   for (const path of ['/apis/nope', '/apis/kubevirt.io/v2', '/api/v2', '/nope']) {
     expect([path, (await api.call('GET', path)).code]).toEqual([path, 404]);

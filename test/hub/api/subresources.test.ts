@@ -165,7 +165,7 @@ describe('restart', () => {
     expect([code, body.reason]).toEqual([503, 'ServiceUnavailable']);
     expect(body.message).toBe(
       `devices.holdfast.dev "edge-1" can't be asked: it is not connected since 2026-03-01T08:00:00.000Z; of pos ` +
-        `it last said Running at 2026-03-01T08:00:00.000Z. 'holdfast vm restart default/pos' on the box needs no link`,
+        `it last said Running at 2026-03-01T08:00:00.000Z; a change of its spec is applied once the device is back; 'holdfast vm restart default/pos' on the box needs no link`,
     );
     expect(requests()).toEqual([]);
     expect((await history()).at(-1)).toMatch(/^RestartFailed: devices.holdfast.dev "edge-1" can't be asked/);

@@ -1,0 +1,37 @@
+import type { Duplex } from 'node:stream';
+import type { ReadStream } from 'node:tty';
+
+/** The key that leaves a console, as in virtctl: Ctrl-]. */
+const LEAVE = 0x1d;
+/** What answers to the last of what was typed in is still printed, where that came from a file. */
+const LAST_WORDS_MS = 200;
+
+interface Terminal {
+  readonly stdin: Pick<ReadStream, 'isTTY' | 'setRawMode'> & NodeJS.ReadableStream;
+  readonly stdout: NodeJS.WritableStream;
+}
+
+/**
+ * Joins a terminal to a stream of a console until Ctrl-] or the end of either, and leaves it as it was.
+ * @throws Error where the stream failed
+ */
+export async function joinTerminal(stream: Duplex, { stdin, stdout }: Terminal): Promise<void> {
+  if (stdin.isTTY) stdin.setRawMode(true);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      stream.on('data', (chunk: Buffer) => stdout.write(chunk));
+      stream.on('error', reject);
+      stream.on('close', resolve);
+      stdin.on('data', (chunk: Buffer) => {
+        const leave = stdin.isTTY ? chunk.indexOf(LEAVE) : -1;
+        if (leave >= 0) resolve();
+        else stream.write(chunk);
+      });
+      stdin.on('end', () => setTimeout(resolve, LAST_WORDS_MS));
+    });
+  } finally {
+    stream.destroy();
+    if (stdin.isTTY) stdin.setRawMode(false);
+    stdin.pause();
+  }
+}
