@@ -31,9 +31,9 @@ async function shown() {
     '/api/v1/namespaces/default/configmaps/shop-settings',
   );
   const login = await hub.call<ResourceObject>('GET', '/api/v1/namespaces/default/secrets/shop-login');
+  const spec = machine?.spec as { template: { spec: { domain: { memory: object } } } } | undefined;
   return {
-    memory: (machine?.spec as { template: { spec: { domain: { memory: object } } } }).template.spec.domain
-      .memory,
+    memory: spec?.template.spec.domain.memory,
     greeting: settings?.['data'],
     password: login?.['data'],
     generation: machine?.metadata.generation,
