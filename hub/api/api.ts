@@ -84,6 +84,11 @@ export function createApi(options: ApiOptions): Api {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   server.setErrorHandler((error, _request, reply) => sendError(error, reply));
+  // A connection that is kept open after its answer would keep the hub from stopping.
+  server.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) void reply.header('connection', 'close');
+    done(null, payload);
+  });
 
   /** Everything that comes in is asked here who it is from; @throws ApiError 401 */
   function authenticate(request: FastifyRequest): User {

@@ -25,7 +25,12 @@ export async function streamWatch(
   if (response.destroyed) return feed.close();
   response.on('close', () => feed.close());
   response.on('error', () => feed.close());
-  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'cache-control': 'no-cache, private',
+    // A watch has its connection to itself: one that was kept open after it would keep a hub from stopping.
+    connection: 'close',
+  });
   // Clients wait for the answer's head before they take the watch to be under way.
   response.flushHeaders();
   try {

@@ -334,3 +334,36 @@ test('devices are kept by name', async () => {
     expect(await devices.get('edge-2')).toBeUndefined();
   });
 });
+
+test('which objects are owned by which is known, and which owners are to be looked at', async () => {
+  const owner = { apiVersion: 'test/v1', kind: 'Thing', name: 'owner' };
+  const owned = (name: string, uids: readonly string[], more: object = {}): ResourceObject => ({
+    ...thing(name),
+    metadata: { name, uid: `uid-${name}`, ownerReferences: uids.map((uid) => ({ ...owner, uid })), ...more },
+  });
+  const write = (object: ResourceObject) =>
+    store.transaction(({ objects }) => objects.put(keyOf(object.metadata.name), object));
+  const dependents = async (uid: string) => {
+    const keys = await store.transaction(({ owners }) => owners.dependents(uid, 10));
+    return keys.map(({ name }) => name);
+  };
+  const garbage = async () =>
+    (await store.transaction(({ owners }) => owners.garbage())).map(({ uid }) => uid);
+  await write(owned('a', ['1', '2']));
+  await write(owned('b', ['1', '1']));
+  await write(owned('a', ['2']));
+  expect([await dependents('1'), await dependents('2')]).toEqual([['b'], ['a']]);
+  expect(await garbage()).toEqual([]);
+
+  await write(owned('1', [], { uid: '1' }));
+  await store.transaction(({ objects }) => objects.remove(keyOf('1')));
+  expect(await garbage()).toEqual(['1']);
+  const going = { deletionTimestamp: '2026-03-01T08:00:00Z', finalizers: ['foregroundDeletion'] };
+  await write(owned('c', [], going));
+  expect(await garbage()).toEqual(['1', 'uid-c']);
+  await store.transaction(({ owners }) => owners.settle('1'));
+  await reopen();
+  expect(await garbage()).toEqual(['uid-c']);
+  await store.transaction(({ objects }) => objects.remove(keyOf('b')));
+  expect(await dependents('1')).toEqual([]);
+});

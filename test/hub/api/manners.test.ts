@@ -139,3 +139,26 @@ test('discovery and OpenAPI are not sent again to who has them', async () => {
   const moved = await fetch(`http://${api.address}/openapi/v3/api/v1?hash=OLD`, { redirect: 'manual' });
   expect([moved.status, moved.headers.get('location')]).toEqual([301, url]);
 });
+
+test('a request that is under way when the hub stops is answered', async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let enter = () => {};
+  const entered = new Promise<void>((resolve) => (enter = resolve));
+  const stopping = await startApi({
+    store: {
+      ...api.store,
+      async read(work) {
+        enter();
+        await held;
+        return api.store.read(work);
+      },
+    },
+  });
+  const asked = stopping.call('GET', VMS);
+  await entered;
+  const closed = stopping.close();
+  release();
+  expect((await asked).code).toBe(200);
+  await closed;
+});
