@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Service } from '../tools/holdfast.ts';
 import { runHoldfast, startService } from '../tools/holdfast.ts';
 import { openStreamClient } from '../tools/stream-client.ts';
 import { waitFor } from '../tools/wait-for.ts';
@@ -25,6 +26,8 @@ busybox httpd -p ${SERVICE} -h /tmp/site
 describe('a machine behind a box that only dials out', () => {
   let world: World;
   let api: string;
+  /** The operator's, that go on until they are ended. */
+  const commands: Service[] = [];
   beforeAll(async () => {
     world = await createWorld();
     await world.startHub();
@@ -35,7 +38,10 @@ describe('a machine behind a box that only dials out', () => {
     await world.guest(await world.port('pos'));
     api = world.addresses()?.api ?? '';
   }, 120_000);
-  afterAll(async () => world.close());
+  afterAll(async () => {
+    for (const command of commands) await command.end('SIGKILL');
+    await world.close();
+  });
 
   const open = (path: string) => openStreamClient(api, path);
   const residentBytes = (name: string) => {
@@ -155,6 +161,7 @@ describe('a machine behind a box that only dials out', () => {
       ['logs', '-f', '--tail', '1', 'default/pos', '--server', `http://${api}`],
       `${world.folder}/follow.log`,
     );
+    commands.push(follow);
     await waitFor('the last line', () => follow.log() !== '');
     const console = await open(`${VMI}/console`);
     console.say('echo followed-$((1 + 1))\n');
