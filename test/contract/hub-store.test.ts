@@ -334,3 +334,46 @@ test('devices are kept by name', async () => {
     expect(await devices.get('edge-2')).toBeUndefined();
   });
 });
+
+describe('reading without a transaction', () => {
+  const page = (range: { namespace?: string; after?: { namespace: string; name: string } }) =>
+    store.read(async ({ objects }) => {
+      const rows = await objects.page('test/Thing', { ...range, limit: 2 });
+      return rows.map(({ namespace, name }) => `${namespace}/${name}`);
+    });
+
+  test('gives objects in pages, of one namespace or of all', async () => {
+    for (const [name, namespace] of [
+      ['b', 'x'],
+      ['a', 'y'],
+      ['a', 'x'],
+      ['c', 'x'],
+    ] as const) {
+      await put(name, 1, namespace);
+    }
+    expect(await page({})).toEqual(['x/a', 'x/b']);
+    expect(await page({ after: { namespace: 'x', name: 'b' } })).toEqual(['x/c', 'y/a']);
+    expect(await page({ namespace: 'x', after: { namespace: 'x', name: 'b' } })).toEqual(['x/c']);
+  });
+
+  test('tells what has changed since as it was, and no more than is committed', async () => {
+    const { metadata } = await put('a', 1, 'x');
+    const at = Number(metadata.resourceVersion);
+    await put('a', 2, 'x');
+    await put('a', 3, 'x');
+    await put('new', 1, 'x');
+    const past = await store.read(({ objects }) => objects.pastRows('test/Thing', at, { namespace: 'x' }));
+    const specs = past?.map(({ name, text }) => [name, text && (JSON.parse(text) as ResourceObject).spec]);
+    expect(specs).toEqual([
+      ['a', { size: 1 }],
+      ['new', undefined],
+    ]);
+    await store.transaction(async ({ objects }) => {
+      await objects.put(keyOf('late', 'x'), thing('late', 1));
+      const seen = await store.read((tables) => tables.objects.get(keyOf('late', 'x')));
+      expect(seen).toBeUndefined();
+    });
+    await store.transaction(({ objects }) => objects.pruneChanges(0, 100));
+    expect(await store.read(({ objects }) => objects.pastRows('test/Thing', at, {}))).toBeUndefined();
+  });
+});
