@@ -99,7 +99,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       tunnel: createTunnel(readTunnelAccess(config), clock),
-      facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId }),
+      facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
       accelerator: createAcceleratorProbe({ dataDir, requested: config.accel, bootId, clock }),
       clock,
       random,

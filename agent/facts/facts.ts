@@ -1,5 +1,6 @@
 import { readFile, statfs } from 'node:fs/promises';
-import { availableParallelism, cpus, freemem, loadavg, release, totalmem } from 'node:os';
+import { availableParallelism, loadavg, release } from 'node:os';
+import type { Clock } from '../../shared/ports.ts';
 import type { Facts } from '../ports.ts';
 import { readQemuVersion } from './qemu-version.ts';
 
@@ -8,15 +9,26 @@ export interface FactsOptions {
   readonly agentVersion: string;
   readonly nodeVersion: string;
   readonly bootId: string;
+  readonly clock: Clock;
   readonly qemu?: string;
 }
 
-/** The facts of this box. */
+/** For lscpu and dmidecode, which systeminformation runs without a deadline of its own. */
+const CPU_DEADLINE_MS = 10_000;
+
+/**
+ * The facts of this box. systeminformation is loaded at the first read. Its `osInfo` is not used: that blocks
+ * the whole process on `hostname -f`, which with no name server to be reached is for many seconds.
+ */
 export function createFacts(options: FactsOptions): Facts {
-  const { dataDir, agentVersion, nodeVersion, bootId, qemu = 'qemu-system-x86_64' } = options;
+  const { dataDir, agentVersion, nodeVersion, bootId, clock, qemu = 'qemu-system-x86_64' } = options;
+  let cpuModel: string | undefined;
   return {
     async read() {
-      const [disk, qemuVersion, operatingSystem] = await Promise.all([
+      const { cpu, mem } = await import('systeminformation');
+      cpuModel ??= await before(clock, CPU_DEADLINE_MS, cpu().then(describeCpu));
+      const [memory, disk, qemuVersion, operatingSystem] = await Promise.all([
+        mem(),
         statfs(dataDir),
         readQemuVersion(qemu),
         readOperatingSystem(),
@@ -28,24 +40,40 @@ export function createFacts(options: FactsOptions): Facts {
         operatingSystem,
         kernel: release(),
         bootId,
-        cpuModel: cpus()[0]?.model.trim() || 'unknown',
+        cpuModel: cpuModel ?? 'unknown',
         cpuCores: availableParallelism(),
-        memoryBytes: totalmem(),
+        memoryBytes: memory.total,
         diskBytes: disk.blocks * disk.bsize,
       };
     },
 
     async measure() {
-      const disk = await statfs(dataDir);
+      const { mem } = await import('systeminformation');
+      const [memory, disk] = await Promise.all([mem(), statfs(dataDir)]);
       const [, , loadAverage = 0] = loadavg();
       return {
-        // Despite its name: libuv takes `MemAvailable` of /proc/meminfo, as what can be had without swapping.
-        memoryAvailableBytes: freemem(),
+        memoryAvailableBytes: memory.available,
         diskAvailableBytes: disk.bavail * disk.bsize,
         loadAverage,
       };
     },
   };
+}
+
+function describeCpu({ manufacturer, brand }: { manufacturer: string; brand: string }): string | undefined {
+  const model = `${manufacturer} ${brand}`.trim();
+  return model === '' ? undefined : model;
+}
+
+/** Undefined where the deadline comes first. */
+async function before<T>(clock: Clock, deadlineMs: number, work: Promise<T>): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const stop = clock.after(deadlineMs, () => resolve(undefined));
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    stop();
+  }
 }
 
 /** `PRETTY_NAME` of os-release(5), e.g. `Debian GNU/Linux 12 (bookworm)`. */

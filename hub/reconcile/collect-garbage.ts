@@ -1,5 +1,8 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
+import { groupKindOf } from '../../shared/model/kind.ts';
+import { KINDS } from '../../shared/model/kinds.ts';
 import { FOREGROUND_FINALIZER, ORPHAN_FINALIZER } from '../../shared/model/metadata.ts';
+import { admitWrite } from '../admit.ts';
 import { takeAway } from '../api/deletion.ts';
 import { isDeleting } from '../api/metadata.ts';
 import { SET_KINDS } from '../machines/machine-set.ts';
@@ -40,20 +43,32 @@ export async function collectGarbage(
     return 'done';
   }
   const dependents = await findDependents(tables, owner);
-  const open = isWaiting ? dependents.filter(({ object: one }) => !isDeleting(one.metadata)) : dependents;
-  const due = open.filter((dependent) => isLettingGo || !isMadeByHub(owner, dependent));
-  for (const dependent of due.slice(0, MOST_CHANGED)) {
+  let changed = 0;
+  for (const dependent of dependents) {
+    if (changed === MOST_CHANGED) return 'more';
+    const isDue = isLettingGo || (await canGo(tables, owner, dependent));
+    if (!isDue) continue;
     if (isLettingGo) await letGo(tables, dependent, uid);
     else await collect(tables, dependent, uid, isWaiting, nowMs);
+    changed += 1;
   }
-  if (due.length > MOST_CHANGED) return 'more';
-  const left = await findDependents(tables, owner);
+  const left = changed > 0 ? await findDependents(tables, owner) : dependents;
   const blocking = isWaiting ? left.filter(({ object: one }) => blocks(one, uid)) : left;
-  if (blocking.length > 0) return 'waiting';
+  // What others see to in their own time is looked at again with everything else, now and then.
+  if (blocking.length > 0) return object === undefined ? 'done' : 'waiting';
   await tables.owners.settle(uid);
   if (object !== undefined)
     await release(tables, key, object, isWaiting ? FOREGROUND_FINALIZER : ORPHAN_FINALIZER);
   return 'done';
+}
+
+/** Whether a dependent is to be deleted here and now: as with a client's deletion, the hub may have something against it. */
+async function canGo(tables: Tables, owner: GarbageOwner, dependent: Dependent): Promise<boolean> {
+  const { key, object } = dependent;
+  if (isDeleting(object.metadata) || isMadeByHub(owner, dependent)) return false;
+  const kind = KINDS.find((one) => groupKindOf(one) === key.kind);
+  if (kind === undefined) return true;
+  return (await admitWrite({ verb: 'delete', kind, object }, tables)).length === 0;
 }
 
 async function findDependents({ objects, owners }: Tables, { uid }: GarbageOwner): Promise<Dependent[]> {

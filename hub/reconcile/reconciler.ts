@@ -197,7 +197,7 @@ export function createReconciler({
     if (isGoing || (type === 'DELETED' && key.kind !== '/Event')) garbage.add({ uid, ...key });
     for (const reference of ownerReferences ?? []) {
       const owner = waitingOwners.get(reference.uid);
-      if (owner !== undefined) garbage.add(owner);
+      if (owner !== undefined) garbage.addIn(LIST_MEMBERS_AFTER_MS, owner);
     }
   }
 

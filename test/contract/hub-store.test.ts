@@ -335,45 +335,35 @@ test('devices are kept by name', async () => {
   });
 });
 
-describe('reading without a transaction', () => {
-  const page = (range: { namespace?: string; after?: { namespace: string; name: string } }) =>
-    store.read(async ({ objects }) => {
-      const rows = await objects.page('test/Thing', { ...range, limit: 2 });
-      return rows.map(({ namespace, name }) => `${namespace}/${name}`);
-    });
-
-  test('gives objects in pages, of one namespace or of all', async () => {
-    for (const [name, namespace] of [
-      ['b', 'x'],
-      ['a', 'y'],
-      ['a', 'x'],
-      ['c', 'x'],
-    ] as const) {
-      await put(name, 1, namespace);
-    }
-    expect(await page({})).toEqual(['x/a', 'x/b']);
-    expect(await page({ after: { namespace: 'x', name: 'b' } })).toEqual(['x/c', 'y/a']);
-    expect(await page({ namespace: 'x', after: { namespace: 'x', name: 'b' } })).toEqual(['x/c']);
+test('which objects are owned by which is known, and which owners are to be looked at', async () => {
+  const owner = { apiVersion: 'test/v1', kind: 'Thing', name: 'owner' };
+  const owned = (name: string, uids: readonly string[], more: object = {}): ResourceObject => ({
+    ...thing(name),
+    metadata: { name, uid: `uid-${name}`, ownerReferences: uids.map((uid) => ({ ...owner, uid })), ...more },
   });
+  const write = (object: ResourceObject) =>
+    store.transaction(({ objects }) => objects.put(keyOf(object.metadata.name), object));
+  const dependents = async (uid: string) => {
+    const keys = await store.transaction(({ owners }) => owners.dependents(uid, 10));
+    return keys.map(({ name }) => name);
+  };
+  const garbage = async () =>
+    (await store.transaction(({ owners }) => owners.garbage())).map(({ uid }) => uid);
+  await write(owned('a', ['1', '2']));
+  await write(owned('b', ['1', '1']));
+  await write(owned('a', ['2']));
+  expect([await dependents('1'), await dependents('2')]).toEqual([['b'], ['a']]);
+  expect(await garbage()).toEqual([]);
 
-  test('tells what has changed since as it was, and no more than is committed', async () => {
-    const { metadata } = await put('a', 1, 'x');
-    const at = Number(metadata.resourceVersion);
-    await put('a', 2, 'x');
-    await put('a', 3, 'x');
-    await put('new', 1, 'x');
-    const past = await store.read(({ objects }) => objects.pastRows('test/Thing', at, { namespace: 'x' }));
-    const specs = past?.map(({ name, text }) => [name, text && (JSON.parse(text) as ResourceObject).spec]);
-    expect(specs).toEqual([
-      ['a', { size: 1 }],
-      ['new', undefined],
-    ]);
-    await store.transaction(async ({ objects }) => {
-      await objects.put(keyOf('late', 'x'), thing('late', 1));
-      const seen = await store.read((tables) => tables.objects.get(keyOf('late', 'x')));
-      expect(seen).toBeUndefined();
-    });
-    await store.transaction(({ objects }) => objects.pruneChanges(0, 100));
-    expect(await store.read(({ objects }) => objects.pastRows('test/Thing', at, {}))).toBeUndefined();
-  });
+  await write(owned('1', [], { uid: '1' }));
+  await store.transaction(({ objects }) => objects.remove(keyOf('1')));
+  expect(await garbage()).toEqual(['1']);
+  const going = { deletionTimestamp: '2026-03-01T08:00:00Z', finalizers: ['foregroundDeletion'] };
+  await write(owned('c', [], going));
+  expect(await garbage()).toEqual(['1', 'uid-c']);
+  await store.transaction(({ owners }) => owners.settle('1'));
+  await reopen();
+  expect(await garbage()).toEqual(['uid-c']);
+  await store.transaction(({ objects }) => objects.remove(keyOf('b')));
+  expect(await dependents('1')).toEqual([]);
 });

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
 import { createFacts } from '../../../agent/facts/facts.ts';
 import { readQemuVersion } from '../../../agent/facts/qemu-version.ts';
+import { createClock } from '../../../shared/host/clock.ts';
 import { readBootId } from '../../../shared/host/files.ts';
 import { deviceFacts, deviceMetrics } from '../../../shared/model/device.ts';
 
@@ -11,6 +12,7 @@ const options = {
   agentVersion: '1.2.3',
   nodeVersion: 'v26.0.0',
   bootId: readBootId(),
+  clock: createClock(),
 };
 
 test('the facts of this box fit their schema and the box', async () => {

@@ -52,7 +52,7 @@ function createIdleAgentCalls() {
         {
           store: createStoreIn(new Database(':memory:'), name, random),
           link: createMqttLink(access, name, keepaliveSeconds / speed, createClock()),
-          facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId }),
+          facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
           accelerator: { detect: async () => ({ accelerator: 'tcg', reason: 'not tried' }) },
           machines: createMachines({
             dataDir,

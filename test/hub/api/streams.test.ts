@@ -11,6 +11,7 @@ import type { RequestBody } from '../../../shared/protocol/messages.ts';
 import { decodeMessage, requestBody, requestMessage } from '../../../shared/protocol/messages.ts';
 import { joinStreams } from '../../../shared/tunnel/join-streams.ts';
 import { createLogRecorder } from '../../shared/log-recorder.ts';
+import { runHoldfast } from '../../tools/holdfast.ts';
 import { openStreamClient } from '../../tools/stream-client.ts';
 import type { TestHub } from '../start-hub.ts';
 import { EPOCH, hello, report, startHub, statusOf } from '../start-hub.ts';
@@ -134,6 +135,22 @@ describe('a stream', () => {
     await expect(wayOut.dial(late?.dial ?? failNow())).rejects.toThrow('it answers 404');
     stop();
   });
+});
+
+test('holdfast ssh leads ssh to port 22 of the machine', async () => {
+  await run('Running');
+  const stop = serveDevice(async (_id, { dial }) => {
+    const wire = await wayOut.dial(dial);
+    wire.end('SSH-2.0-the-till\r\n');
+  });
+  const args = ['ssh', 'root@default/pos', '--server', `http://${hub.address}`, '--', '-v', 'true'];
+  const { code, stderr } = await runHoldfast(args);
+  expect([code, stderr]).toEqual([
+    255,
+    expect.stringContaining('remote software version the-till') as string,
+  ]);
+  expect(asked).toMatchObject([{ target: { kind: 'port', port: 22, protocol: 'TCP' } }]);
+  stop();
 });
 
 describe('what is refused at once', () => {

@@ -124,3 +124,26 @@ test('a machine in the foreground goes when all that is its own has gone', async
   await poll(names).toEqual([]);
   await poll(() => hub.machine('pos')).toBeUndefined();
 });
+
+test('a pool in the foreground takes its machines with it', async () => {
+  const pools = '/apis/pool.kubevirt.io/v1beta1/namespaces/default/virtualmachinepools';
+  const labels = { app: 'till' };
+  const { spec } = machine('till') as ResourceObject & { spec: { template: object } };
+  await hub.call('POST', pools, {
+    apiVersion: 'pool.kubevirt.io/v1beta1',
+    kind: 'VirtualMachinePool',
+    metadata: { name: 'till' },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: labels },
+      virtualMachineTemplate: {
+        metadata: { labels },
+        spec: { ...spec, template: { ...spec.template, metadata: { labels } } },
+      },
+    },
+  });
+  await poll(() => hub.machine('till-1')).toBeDefined();
+  await hub.call('DELETE', `${pools}/till`, { propagationPolicy: 'Foreground' });
+  await poll(() => hub.call('GET', `${pools}/till`)).toBeUndefined();
+  expect(await hub.machine('till-0')).toBeUndefined();
+});
