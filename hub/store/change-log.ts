@@ -1,6 +1,6 @@
 import type { ObjectChange, ObjectTable } from '../ports.ts';
 import { nextCount, readCounter, setCounter } from './counters.ts';
-import { isAfter } from './place.ts';
+import { isWithin } from './object-range.ts';
 import type { Database, StoredChange } from './schema.ts';
 
 /** The log of what happened to objects: what lets a watch go on from where it was. */
@@ -46,15 +46,14 @@ export function createChangeLog(database: Database): ChangeLog {
       return rows.map(readChange);
     },
 
-    async pastRows(kind, resourceVersion, { namespace, after }) {
+    async pastRows(kind, resourceVersion, range) {
       if (await isForgotten(resourceVersion)) return undefined;
-      let first = database
+      const first = database
         .selectFrom('changes')
         .select(({ fn }) => fn.min('resource_version').as('first'))
         .where('kind', '=', kind)
-        .where('resource_version', '>', resourceVersion);
-      if (namespace !== undefined) first = first.where('namespace', '=', namespace);
-      if (after !== undefined) first = first.where(isAfter(after));
+        .where('resource_version', '>', resourceVersion)
+        .where(isWithin(range));
       const rows = await database
         .selectFrom('changes')
         .select(['namespace', 'name', 'previous'])

@@ -2,7 +2,7 @@ import { isSameJson } from '../../shared/base/same-json.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { ObjectChange, ObjectKey, ObjectTable } from '../ports.ts';
 import { createChangeLog } from './change-log.ts';
-import { isAfter } from './place.ts';
+import { isWithin } from './object-range.ts';
 import { readCounter } from './counters.ts';
 import { noteOwners } from './owner-table.ts';
 import type { Database } from './schema.ts';
@@ -53,14 +53,16 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
       return rows.map(({ object }) => parseObject(object));
     },
 
-    async page(kind, { namespace, after, limit }) {
-      let query = database
+    async page(kind, { limit, ...range }) {
+      return database
         .selectFrom('objects')
         .select(['namespace', 'name', 'object as text'])
-        .where('kind', '=', kind);
-      if (namespace !== undefined) query = query.where('namespace', '=', namespace);
-      if (after !== undefined) query = query.where(isAfter(after));
-      return query.orderBy('namespace').orderBy('name').limit(limit).execute();
+        .where('kind', '=', kind)
+        .where(isWithin(range))
+        .orderBy('namespace')
+        .orderBy('name')
+        .limit(limit)
+        .execute();
     },
 
     async count(kind, namespace) {
