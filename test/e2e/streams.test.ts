@@ -174,6 +174,11 @@ describe('a machine behind a box that only dials out', () => {
   test('freeze: until it is taken back, or its time is over', async () => {
     const put = async (verb: string, body: string) =>
       world.tryKubectl(['replace', '--raw', `${VMI}/${verb}`, '-f', '-'], body);
+    // The last that the guest starts.
+    await waitFor("the guest's agent", async () => {
+      const { status } = await world.instance('pos');
+      return status?.conditions?.some((one) => one.type === 'AgentConnected' && one.status === 'True');
+    });
     expect((await put('freeze', '{"unfreezeTimeout":"5m0s"}')).stderr).toBe('');
     expect((await put('unfreeze', '{}')).stderr).toBe('');
     expect((await put('freeze', '{"unfreezeTimeout":"1s"}')).stderr).toBe('');

@@ -138,7 +138,8 @@ describe('a data volume of its own', () => {
     await poll(() => phaseOf('shared')).toBe(
       'Pending: it is deleted when it is used no more: VirtualMachine pos uses it',
     );
-    expect(device.documents).toEqual([]);
+    // A deletion is a new generation of it, as in Kubernetes: the device is told that, and no more.
+    expect(await documentWith(2)).not.toContainEqual(expect.objectContaining({ removed: true }));
     await hub.delete('pos');
     await device.takeDocument();
     await report(machineUid, 'Removed');
