@@ -1,4 +1,5 @@
 import type { KindDefinition, PrinterColumn, ResourceObject } from '../../shared/model/kind.ts';
+import { isBuiltIn } from '../../shared/model/kind.ts';
 import { formatAge } from './duration.ts';
 import { compileJsonPath } from './json-path.ts';
 
@@ -40,7 +41,9 @@ export function createTableCompiler(kind: KindDefinition): CompileTable {
   const columns = kind.columns.map((column) => ({ ...column, find: finderOf(column) }));
   const isNamed = kind.nameColumn !== false;
   const described = kind.columns.map(({ name, type, description, priority = 0 }) => {
-    return { name, type, format: '', description, priority };
+    // Kubernetes says of its own kinds' ages that they are texts, and of others' that they are dates.
+    const shown = type === 'date' && isBuiltIn(kind) ? 'string' : type;
+    return { name, type: shown, format: '', description, priority };
   });
   const definitions = isNamed ? [NAME_COLUMN, ...described] : described;
   return (objects, metadata, { nowMs, include, version }) => ({

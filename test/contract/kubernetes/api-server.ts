@@ -1,27 +1,32 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { request as requestHttp } from 'node:http';
 import type { RequestOptions } from 'node:https';
-import { request } from 'node:https';
+import { request as requestHttps } from 'node:https';
+import { text } from 'node:stream/consumers';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ResourceObject } from '../../../shared/model/kind.ts';
 import { startApi } from '../../hub/api/start-api.ts';
+import { waitFor } from '../../tools/wait-for.ts';
 
 /** An API server that both suites and people could mean: the hub, or the one that `TEST_KUBECONFIG` names. */
 export interface ApiServer {
+  /** The body is what was answered, and for a watch that is over all its events. */
   call(
     method: string,
     path: string,
     body?: unknown,
     contentType?: string,
+    accept?: string,
   ): Promise<{ readonly code: number; readonly body: unknown; readonly warnings: string }>;
   close(): Promise<void>;
 }
 
+type Request = typeof requestHttp;
+
 export async function startHub(): Promise<ApiServer> {
   const api = await startApi();
   return {
-    async call(method, path, body, contentType = 'application/json') {
-      const answer = await api.call<unknown>(method, path, body, { 'content-type': contentType });
-      return { code: answer.code, body: answer.body, warnings: answer.headers.get('warning') ?? '' };
-    },
+    call: createCall(requestHttp, `http://${api.address}`, {}),
     close: () => api.close(),
   };
 }
@@ -30,30 +35,36 @@ export async function startHub(): Promise<ApiServer> {
 export async function connectKubernetes(kubeconfigPath: string): Promise<ApiServer> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfigPath);
-  const server = config.getCurrentCluster()?.server ?? '';
   const tls: RequestOptions = {};
   await config.applyToHTTPSOptions(tls);
+  const call = createCall(requestHttps, config.getCurrentCluster()?.server ?? '', tls);
+  await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', NETWORKS);
+  await waitFor(`the kinds of ${GROUP}`, async () => (await call('GET', `/apis/${GROUP}/v1`)).code === 200);
+  return { call, close: async () => {} };
+}
 
-  const call: ApiServer['call'] = (method, path, body, contentType = 'application/json') =>
+function createCall(request: Request, server: string, options: RequestOptions): ApiServer['call'] {
+  return (method, path, body, contentType = 'application/json', accept = 'application/json') =>
     new Promise((resolve, reject) => {
-      const headers = { ...(tls.headers as Record<string, string>), 'content-type': contentType };
-      const sent = request(`${server}${path}`, { ...tls, method, headers }, (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (part: string) => (text += part));
-        response.on('end', () =>
+      const known = options.headers as OutgoingHttpHeaders | undefined;
+      const sentBody = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
+      // Node frames a DELETE's body by its length alone.
+      const length = Buffer.byteLength(sentBody);
+      const headers = { ...known, 'content-type': contentType, 'content-length': length, accept };
+      const sent = request(`${server}${path}`, { ...options, method, headers }, (response) => {
+        text(response).then((said) => {
+          const lines = said.trim().split('\n');
+          const isWatch = /[?&]watch=/.test(path) && response.statusCode === 200;
           resolve({
             code: response.statusCode ?? 0,
-            body: JSON.parse(text) as unknown,
+            body: isWatch ? lines.map((line) => JSON.parse(line) as unknown) : (JSON.parse(said) as unknown),
             warnings: String(response.headers['warning'] ?? ''),
-          }),
-        );
+          });
+        }, reject);
       });
       sent.on('error', reject);
-      sent.end(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body));
+      sent.end(sentBody);
     });
-
-  await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', NETWORKS);
-  return { call, close: async () => {} };
 }
 
 const GROUP = 'k8s.cni.cncf.io';

@@ -1,0 +1,173 @@
+import { env } from 'node:process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApiServer } from './kubernetes/api-server.ts';
+import { connectKubernetes, startHub } from './kubernetes/api-server.ts';
+
+/**
+ * The same reads of the hub and, where `TEST_KUBECONFIG` names one, of a real API server, with what Kubernetes 1.36
+ * answers: pages, selections, tables, and what a watch tells of changes that were.
+ */
+
+const NAMESPACE = 'holdfast-differential-read';
+const MAPS = `/api/v1/namespaces/${NAMESPACE}/configmaps`;
+/** A real server has put one of its own into the namespace. */
+const OURS = 'labelSelector=suite=read';
+const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+const METADATA = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
+
+interface List {
+  readonly metadata: {
+    readonly resourceVersion: string;
+    readonly continue?: string;
+    readonly remainingItemCount?: number;
+  };
+  readonly items: readonly { readonly metadata: { readonly name: string } }[];
+}
+interface WatchEvent {
+  readonly type: string;
+  readonly object: { readonly metadata: { readonly name?: string; readonly annotations?: object } };
+}
+
+const map = (name: string, labels: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, labels: { suite: 'read', ...labels } },
+  data: { a: '1', b: '2' },
+});
+
+const SERVERS: readonly (readonly [string, () => Promise<ApiServer>])[] = [
+  ['the hub', startHub],
+  ...(env['TEST_KUBECONFIG'] === undefined
+    ? []
+    : [['Kubernetes', () => connectKubernetes(env['TEST_KUBECONFIG'] ?? '')] as const]),
+];
+
+describe.each(SERVERS)('%s', (_name, start) => {
+  let server: ApiServer;
+  beforeAll(async () => {
+    server = await start();
+    await server.call('POST', '/api/v1/namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: NAMESPACE },
+    });
+    for (const [name, tier] of [
+      ['a', 'front'],
+      ['b', 'back'],
+      ['c', 'front'],
+    ] as const)
+      await server.call('POST', MAPS, map(name, { tier }));
+  });
+  afterAll(async () => {
+    await server.call('DELETE', MAPS);
+    await server.call('DELETE', `/api/v1/namespaces/${NAMESPACE}`);
+    await server.close();
+  });
+
+  async function list(query: string): Promise<List> {
+    const { code, body } = await server.call('GET', `${MAPS}?${query}`);
+    expect(code).toBe(200);
+    return body as List;
+  }
+  const names = ({ items }: List) => items.map(({ metadata }) => metadata.name);
+  async function watch(query: string): Promise<string[]> {
+    const { code, body } = await server.call('GET', `${MAPS}?watch=true&timeoutSeconds=1&${query}`);
+    expect(code).toBe(200);
+    return (body as WatchEvent[]).map(({ type, object }) => {
+      const marks = Object.keys(object.metadata.annotations ?? {});
+      return [type, type === 'BOOKMARK' ? marks.join() : object.metadata.name].join(' ').trim();
+    });
+  }
+
+  test('lists by labels and by name', async () => {
+    expect(names(await list(OURS))).toEqual(['a', 'b', 'c']);
+    expect(names(await list(`${OURS},tier!=back`))).toEqual(['a', 'c']);
+    expect(names(await list(`${OURS},tier%20in%20(back,other)`))).toEqual(['b']);
+    expect(names(await list(`${OURS},tier%20notin%20(back)`))).toEqual(['a', 'c']);
+    expect(names(await list(`${OURS},!tier`))).toEqual([]);
+    expect(names(await list('fieldSelector=metadata.name=b'))).toEqual(['b']);
+    for (const query of ['labelSelector=a%20b', 'fieldSelector=metadata.name']) {
+      const { code, body } = await server.call('GET', `${MAPS}?${query}`);
+      expect([query, code, (body as { reason: string }).reason]).toEqual([query, 400, 'BadRequest']);
+    }
+  });
+
+  test('lists in pages, each of the same state', async () => {
+    const first = await list(`${OURS}&limit=2`);
+    expect(names(first)).toEqual(['a', 'b']);
+    // What is left is not counted where a selector chooses.
+    expect(first.metadata.remainingItemCount).toBeUndefined();
+    await server.call('POST', MAPS, map('later'));
+    const rest = await list(`${OURS}&limit=2&continue=${encodeURIComponent(first.metadata.continue ?? '')}`);
+    expect(names(rest)).toEqual(['c']);
+    expect(rest.metadata.continue ?? '').toBe('');
+    expect(rest.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+    await server.call('DELETE', `${MAPS}/later`);
+    const wrong = await server.call('GET', `${MAPS}?limit=2&continue=nonsense`);
+    expect([wrong.code, (wrong.body as { reason: string }).reason]).toEqual([400, 'BadRequest']);
+  });
+
+  test('shows a table, and metadata alone', async () => {
+    const { body } = await server.call('GET', `${MAPS}?${OURS}`, undefined, undefined, TABLE);
+    expect(body).toMatchObject({
+      kind: 'Table',
+      apiVersion: 'meta.k8s.io/v1',
+      columnDefinitions: [
+        { name: 'Name', type: 'string', format: 'name', priority: 0 },
+        { name: 'Data', type: 'integer', format: '', priority: 0 },
+        { name: 'Age', type: 'string', format: '', priority: 0 },
+      ],
+      rows: ['a', 'b', 'c'].map((name) => ({
+        cells: [name, 2, expect.stringMatching(/^\d+s$/) as string],
+        object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { name } },
+      })),
+    });
+    const partial = await server.call('GET', `${MAPS}?${OURS}`, undefined, undefined, METADATA);
+    expect(partial.body).toMatchObject({
+      kind: 'PartialObjectMetadataList',
+      apiVersion: 'meta.k8s.io/v1',
+      items: ['a', 'b', 'c'].map((name) => ({ metadata: { name, labels: { suite: 'read' } } })),
+    });
+    expect(JSON.stringify(partial.body)).not.toContain('"data"');
+  });
+
+  test('tells a watch what it missed, as its selector sees it', async () => {
+    const { resourceVersion } = (await list(OURS)).metadata;
+    const relabel = (name: string, tier: string) =>
+      server.call(
+        'PATCH',
+        `${MAPS}/${name}`,
+        { metadata: { labels: { tier } } },
+        'application/merge-patch+json',
+      );
+    await server.call('POST', MAPS, map('d', { tier: 'front' }));
+    await relabel('a', 'back');
+    await relabel('b', 'front');
+    await server.call('PATCH', `${MAPS}/c`, { data: { a: '3' } }, 'application/merge-patch+json');
+    await server.call('DELETE', `${MAPS}/d`);
+    const since = `resourceVersion=${resourceVersion}`;
+    expect(await watch(`labelSelector=suite=read,tier=front&${since}`)).toEqual([
+      'ADDED d',
+      'DELETED a',
+      'ADDED b',
+      'MODIFIED c',
+      'DELETED d',
+    ]);
+    expect(await watch(`${OURS}&${since}`)).toEqual([
+      'ADDED d',
+      'MODIFIED a',
+      'MODIFIED b',
+      'MODIFIED c',
+      'DELETED d',
+    ]);
+  });
+
+  test('streams a list, and marks where what is there ends', async () => {
+    const asked = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+    const told = await watch(`${OURS}&${asked}`);
+    expect(told.slice(0, 3).sort()).toEqual(['ADDED a', 'ADDED b', 'ADDED c']);
+    expect(told[3]).toBe('BOOKMARK k8s.io/initial-events-end');
+    const { code } = await server.call('GET', `${MAPS}?watch=true&sendInitialEvents=true&timeoutSeconds=1`);
+    expect(code).toBe(422);
+  });
+});
