@@ -27,7 +27,7 @@ interface Requirement {
 }
 
 const key = fc.constantFrom<keyof Labels>('a', 'b');
-const value = fc.constantFrom('1', '2', '3');
+const value = fc.constantFrom<string>('1', '2', '3');
 const values = fc.uniqueArray(value, { minLength: 1, maxLength: 3 });
 /** As the concepts page on labels has them: what is not there is not equal to anything, nor in any set. */
 const requirement: fc.Arbitrary<Requirement> = fc.oneof(
