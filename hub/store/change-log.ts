@@ -5,8 +5,15 @@ import type { Database, StoredChange } from './schema.ts';
 
 /** The log of what happened to objects: what lets a watch go on from where it was. */
 export interface ChangeLog {
-  /** Numbers a change and writes it down. */
-  append(change: Omit<ObjectChange, 'resourceVersion'>): Promise<ObjectChange>;
+  /** Numbers a change and writes it down; `previousText` is its `previous` as it was stored, or null. */
+  append(
+    change: Omit<ObjectChange, 'resourceVersion'>,
+    previousText: string | null,
+  ): Promise<{
+    readonly change: ObjectChange;
+    /** Its object, as it is to be stored. */
+    readonly text: string;
+  }>;
   since: ObjectTable['changesSince'];
   pastRows: ObjectTable['pastRows'];
   /** Forgets at most `limit` of all but the newest `keep`; the result is how many. */
@@ -18,19 +25,14 @@ export function createChangeLog(database: Database): ChangeLog {
     resourceVersion < (await readCounter(database, 'changes_pruned_through'));
 
   return {
-    async append({ type, key, object, previous }) {
+    async append({ type, key, object, previous }, previousText) {
       const resourceVersion = await nextCount(database, 'resource_version');
       const metadata = { ...object.metadata, resourceVersion: String(resourceVersion) };
       const change = { resourceVersion, type, key, object: { ...object, metadata } };
-      const row = {
-        resource_version: resourceVersion,
-        type,
-        ...key,
-        object: JSON.stringify(change.object),
-        previous: previous === undefined ? null : JSON.stringify(previous),
-      };
+      const text = JSON.stringify(change.object);
+      const row = { resource_version: resourceVersion, type, ...key, object: text, previous: previousText };
       await database.insertInto('changes').values(row).execute();
-      return previous === undefined ? change : { ...change, previous };
+      return { change: previous === undefined ? change : { ...change, previous }, text };
     },
 
     async since(kind, resourceVersion, limit) {

@@ -87,27 +87,30 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
     },
 
     async put(key, object) {
-      const previous = await get(key);
+      const previousText = await readText(key);
+      const previous = previousText === undefined ? undefined : parseObject(previousText);
       if (previous !== undefined && isSameContent(previous, object)) return previous;
-      const change = await log.append(
+      const { change, text } = await log.append(
         previous === undefined ? { type: 'ADDED', key, object } : { type: 'MODIFIED', key, object, previous },
+        previousText ?? null,
       );
-      const row = { resource_version: change.resourceVersion, object: JSON.stringify(change.object) };
+      const row = { resource_version: change.resourceVersion, object: text };
       await database
         .insertInto('objects')
         .values({ ...key, ...row })
         .onConflict((conflict) => conflict.columns(['kind', 'namespace', 'name']).doUpdateSet(row))
         .execute();
-      seen.set(idOf(key), row.object);
+      seen.set(idOf(key), text);
       await noteOwners(database, key, previous, object);
       record(change);
-      return parseObject(row.object);
+      return parseObject(text);
     },
 
     async remove(key) {
-      const previous = await get(key);
-      if (previous === undefined) return;
-      const change = await log.append({ type: 'DELETED', key, object: previous, previous });
+      const text = await readText(key);
+      if (text === undefined) return;
+      const previous = parseObject(text);
+      const { change } = await log.append({ type: 'DELETED', key, object: previous, previous }, text);
       await database
         .deleteFrom('objects')
         .where('kind', '=', key.kind)
