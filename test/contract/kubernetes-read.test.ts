@@ -1,7 +1,6 @@
-import { env } from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from './kubernetes/api-server.ts';
-import { connectKubernetes, startHub } from './kubernetes/api-server.ts';
+import { SERVERS } from './kubernetes/api-server.ts';
 
 /**
  * The same reads of the hub and, where `TEST_KUBECONFIG` names one, of a real API server, with what Kubernetes 1.36
@@ -34,13 +33,6 @@ const map = (name: string, labels: object = {}) => ({
   metadata: { name, labels: { suite: 'read', ...labels } },
   data: { a: '1', b: '2' },
 });
-
-const SERVERS: readonly (readonly [string, () => Promise<ApiServer>])[] = [
-  ['the hub', startHub],
-  ...(env['TEST_KUBECONFIG'] === undefined
-    ? []
-    : [['Kubernetes', () => connectKubernetes(env['TEST_KUBECONFIG'] ?? '')] as const]),
-];
 
 describe.each(SERVERS)('%s', (_name, start) => {
   let server: ApiServer;

@@ -1,7 +1,6 @@
-import { env } from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from './kubernetes/api-server.ts';
-import { connectKubernetes, normalise, startHub } from './kubernetes/api-server.ts';
+import { SERVERS, normalise } from './kubernetes/api-server.ts';
 
 /**
  * The same writes to the hub and, where `TEST_KUBECONFIG` names one, to a real API server, with the answers that
@@ -41,13 +40,6 @@ const by = (manager: string, operation: string, fieldsV1: object, apiVersion = '
   fieldsType: 'FieldsV1',
   fieldsV1,
 });
-
-const SERVERS: readonly (readonly [string, () => Promise<ApiServer>])[] = [
-  ['the hub', startHub],
-  ...(env['TEST_KUBECONFIG'] === undefined
-    ? []
-    : [['Kubernetes', () => connectKubernetes(env['TEST_KUBECONFIG'] ?? '')] as const]),
-];
 
 describe.each(SERVERS)('%s', (_name, start) => {
   let server: ApiServer;

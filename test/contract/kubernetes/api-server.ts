@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { request as requestHttp } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { request as requestHttps } from 'node:https';
+import { env } from 'node:process';
 import { text } from 'node:stream/consumers';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ResourceObject } from '../../../shared/model/kind.ts';
@@ -21,9 +22,17 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** The servers that the suites are run against, and how each is come by. */
+export const SERVERS: readonly (readonly [string, () => Promise<ApiServer>])[] = [
+  ['the hub', startHub],
+  ...(env['TEST_KUBECONFIG'] === undefined
+    ? []
+    : [['Kubernetes', () => connectKubernetes(env['TEST_KUBECONFIG'] ?? '')] as const]),
+];
+
 type Request = typeof requestHttp;
 
-export async function startHub(): Promise<ApiServer> {
+async function startHub(): Promise<ApiServer> {
   const api = await startApi();
   return {
     call: createCall(requestHttp, `http://${api.address}`, {}),
@@ -32,7 +41,7 @@ export async function startHub(): Promise<ApiServer> {
 }
 
 /** A real one; the kind that the hub has and Kubernetes has not is added to it. */
-export async function connectKubernetes(kubeconfigPath: string): Promise<ApiServer> {
+async function connectKubernetes(kubeconfigPath: string): Promise<ApiServer> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfigPath);
   const tls: RequestOptions = {};

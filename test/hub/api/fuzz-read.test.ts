@@ -31,12 +31,10 @@ const value = fc.constantFrom<string>('1', '2', '3');
 const values = fc.uniqueArray(value, { minLength: 1, maxLength: 3 });
 /** As the concepts page on labels has them: what is not there is not equal to anything, nor in any set. */
 const requirement: fc.Arbitrary<Requirement> = fc.oneof(
-  fc
-    .tuple(key, fc.constantFrom('=', '=='), value)
-    .map(([name, sign, one]) => ({
-      text: `${name}${sign}${one}`,
-      holds: (labels: Labels) => labels[name] === one,
-    })),
+  fc.tuple(key, fc.constantFrom('=', '=='), value).map(([name, sign, one]) => ({
+    text: `${name}${sign}${one}`,
+    holds: (labels: Labels) => labels[name] === one,
+  })),
   fc
     .tuple(key, value)
     .map(([name, one]) => ({ text: `${name}!=${one}`, holds: (labels: Labels) => labels[name] !== one })),
