@@ -1,3 +1,4 @@
+import { isMet } from '../../shared/model/label-selector.ts';
 import { HOSTNAME_LABEL } from '../../shared/model/device.ts';
 import type { InstanceSpec } from '../../shared/model/instance-spec.ts';
 import type { NodeSelectorRequirement, NodeSelectorTerm } from '../../shared/model/scheduling.ts';
@@ -60,28 +61,23 @@ function requiredTerms({ affinity }: Demand): readonly NodeSelectorTerm[] | unde
 function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, device: Candidate) {
   if (matchExpressions.length + matchFields.length === 0) return false;
   return (
-    matchExpressions.every((one) => isMet(one, labelOf(device.labels, one.key))) &&
+    matchExpressions.every((one) => isRequirementMet(one, labelOf(device.labels, one.key))) &&
     // The schema takes no other field than the name.
-    matchFields.every((one) => isMet(one, device.name))
+    matchFields.every((one) => isRequirementMet(one, device.name))
   );
 }
 
-function isMet({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
+function isRequirementMet(requirement: NodeSelectorRequirement, value: string | undefined): boolean {
+  const { operator, values } = requirement;
   switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
     case 'Gt':
     case 'Lt': {
       if (value === undefined || !/^-?\d+$/.test(value)) return false;
-      const [limit = ''] = values;
+      const [limit = ''] = values ?? [];
       return operator === 'Gt' ? BigInt(value) > BigInt(limit) : BigInt(value) < BigInt(limit);
     }
+    default:
+      return isMet({ operator, values }, value);
   }
 }
 

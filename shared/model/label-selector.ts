@@ -57,7 +57,11 @@ export function formatLabelSelector({ matchLabels = {}, matchExpressions = [] }:
   return [...equal, ...others].join(',');
 }
 
-function isMet({ operator, values = [] }: z.infer<typeof requirement>, value: string | undefined): boolean {
+/** Whether a label's value, undefined where there is none, is as a requirement has it. */
+export function isMet(
+  { operator, values = [] }: Pick<z.infer<typeof requirement>, 'operator' | 'values'>,
+  value: string | undefined,
+): boolean {
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value);
