@@ -1,9 +1,13 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { ResourceObject } from '../../shared/model/kind.ts';
+import type { Clock } from '../../shared/ports.ts';
 import type { ObjectRow } from '../ports.ts';
-import type { View } from './view.ts';
+import type { ListFrame, View } from './view.ts';
 import { compileWarnings } from './warning.ts';
 import type { WatchFeed } from './watch-feed.ts';
+
+/** How many items of a list are encoded at a time. */
+const ITEMS_AT_ONCE = 500;
 
 /** What a verb gives back: objects as they are stored, for the client's view to shape. */
 export type Answer =
@@ -60,7 +64,7 @@ function encodedJson(content: string): EncodedReply {
   return { form: 'encoded', code: 200, content, contentType: 'application/json' };
 }
 
-export function shapeAnswer(answer: Answer, view: View): Reply {
+export function shapeAnswer(answer: Answer, view: View, clock: Clock): Reply {
   switch (answer.form) {
     case 'object':
       return {
@@ -70,10 +74,28 @@ export function shapeAnswer(answer: Answer, view: View): Reply {
     case 'row':
       return encodedJson(view.row(answer.row));
     case 'list':
-      return encodedJson(view.list(answer.rows, answer.metadata));
+      return encodeList(view.list(answer.metadata), answer.rows, clock);
     case 'watch':
       return { ...answer, view };
     case 'json':
       return answer;
   }
+}
+
+/** A long list is encoded a part at a time as the client takes it, and others are served in between. */
+function encodeList(frame: ListFrame, rows: readonly ObjectRow[], clock: Clock): Reply {
+  const encode = (start: number) =>
+    rows
+      .slice(start, start + ITEMS_AT_ONCE)
+      .map((row) => frame.item(row))
+      .join(',');
+  if (rows.length <= ITEMS_AT_ONCE) return encodedJson(`${frame.head}${encode(0)}${frame.tail}`);
+  async function* encodeParts() {
+    for (let start = 0; start < rows.length; start += ITEMS_AT_ONCE) {
+      yield `${start === 0 ? frame.head : ','}${encode(start)}`;
+      await clock.turn();
+    }
+    yield frame.tail;
+  }
+  return { form: 'stream', contentType: 'application/json', stream: Readable.from(encodeParts()) };
 }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Fastify from 'fastify';
 import type { User } from '../auth/user.ts';
@@ -33,6 +34,8 @@ export interface Api {
 
 /** How long a client may take to send a request. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** How long a client may take to read a long list, as in Kubernetes. */
+const ANSWER_TIMEOUT_MS = 60_000;
 /** Of what proxies and clients must not answer with again. */
 const NOT_KEPT = 'no-cache, private';
 /** How long requests that are under way have to be answered when the hub stops. */
@@ -125,10 +128,23 @@ export function createApi(options: ApiOptions): Api {
     const agent = (request.headers['user-agent'] ?? '').split(' ', 1).join();
     const leave = await flows.enter(`${user.name} ${agent}`);
     try {
-      return await serve(asked);
-    } finally {
+      const given = await serve(asked);
+      if (given.form === 'stream') holdSeat(given.stream, leave);
+      else leave();
+      return given;
+    } catch (error) {
       leave();
+      throw error;
     }
+  }
+
+  /** An answer that goes out bit by bit is under way until its client has it all, and has its time for that. */
+  function holdSeat(stream: Readable, leave: () => void): void {
+    const cut = clock.after(ANSWER_TIMEOUT_MS, () => stream.destroy());
+    stream.once('close', () => {
+      cut();
+      leave();
+    });
   }
 
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -188,7 +204,7 @@ async function send(reply: FastifyReply, given: Exclude<Reply, { readonly form: 
     return;
   }
   if (given.form === 'stream') {
-    await reply.type(given.contentType).send(given.stream);
+    await reply.headers({ 'content-type': given.contentType, 'cache-control': NOT_KEPT }).send(given.stream);
     return;
   }
   if (given.warnings !== undefined && given.warnings.length > 0) reply.header('warning', given.warnings);

@@ -70,7 +70,7 @@ async function serveResource(
     ? serveObject(context, path, checked)
     : serveKind(context, path, checked));
   const isSeen = accepted.as === 'Table' && path.kind === deviceKind;
-  return shapeAnswer(isSeen ? await addLastHeard(context.store, answer) : answer, view);
+  return shapeAnswer(isSeen ? await addLastHeard(context.store, answer) : answer, view, context.clock);
 }
 
 /** @throws ApiError 405 where the kind does not have what is asked for */

@@ -10,7 +10,12 @@ export interface Table {
   readonly apiVersion: string;
   readonly metadata: object;
   readonly columnDefinitions: readonly object[];
-  readonly rows: readonly { readonly cells: readonly unknown[]; readonly object?: object }[];
+  readonly rows: readonly TableRow[];
+}
+
+export interface TableRow {
+  readonly cells: readonly unknown[];
+  readonly object?: object;
 }
 
 /** How much of an object each row carries. */
@@ -23,11 +28,11 @@ export interface TableOptions {
   readonly version: string;
 }
 
-export type CompileTable = (
-  objects: readonly ResourceObject[],
-  metadata: object,
-  options: TableOptions,
-) => Table;
+/** Makes a kind's tables. */
+export interface TableCompiler {
+  table(rows: readonly TableRow[], metadata: object, version: string): Table;
+  row(object: ResourceObject, options: TableOptions): TableRow;
+}
 
 const NAME_COLUMN = {
   name: 'Name',
@@ -37,7 +42,7 @@ const NAME_COLUMN = {
   priority: 0,
 };
 
-export function createTableCompiler(kind: KindDefinition): CompileTable {
+export function createTableCompiler(kind: KindDefinition): TableCompiler {
   const columns = kind.columns.map((column) => ({ ...column, find: finderOf(column) }));
   const isNamed = kind.nameColumn !== false;
   const described = kind.columns.map(({ name, type, description, priority = 0 }) => {
@@ -46,18 +51,21 @@ export function createTableCompiler(kind: KindDefinition): CompileTable {
     return { name, type: shown, format: '', description, priority };
   });
   const definitions = isNamed ? [NAME_COLUMN, ...described] : described;
-  return (objects, metadata, { nowMs, include, version }) => ({
-    kind: 'Table',
-    apiVersion: `meta.k8s.io/${version}`,
-    metadata,
-    columnDefinitions: definitions,
-    rows: objects.map((object) => {
+  return {
+    table: (rows, metadata, version) => ({
+      kind: 'Table',
+      apiVersion: `meta.k8s.io/${version}`,
+      metadata,
+      columnDefinitions: definitions,
+      rows,
+    }),
+    row(object, { nowMs, include, version }) {
       const cells = columns.map(({ type, find }) => cellOf(type, find(object), nowMs));
       const included = include === 'Object' ? object : metadataOnly(object, version);
       const named = isNamed ? [object.metadata.name, ...cells] : cells;
       return { cells: named, ...(include !== 'None' && { object: included }) };
-    }),
-  });
+    },
+  };
 }
 
 /** An object without all but its metadata, as Kubernetes' `PartialObjectMetadata`. */

@@ -4,7 +4,7 @@ import type { ObjectRow } from '../ports.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { badRequest } from './errors.ts';
 import type { ResourcePath } from './path.ts';
-import type { CompileTable, IncludeObject } from './table.ts';
+import type { IncludeObject, TableCompiler } from './table.ts';
 import { createTableCompiler, metadataOnly } from './table.ts';
 
 /** Stored objects in the form and version that a client asked for. */
@@ -16,34 +16,44 @@ export interface View {
   bookmark(object: ResourceObject): object;
   /** The JSON of `object`. */
   row(row: ObjectRow): string;
-  /** The JSON of a list. */
-  list(rows: readonly ObjectRow[], metadata: object): string;
+  /** How a list is put together, whose metadata these are. */
+  list(metadata: object): ListFrame;
+}
+
+/** A list's JSON: what comes before its items, each item with commas between, and what comes after them. */
+export interface ListFrame {
+  readonly head: string;
+  item(row: ObjectRow): string;
+  readonly tail: string;
 }
 
 /** The views of a context's kinds. */
 export type CreateView = (path: ResourcePath, request: Pick<ApiRequest, 'accepted' | 'query'>) => View;
 
 export function createViews({ kinds, clock }: Pick<ApiContext, 'kinds' | 'clock'>): CreateView {
-  const tables = new Map<KindDefinition, CompileTable>(
+  const tables = new Map<KindDefinition, TableCompiler>(
     kinds.map((kind) => [kind, createTableCompiler(kind)]),
   );
   return ({ kind, version }, { accepted, query }) => {
     const apiVersion = apiVersionOf(kind, version);
     const inVersion = (object: ResourceObject): ResourceObject => ({ ...showAs(kind, object), apiVersion });
     const idOf = (form: string) => `${apiVersion} ${kind.kind} ${form}`;
-    const compileTable = tables.get(kind);
-    if (accepted.as === 'Table' && compileTable !== undefined) {
+    const tableOf = tables.get(kind);
+    if (accepted.as === 'Table' && tableOf !== undefined) {
+      const { version: metaVersion } = accepted;
       const include = parseInclude(query);
-      const table = (objects: readonly ResourceObject[], metadata: object) =>
-        compileTable(objects.map(inVersion), metadata, {
-          nowMs: clock.now(),
-          include,
-          version: accepted.version,
-        });
-      return createView(idOf(`Table ${accepted.version} ${include}`), {
-        object: (object) => table([object], { resourceVersion: object.metadata.resourceVersion }),
-        bookmark: (object) => ({ ...table([], object.metadata), rows: [{ cells: [], object }] }),
-        list: (rows, metadata) => JSON.stringify(table(rows.map(parseRow), metadata)),
+      const rowOf = (object: ResourceObject) =>
+        tableOf.row(inVersion(object), { nowMs: clock.now(), include, version: metaVersion });
+      return createView(idOf(`Table ${metaVersion} ${include}`), {
+        object(object) {
+          const { resourceVersion } = object.metadata;
+          return tableOf.table([rowOf(object)], { resourceVersion }, metaVersion);
+        },
+        bookmark: (object) => tableOf.table([{ cells: [], object }], object.metadata, metaVersion),
+        list: (metadata) =>
+          frameList(tableOf.table([], metadata, metaVersion), 'rows', (row) =>
+            JSON.stringify(rowOf(parseRow(row))),
+          ),
       });
     }
     if (accepted.as.startsWith('PartialObjectMetadata')) {
@@ -52,11 +62,8 @@ export function createViews({ kinds, clock }: Pick<ApiContext, 'kinds' | 'clock'
       return createView(idOf(`PartialObjectMetadata ${accepted.version}`), {
         object,
         bookmark: (mark) => metadataOnly(mark, accepted.version),
-        list: (rows, metadata) =>
-          joinList(
-            { ...header, metadata },
-            rows.map((row) => JSON.stringify(object(parseRow(row)))),
-          ),
+        list: (metadata) =>
+          frameList({ ...header, metadata }, 'items', (row) => JSON.stringify(object(parseRow(row)))),
       });
     }
     const isStored = kind.view === undefined && version === kind.versions[0];
@@ -67,7 +74,7 @@ export function createViews({ kinds, clock }: Pick<ApiContext, 'kinds' | 'clock'
       object: inVersion,
       bookmark: (mark) => mark,
       row: encode,
-      list: (rows, metadata) => joinList({ ...header, metadata }, rows.map(encode)),
+      list: (metadata) => frameList({ ...header, metadata }, 'items', encode),
     });
   };
 }
@@ -82,9 +89,10 @@ export function parseRow({ text }: ObjectRow): ResourceObject {
   return JSON.parse(text) as ResourceObject;
 }
 
-/** A list whose items are JSON already. */
-function joinList(header: object, items: readonly string[]): string {
-  return `${JSON.stringify(header).slice(0, -1)},"items":[${items.join(',')}]}`;
+/** A list that has its items, which are encoded one by one, under the last of its keys. */
+function frameList(list: object, key: 'items' | 'rows', item: ListFrame['item']): ListFrame {
+  const empty = JSON.stringify({ ...list, [key]: [] });
+  return { head: empty.slice(0, -2), item, tail: empty.slice(-2) };
 }
 
 function parseInclude(query: URLSearchParams): IncludeObject {
