@@ -1,5 +1,6 @@
 import type { ObjectChange, ObjectTable } from '../ports.ts';
-import { nextCount, readCounter, setCounter } from './counters.ts';
+import { readCounter, setCounter } from './counters.ts';
+import { insertChange, nextCount } from './hot-statements.ts';
 import { isWithin } from './object-range.ts';
 import type { Database, StoredChange } from './schema.ts';
 
@@ -31,7 +32,7 @@ export function createChangeLog(database: Database): ChangeLog {
       const change = { resourceVersion, type, key, object: { ...object, metadata } };
       const text = JSON.stringify(change.object);
       const row = { resource_version: resourceVersion, type, ...key, object: text, previous: previousText };
-      await database.insertInto('changes').values(row).execute();
+      await insertChange(database, row);
       return { change: previous === undefined ? change : { ...change, previous }, text };
     },
 

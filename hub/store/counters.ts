@@ -21,16 +21,3 @@ export async function setCounter(
     .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
     .execute();
 }
-
-/** Raises a counter by one and returns it. */
-export async function nextCount(database: Database, name: StoredCounter['name']): Promise<number> {
-  const { value } = await database
-    .insertInto('counters')
-    .values({ name, value: 1 })
-    .onConflict((conflict) =>
-      conflict.column('name').doUpdateSet((row) => ({ value: row('counters.value', '+', 1) })),
-    )
-    .returning('value')
-    .executeTakeFirstOrThrow();
-  return value;
-}

@@ -4,6 +4,7 @@ import type { ObjectChange, ObjectKey, ObjectTable } from '../ports.ts';
 import { createChangeLog } from './change-log.ts';
 import { isWithin } from './object-range.ts';
 import { readCounter } from './counters.ts';
+import { selectObject, upsertObject } from './hot-statements.ts';
 import { noteOwners } from './owner-table.ts';
 import type { Database } from './schema.ts';
 
@@ -21,15 +22,9 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
   async function readText(key: ObjectKey): Promise<string | undefined> {
     const id = idOf(key);
     if (seen.has(id)) return seen.get(id);
-    const row = await database
-      .selectFrom('objects')
-      .select('object')
-      .where('kind', '=', key.kind)
-      .where('namespace', '=', key.namespace)
-      .where('name', '=', key.name)
-      .executeTakeFirst();
-    seen.set(id, row?.object);
-    return row?.object;
+    const text = await selectObject(database, key);
+    seen.set(id, text);
+    return text;
   }
 
   async function get(key: ObjectKey): Promise<ResourceObject | undefined> {
@@ -94,12 +89,7 @@ export function createObjectTable(database: Database, record: (change: ObjectCha
         previous === undefined ? { type: 'ADDED', key, object } : { type: 'MODIFIED', key, object, previous },
         previousText ?? null,
       );
-      const row = { resource_version: change.resourceVersion, object: text };
-      await database
-        .insertInto('objects')
-        .values({ ...key, ...row })
-        .onConflict((conflict) => conflict.columns(['kind', 'namespace', 'name']).doUpdateSet(row))
-        .execute();
+      await upsertObject(database, key, change.resourceVersion, text);
       seen.set(idOf(key), text);
       await noteOwners(database, key, previous, object);
       record(change);
