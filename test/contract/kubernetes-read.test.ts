@@ -162,4 +162,41 @@ describe.each(SERVERS)('%s', (_name, start) => {
     const { code } = await server.call('GET', `${MAPS}?watch=true&sendInitialEvents=true&timeoutSeconds=1`);
     expect(code).toBe(422);
   });
+
+  test('describes its kinds in OpenAPI v2, with how their lists are merged', async () => {
+    const { body } = await server.call('GET', '/openapi/v2');
+    const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+    expect((body as { definitions: object }).definitions).toMatchObject({
+      'io.k8s.api.core.v1.ConfigMap': {
+        type: 'object',
+        properties: {
+          data: { type: 'object', additionalProperties: { type: 'string' } },
+          immutable: { type: 'boolean' },
+          metadata: { $ref: `#/definitions/${meta}.ObjectMeta` },
+        },
+        'x-kubernetes-group-version-kind': [{ group: '', version: 'v1', kind: 'ConfigMap' }],
+      },
+      'io.k8s.api.core.v1.ConfigMapList': {
+        required: ['items'],
+        properties: {
+          items: { type: 'array', items: { $ref: '#/definitions/io.k8s.api.core.v1.ConfigMap' } },
+          metadata: { $ref: `#/definitions/${meta}.ListMeta` },
+        },
+      },
+      'io.cncf.cni.k8s.v1.NetworkAttachmentDefinition': {
+        properties: { spec: { type: 'object', properties: { config: { type: 'string' } } } },
+      },
+      [`${meta}.ObjectMeta`]: {
+        properties: {
+          finalizers: { 'x-kubernetes-list-type': 'set', 'x-kubernetes-patch-strategy': 'merge' },
+          ownerReferences: {
+            'x-kubernetes-list-map-keys': ['uid'],
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-patch-merge-key': 'uid',
+            'x-kubernetes-patch-strategy': 'merge',
+          },
+        },
+      },
+    });
+  });
 });
