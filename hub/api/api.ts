@@ -12,7 +12,7 @@ import type { HealthCheck } from './health.ts';
 import { isHealthPath, serveHealth } from './health.ts';
 import { createKindSchemas } from './kind-schemas.ts';
 import { ensureNamespaces } from './namespaces.ts';
-import { splitPath } from './path.ts';
+import { splitPath, withoutWatchPrefix } from './path.ts';
 import { parseFlag } from './query.ts';
 import type { RequestAttributes } from './request-attributes.ts';
 import { readAttributes } from './request-attributes.ts';
@@ -133,8 +133,9 @@ export function createApi(options: ApiOptions): Api {
 
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     // Not by `new URL`, which would take a path that begins with two slashes for a host.
-    const [pathname = '', ...search] = request.url.split('?');
-    const query = new URLSearchParams(search.join('?'));
+    const [path = '', ...search] = request.url.split('?');
+    const given = { pathname: path, query: new URLSearchParams(search.join('?')) };
+    const { pathname, query } = request.method === 'GET' ? withoutWatchPrefix(given) : given;
     const isWatch = request.method === 'GET' && parseFlag(query, 'watch') === true;
     const attributes = readAttributes(context.kinds, request.method, pathname, isWatch);
     const startedMs = clock.monotonic();
@@ -144,18 +145,18 @@ export function createApi(options: ApiOptions): Api {
     const segments = splitPath(pathname);
     if (isHealthPath(segments)) return send(reply, await serveHealth(checks, segments, query, log));
     const user = authenticate(request);
-    const given = await serveInTurn(request, user, pathname, query, attributes).catch((error: unknown) => {
+    const made = await serveInTurn(request, user, pathname, query, attributes).catch((error: unknown) => {
       if (error instanceof ApiError && error.status.code === 429) figures.rejected();
       throw error;
     });
-    if (given.form !== 'watch') return send(reply, given);
-    feeds.add(given.feed);
+    if (made.form !== 'watch') return send(reply, made);
+    feeds.add(made.feed);
     reply.hijack();
     const ended = figures.watching(attributes);
     const told = (bytes: number) => figures.told(attributes, bytes);
-    await streamWatch(reply.raw, given.feed, { encode: (event) => encode(event, given.view), told }, context);
+    await streamWatch(reply.raw, made.feed, { encode: (event) => encode(event, made.view), told }, context);
     ended();
-    feeds.delete(given.feed);
+    feeds.delete(made.feed);
   }
 
   server.server.on('upgrade', (request, socket, head) => upgrades.take(request, socket, head));

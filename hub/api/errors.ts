@@ -176,8 +176,8 @@ export function tooOldVersion(asked: number): ApiError {
 }
 
 /** Of a version that a watch can't go on from: the client lists again. */
-export function tooOldWatch(asked: number, newest?: number): ApiError {
-  return expired(`too old resource version: ${asked}${newest === undefined ? '' : ` (${newest})`}`);
+export function tooOldWatch(asked: number, newest: number): ApiError {
+  return expired(`too old resource version: ${asked} (${newest})`);
 }
 
 /** The same of a list's further pages: `token` goes on in the newest state of affairs. */

@@ -21,7 +21,7 @@ import { findSubresource } from './subresources.ts';
 import { update } from './update.ts';
 import type { CreateView } from './view.ts';
 import { createViews } from './view.ts';
-import { watch, watchOne } from './watch.ts';
+import { watch } from './watch.ts';
 
 /** A request as it came in. */
 export interface RawRequest extends Omit<ApiRequest, 'accepted'> {
@@ -127,9 +127,7 @@ function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest)
   switch (request.method) {
     case 'GET':
       if (SIGN_KINDS.includes(path.kind)) return getSign(context, path);
-      return parseFlag(request.query, 'watch') === true
-        ? watchOne(context, path, request)
-        : get(context, path, request);
+      return get(context, path, request);
     case 'PUT':
       return update(context, path, request);
     case 'PATCH':

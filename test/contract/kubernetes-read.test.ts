@@ -154,6 +154,27 @@ describe.each(SERVERS)('%s', (_name, start) => {
     ]);
   });
 
+  test('is watched by the paths of old, by list and by name', async () => {
+    const { resourceVersion } = (await list(OURS)).metadata;
+    await server.call('POST', MAPS, map('late'));
+    await server.call('DELETE', `${MAPS}/late`);
+    const inside = MAPS.replace('/api/v1/', '');
+    const query = `timeoutSeconds=1&resourceVersion=${resourceVersion}`;
+    for (const path of [
+      `/api/v1/watch/${inside}?${OURS}&`,
+      `/api/v1/watch/configmaps?${OURS}&`,
+      `/api/v1/watch/${inside}/late?`,
+    ]) {
+      const { code, body } = await server.call('GET', `${path}${query}`);
+      const told = (body as WatchEvent[]).map(({ type, object }) => `${type} ${object.metadata.name}`);
+      expect([path, code, told]).toEqual([path, 200, ['ADDED late', 'DELETED late']]);
+    }
+    expect((await server.call('GET', `/api/v1/watch/${inside}/late/status?${query}`)).code).toBe(404);
+    // Of an object by its own path there is no watch.
+    const { code, body } = await server.call('GET', `${MAPS}/a?watch=true`);
+    expect([code, (body as { kind?: string }).kind]).toEqual([200, 'ConfigMap']);
+  });
+
   test('streams a list, and marks where what is there ends', async () => {
     const asked = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
     const told = await watch(`${OURS}&${asked}`);

@@ -52,6 +52,9 @@ async function connectKubernetes(kubeconfigPath: string): Promise<ApiServer> {
   return { call, close: async () => {} };
 }
 
+/** A list's path with `watch`, or one of old. */
+const WATCH = /s\?(.*&)?watch=|\/watch\//;
+
 function createCall(request: Request, server: string, options: RequestOptions): ApiServer['call'] {
   return (method, path, body, contentType = 'application/json', accept = 'application/json') =>
     new Promise((resolve, reject) => {
@@ -63,7 +66,7 @@ function createCall(request: Request, server: string, options: RequestOptions): 
       const sent = request(`${server}${path}`, { ...options, method, headers }, (response) => {
         text(response).then((said) => {
           const lines = said.trim().split('\n');
-          const isWatch = /[?&]watch=/.test(path) && response.statusCode === 200;
+          const isWatch = WATCH.test(path) && response.statusCode === 200;
           resolve({
             code: response.statusCode ?? 0,
             body: isWatch ? lines.map((line) => JSON.parse(line) as unknown) : (JSON.parse(said) as unknown),
