@@ -3,6 +3,7 @@ import Fastify from 'fastify';
 import type { User } from '../auth/user.ts';
 import type { Reply } from './answer.ts';
 import { MAX_BODY_BYTES } from './body.ts';
+import { compress } from './compress.ts';
 import type { ApiContext, ApiOptions } from './context.ts';
 import { metricsReply } from './documents.ts';
 import { ApiError, RETRY_AFTER_SECONDS, statusOf, unauthorized } from './errors.ts';
@@ -70,7 +71,10 @@ export function createApi(options: ApiOptions): Api {
     }
     const status = statusOf(error, log);
     if (status.code === 429) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-    await sendJson(reply, status.code, status);
+    await reply
+      .code(status.code)
+      .headers({ 'content-type': 'application/json', 'cache-control': NOT_KEPT })
+      .send(Buffer.from(JSON.stringify(status)));
   }
 
   const server = Fastify({
@@ -143,13 +147,13 @@ export function createApi(options: ApiOptions): Api {
       figures.served(attributes, reply.raw.statusCode, (clock.monotonic() - startedMs) / 1000);
     });
     const segments = splitPath(pathname);
-    if (isHealthPath(segments)) return send(reply, await serveHealth(checks, segments, query, log));
+    if (isHealthPath(segments)) return send(request, reply, await serveHealth(checks, segments, query, log));
     const user = authenticate(request);
     const made = await serveInTurn(request, user, pathname, query, attributes).catch((error: unknown) => {
       if (error instanceof ApiError && error.status.code === 429) figures.rejected();
       throw error;
     });
-    if (made.form !== 'watch') return send(reply, made);
+    if (made.form !== 'watch') return send(request, reply, made);
     feeds.add(made.feed);
     reply.hijack();
     const ended = figures.watching(attributes);
@@ -179,31 +183,23 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
-async function send(reply: FastifyReply, given: Exclude<Reply, { readonly form: 'watch' }>): Promise<void> {
-  if (given.form === 'encoded') {
-    const { code, content, contentType, headers = {} } = given;
-    // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    const kept = { 'cache-control': NOT_KEPT, 'content-type': contentType, ...headers };
-    await reply.code(code).headers(kept).send(bytes);
-    return;
-  }
+async function send(
+  { headers: asked }: FastifyRequest,
+  reply: FastifyReply,
+  given: Exclude<Reply, { readonly form: 'watch' }>,
+): Promise<void> {
   if (given.form === 'stream') {
     await reply.type(given.contentType).send(given.stream);
     return;
   }
-  if (given.warnings !== undefined && given.warnings.length > 0) reply.header('warning', given.warnings);
-  await sendJson(reply, given.code, given.body, given.contentType);
-}
-
-async function sendJson(
-  reply: FastifyReply,
-  code: number,
-  body: unknown,
-  type = 'application/json',
-): Promise<void> {
-  await reply
-    .code(code)
-    .headers({ 'content-type': type, 'cache-control': NOT_KEPT })
-    .send(Buffer.from(JSON.stringify(body)));
+  const { code, contentType = 'application/json' } = given;
+  if (given.form === 'json' && given.warnings !== undefined && given.warnings.length > 0)
+    reply.header('warning', given.warnings);
+  const content = given.form === 'encoded' ? given.content : JSON.stringify(given.body);
+  // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const { body, headers } = await compress(bytes, String(asked['accept-encoding'] ?? ''));
+  const own = given.form === 'encoded' ? given.headers : {};
+  const kept = { 'cache-control': NOT_KEPT, 'content-type': contentType, ...own, ...headers };
+  await reply.code(code).headers(kept).send(body);
 }

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from './kubernetes/api-server.ts';
 import { SERVERS } from './kubernetes/api-server.ts';
@@ -182,6 +183,27 @@ describe.each(SERVERS)('%s', (_name, start) => {
     expect(told[3]).toBe('BOOKMARK k8s.io/initial-events-end');
     const { code } = await server.call('GET', `${MAPS}?watch=true&sendInitialEvents=true&timeoutSeconds=1`);
     expect(code).toBe(422);
+  });
+
+  test('compresses what is large, for those who take it so', async () => {
+    const large = {
+      ...map('large', { suite: 'large' }),
+      data: { text: 'a line of much text\n'.repeat(10_000) },
+    };
+    await server.call('POST', MAPS, large);
+    const [one, all] = [`${MAPS}/large`, `${MAPS}?labelSelector=suite=large`];
+    for (const path of [one, all]) {
+      const plain = await server.fetch(path, 'gzip;q=0, identity');
+      const zipped = await server.fetch(path, 'deflate, gzip');
+      expect([plain.encoding, zipped.encoding]).toEqual(['', 'gzip']);
+      expect(zipped.vary).toContain('Accept-Encoding');
+      expect(gunzipSync(zipped.bytes)).toEqual(plain.bytes);
+      expect(zipped.bytes.length * 10).toBeLessThan(plain.bytes.length);
+    }
+    const watching = await server.fetch(`${all}&watch=true&timeoutSeconds=1`, 'gzip');
+    const small = await server.fetch(`${MAPS}/a`, 'gzip');
+    expect([watching.encoding, small.encoding]).toEqual(['', '']);
+    await server.call('DELETE', one);
   });
 
   test('describes its kinds in OpenAPI v2, with how their lists are merged', async () => {
