@@ -14,6 +14,7 @@ import { list } from './list.ts';
 import { patch } from './patch.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { parseResourcePath, splitPath } from './path.ts';
+import { refuseProxies } from './proxies.ts';
 import { parseFlag } from './query.ts';
 import { REVIEW_KINDS, review } from './reviews.ts';
 import { serveScale } from './scale.ts';
@@ -43,6 +44,7 @@ export function createServe(context: ApiContext): Serve {
     const group = root === 'apis' ? rest.shift() : root === 'api' ? '' : undefined;
     const found = group === undefined ? undefined : findSubresource(context.kinds, group, rest);
     if (found !== undefined) return serveSubresource(context, found, request);
+    if (group === '') await refuseProxies(context, rest);
     if (group !== undefined && rest.length > 1) {
       return serveResource(context, createView, parseResourcePath(context.kinds, group, rest), request);
     }

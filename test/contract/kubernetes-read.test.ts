@@ -185,6 +185,32 @@ describe.each(SERVERS)('%s', (_name, start) => {
     expect(code).toBe(422);
   });
 
+  test('proxies to nothing that is not there', async () => {
+    const inside = `namespaces/${NAMESPACE}`;
+    for (const [kind, path] of [
+      ['nodes', 'nodes/none/proxy/metrics'],
+      ['pods', `${inside}/pods/none/log`],
+      ['pods', `${inside}/pods/http:none:80/proxy/index.html`],
+      ['services', `${inside}/services/none:http/proxy`],
+    ] as const) {
+      const { code, body } = await server.call('GET', `/api/v1/${path}`);
+      expect([path, code, body]).toEqual([
+        path,
+        404,
+        {
+          kind: 'Status',
+          apiVersion: 'v1',
+          metadata: {},
+          status: 'Failure',
+          message: `${kind} "none" not found`,
+          reason: 'NotFound',
+          details: { name: 'none', kind },
+          code: 404,
+        },
+      ]);
+    }
+  });
+
   test('compresses what is large, for those who take it so', async () => {
     const large = {
       ...map('large', { suite: 'large' }),
