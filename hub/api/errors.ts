@@ -78,7 +78,9 @@ function isClientError(thrown: unknown): boolean {
   return typeof thrown.statusCode === 'number' && thrown.statusCode >= 400 && thrown.statusCode < 500;
 }
 
-export function success(details: StatusDetails): Status {
+/** @param details its group is empty in the core group, and then left out */
+export function success({ group = '', ...rest }: StatusDetails): Status {
+  const details = { ...rest, ...(group !== '' && { group }) };
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details, code: 200 };
 }
 

@@ -115,13 +115,19 @@ function serveKind(context: ApiContext, path: ResourcePath, request: ApiRequest)
         : list(context, path, request);
     case 'POST':
       if (REVIEW_KINDS.includes(path.kind)) return Promise.resolve(review(path, request));
-      if (path.kind.namespaced && path.namespace === undefined) throw methodNotAllowed();
+      requireNamespaceOf(path);
       return create(context, path, request);
     case 'DELETE':
+      requireNamespaceOf(path);
       return deleteCollection(context, path, request);
     default:
       throw methodNotAllowed();
   }
+}
+
+/** As upstream all namespaces are only read at once: nobody makes, or deletes, in every one. @throws ApiError 405 */
+function requireNamespaceOf({ kind, namespace }: ResourcePath): void {
+  if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
 }
 
 function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
