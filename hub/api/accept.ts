@@ -20,10 +20,8 @@ const FORMS: Readonly<Record<Exclude<Accepted['as'], ''>, { group: string; versi
  * @throws ApiError 406 where there is none
  */
 export function parseAccept(header: string, offered: readonly Accepted['as'][]): Accepted {
-  if (header.trim() === '') return PLAIN;
-  const clauses = header.split(',').map(parseClause);
-  for (const clause of clauses.filter(({ weight }) => weight > 0).sort((a, b) => b.weight - a.weight)) {
-    if (!['application/json', 'application/*', '*/*'].includes(clause.type)) continue;
+  for (const clause of parseClauses(header)) {
+    if (!['application/json', ...WILDCARDS].includes(clause.type)) continue;
     const as = clause.parameters.get('as') ?? '';
     if (as === '') return PLAIN;
     const form = offered.find((name) => name === as);
@@ -33,6 +31,23 @@ export function parseAccept(header: string, offered: readonly Accepted['as'][]):
     if (clause.parameters.get('g') === group && versions.includes(version)) return { as: form, version };
   }
   throw notAcceptable('application/json');
+}
+
+/** The first of `offered` media types that an `Accept` header takes; @throws ApiError 406 where there is none */
+export function parseAcceptedType(header: string, offered: readonly [string, ...string[]]): string {
+  for (const { type } of parseClauses(header)) {
+    const found = WILDCARDS.includes(type) ? offered[0] : offered.find((name) => name === type);
+    if (found !== undefined) return found;
+  }
+  throw notAcceptable(offered.join(', '));
+}
+
+const WILDCARDS = ['application/*', '*/*'];
+
+/** By their weights and then their order; without a header anything is taken. */
+function parseClauses(header: string) {
+  const clauses = (header.trim() === '' ? '*/*' : header).split(',').map(parseClause);
+  return clauses.filter(({ weight }) => weight > 0).sort((a, b) => b.weight - a.weight);
 }
 
 function parseClause(clause: string) {

@@ -4,6 +4,7 @@ import Fastify from 'fastify';
 import type { User } from '../auth/user.ts';
 import type { Reply } from './answer.ts';
 import { MAX_BODY_BYTES } from './body.ts';
+import { compress } from './compress.ts';
 import type { ApiContext, ApiOptions } from './context.ts';
 import { metricsReply } from './documents.ts';
 import { ApiError, RETRY_AFTER_SECONDS, statusOf, unauthorized } from './errors.ts';
@@ -13,7 +14,7 @@ import type { HealthCheck } from './health.ts';
 import { isHealthPath, serveHealth } from './health.ts';
 import { createKindSchemas } from './kind-schemas.ts';
 import { ensureNamespaces } from './namespaces.ts';
-import { splitPath } from './path.ts';
+import { splitPath, withoutWatchPrefix } from './path.ts';
 import { parseFlag } from './query.ts';
 import type { RequestAttributes } from './request-attributes.ts';
 import { readAttributes } from './request-attributes.ts';
@@ -73,7 +74,10 @@ export function createApi(options: ApiOptions): Api {
     }
     const status = statusOf(error, log);
     if (status.code === 429) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-    await sendJson(reply, status.code, status);
+    await reply
+      .code(status.code)
+      .headers({ 'content-type': 'application/json', 'cache-control': NOT_KEPT })
+      .send(Buffer.from(JSON.stringify(status)));
   }
 
   const server = Fastify({
@@ -149,8 +153,9 @@ export function createApi(options: ApiOptions): Api {
 
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     // Not by `new URL`, which would take a path that begins with two slashes for a host.
-    const [pathname = '', ...search] = request.url.split('?');
-    const query = new URLSearchParams(search.join('?'));
+    const [path = '', ...search] = request.url.split('?');
+    const given = { pathname: path, query: new URLSearchParams(search.join('?')) };
+    const { pathname, query } = request.method === 'GET' ? withoutWatchPrefix(given) : given;
     const isWatch = request.method === 'GET' && parseFlag(query, 'watch') === true;
     const attributes = readAttributes(context.kinds, request.method, pathname, isWatch);
     const startedMs = clock.monotonic();
@@ -158,20 +163,20 @@ export function createApi(options: ApiOptions): Api {
       figures.served(attributes, reply.raw.statusCode, (clock.monotonic() - startedMs) / 1000);
     });
     const segments = splitPath(pathname);
-    if (isHealthPath(segments)) return send(reply, await serveHealth(checks, segments, query, log));
+    if (isHealthPath(segments)) return send(request, reply, await serveHealth(checks, segments, query, log));
     const user = authenticate(request);
-    const given = await serveInTurn(request, user, pathname, query, attributes).catch((error: unknown) => {
+    const made = await serveInTurn(request, user, pathname, query, attributes).catch((error: unknown) => {
       if (error instanceof ApiError && error.status.code === 429) figures.rejected();
       throw error;
     });
-    if (given.form !== 'watch') return send(reply, given);
-    feeds.add(given.feed);
+    if (made.form !== 'watch') return send(request, reply, made);
+    feeds.add(made.feed);
     reply.hijack();
     const ended = figures.watching(attributes);
     const told = (bytes: number) => figures.told(attributes, bytes);
-    await streamWatch(reply.raw, given.feed, { encode: (event) => encode(event, given.view), told }, context);
+    await streamWatch(reply.raw, made.feed, { encode: (event) => encode(event, made.view), told }, context);
     ended();
-    feeds.delete(given.feed);
+    feeds.delete(made.feed);
   }
 
   server.server.on('upgrade', (request, socket, head) => upgrades.take(request, socket, head));
@@ -194,31 +199,23 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
-async function send(reply: FastifyReply, given: Exclude<Reply, { readonly form: 'watch' }>): Promise<void> {
-  if (given.form === 'encoded') {
-    const { code, content, contentType, headers = {} } = given;
-    // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    const kept = { 'cache-control': NOT_KEPT, 'content-type': contentType, ...headers };
-    await reply.code(code).headers(kept).send(bytes);
-    return;
-  }
+async function send(
+  { headers: asked }: FastifyRequest,
+  reply: FastifyReply,
+  given: Exclude<Reply, { readonly form: 'watch' }>,
+): Promise<void> {
   if (given.form === 'stream') {
     await reply.headers({ 'content-type': given.contentType, 'cache-control': NOT_KEPT }).send(given.stream);
     return;
   }
-  if (given.warnings !== undefined && given.warnings.length > 0) reply.header('warning', given.warnings);
-  await sendJson(reply, given.code, given.body, given.contentType);
-}
-
-async function sendJson(
-  reply: FastifyReply,
-  code: number,
-  body: unknown,
-  type = 'application/json',
-): Promise<void> {
-  await reply
-    .code(code)
-    .headers({ 'content-type': type, 'cache-control': NOT_KEPT })
-    .send(Buffer.from(JSON.stringify(body)));
+  const { code, contentType = 'application/json' } = given;
+  if (given.form === 'json' && given.warnings !== undefined && given.warnings.length > 0)
+    reply.header('warning', given.warnings);
+  const content = given.form === 'encoded' ? given.content : JSON.stringify(given.body);
+  // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const { body, headers } = await compress(bytes, String(asked['accept-encoding'] ?? ''));
+  const own = given.form === 'encoded' ? given.headers : {};
+  const kept = { 'cache-control': NOT_KEPT, 'content-type': contentType, ...own, ...headers };
+  await reply.code(code).headers(kept).send(body);
 }

@@ -18,7 +18,7 @@ import { badRequest, conflict, invalid, notFound, success } from './errors.ts';
 import { emptyNamespace } from './namespaces.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { keyOf } from './path.ts';
-import { isDryRun, parseFlag } from './query.ts';
+import { parseFlag } from './query.ts';
 import { parseSelection } from './selection.ts';
 
 const PROPAGATIONS = ['Orphan', 'Background', 'Foreground'] as const;
@@ -117,9 +117,9 @@ function conflictOf({ kind, name }: ObjectPath, why: string): ApiError {
 function parseDeleteOptions(request: ApiRequest): DeleteOptions {
   const checked = validate(deleteOptions, parseBody(request) ?? readQuery(request.query));
   if (!checked.ok) throw badRequest(`the DeleteOptions can't be read: ${formatCauses(checked.causes)}`);
-  const { dryRun, preconditions, orphanDependents, propagationPolicy } = checked.value;
+  const { preconditions, orphanDependents, propagationPolicy } = checked.value;
   return {
-    dryRun: isDryRun([...request.query.getAll('dryRun'), ...(dryRun ?? [])]),
+    dryRun: parseDryRun([...request.query.getAll('dryRun'), ...(checked.value.dryRun ?? [])]),
     uid: preconditions?.uid ?? '',
     resourceVersion: preconditions?.resourceVersion ?? '',
     propagation: parsePropagation(propagationPolicy || undefined, orphanDependents ?? undefined),
@@ -127,12 +127,23 @@ function parseDeleteOptions(request: ApiRequest): DeleteOptions {
   };
 }
 
-/** @throws ApiError 422, in the words of apimachinery's `ValidateDeleteOptions` */
+/** Refusals are in the words of apimachinery's `ValidateDeleteOptions`. */
+function refuseOption(cause: FieldCause): ApiError {
+  return invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [cause]);
+}
+
+/** @throws ApiError 422 */
+function parseDryRun(values: readonly string[]): boolean {
+  const given = values.filter((value) => value !== '');
+  if (given.every((value) => value === 'All')) return given.length > 0;
+  const message = `${JSON.stringify(given)}: supported values: "All"`;
+  throw refuseOption({ field: 'dryRun', reason: 'FieldValueNotSupported', message });
+}
+
+/** @throws ApiError 422 */
 function parsePropagation(policy: string | undefined, orphan: boolean | undefined): Propagation {
   const refuse = (reason: FieldCause['reason'], message: string): ApiError =>
-    invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
-      { field: 'propagationPolicy', reason, message },
-    ]);
+    refuseOption({ field: 'propagationPolicy', reason, message });
   if (policy === undefined) return orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background';
   if (orphan !== undefined) {
     const why = 'orphanDependents and deletionPropagation cannot be both set';

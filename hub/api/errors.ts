@@ -78,7 +78,9 @@ function isClientError(thrown: unknown): boolean {
   return typeof thrown.statusCode === 'number' && thrown.statusCode >= 400 && thrown.statusCode < 500;
 }
 
-export function success(details: StatusDetails): Status {
+/** @param details its group is empty in the core group, and then left out */
+export function success({ group = '', ...rest }: StatusDetails): Status {
+  const details = { ...rest, ...(group !== '' && { group }) };
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details, code: 200 };
 }
 
@@ -176,8 +178,8 @@ export function tooOldVersion(asked: number): ApiError {
 }
 
 /** Of a version that a watch can't go on from: the client lists again. */
-export function tooOldWatch(asked: number, newest?: number): ApiError {
-  return expired(`too old resource version: ${asked}${newest === undefined ? '' : ` (${newest})`}`);
+export function tooOldWatch(asked: number, newest: number): ApiError {
+  return expired(`too old resource version: ${asked} (${newest})`);
 }
 
 /** The same of a list's further pages: `token` goes on in the newest state of affairs. */

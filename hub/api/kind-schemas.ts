@@ -2,13 +2,17 @@ import { z } from 'zod';
 import type { Form } from '../../shared/model/form.ts';
 import { formOf } from '../../shared/model/form.ts';
 import type { KindDefinition } from '../../shared/model/kind.ts';
+import { isBuiltIn } from '../../shared/model/kind.ts';
+import { objectMeta } from '../../shared/model/metadata.ts';
 import type { RefusedFields } from '../../shared/model/schema.ts';
+import { LIST_MAP_KEYS, LIST_TYPE } from '../../shared/model/schema.ts';
 import type { FieldType } from '../apply/field-type.ts';
 import { createFieldTypes } from '../apply/field-type.ts';
 import { pruneUnknown } from './prune.ts';
 
 /** As much of OpenAPI 3.0's Schema Object as is looked at here. */
 export interface JsonSchema {
+  $ref?: string;
   type?: string;
   format?: string;
   pattern?: string;
@@ -17,6 +21,7 @@ export interface JsonSchema {
   nullable?: boolean;
   description?: string;
   enum?: unknown[];
+  required?: string[];
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];
   allOf?: JsonSchema[];
@@ -37,6 +42,8 @@ export const NOT_SUPPORTED_SCHEMA: JsonSchema = { 'x-kubernetes-preserve-unknown
 export interface KindSchemas {
   /** The schema of a kind's objects as they are written, made when it is first asked for. */
   of(kind: KindDefinition): JsonSchema;
+  /** The schema of the metadata that they all have, made likewise. */
+  objectMeta(): JsonSchema;
   /** How the fields of a kind's objects are merged, made likewise. */
   fieldType(kind: KindDefinition): FieldType;
   /** An object without what its kind does not know. */
@@ -45,6 +52,7 @@ export interface KindSchemas {
 
 export function createKindSchemas(): KindSchemas {
   const made = new Map<KindDefinition, JsonSchema>();
+  let madeMeta: JsonSchema | undefined;
   const fieldTypeOf = createFieldTypes();
   const forms = new Map<z.core.$ZodType, Form>();
   const keptFormOf = (schema: z.core.$ZodType): Form => {
@@ -56,23 +64,42 @@ export function createKindSchemas(): KindSchemas {
     prune: ({ schema }, value) => pruneUnknown(keptFormOf, schema, value),
     fieldType: ({ schema }) => fieldTypeOf(schema),
     of(kind) {
-      const schema = made.get(kind) ?? compileKindSchema(kind);
+      const schema = made.get(kind) ?? compileSchema(kind.schema, isBuiltIn(kind));
       made.set(kind, schema);
       return schema;
+    },
+    objectMeta() {
+      madeMeta ??= compileSchema(objectMeta, true);
+      // It may be given as the beginning of one.
+      delete madeMeta.required;
+      return madeMeta;
     },
   };
 }
 
-function compileKindSchema(kind: KindDefinition): JsonSchema {
-  const compiled = z.toJSONSchema(kind.schema, {
+/** @param isPatched whether its objects take strategic merge patches */
+function compileSchema(zodSchema: z.ZodType, isPatched: boolean): JsonSchema {
+  const compiled = z.toJSONSchema(zodSchema, {
     target: 'openapi-3.0',
     io: 'input',
     unrepresentable: 'any',
   });
   const schema = compiled as JsonSchema;
   tidy(schema);
+  if (isPatched) describePatches(schema);
   return schema;
 }
+
+/** Says how strategic merge patches merge lists, as `strategic-merge.ts` does: clients make patches by it. */
+function describePatches(schema: JsonSchema): void {
+  const { [LIST_TYPE]: relation, [LIST_MAP_KEYS]: keys } = schema;
+  if (relation === 'map' || relation === 'set') schema[PATCH_STRATEGY] = 'merge';
+  if (relation === 'map' && Array.isArray(keys)) schema[PATCH_MERGE_KEY] = String(keys[0]);
+  for (const member of membersOf(schema)) describePatches(member);
+}
+
+const PATCH_STRATEGY = 'x-kubernetes-patch-strategy';
+const PATCH_MERGE_KEY = 'x-kubernetes-patch-merge-key';
 
 /** Says a thing as Kubernetes' own documents do, so that `kubectl explain` shows a type that means something. */
 function tidy(schema: JsonSchema): void {

@@ -1,134 +1,141 @@
-import { isRecord } from '../../shared/base/record.ts';
-import { notAcceptable } from './errors.ts';
+import type { JsonSchema } from './kind-schemas.ts';
 import type { OpenApi } from './openapi.ts';
-import { encodeMessage, text } from './protobuf-writer.ts';
 
 /**
- * OpenAPI v2, which kubectl still asks for where a file holds a `List`: to find out whether the server checks fields
- * itself. It says which paths there are and which parameters they take; definitions of kinds are in version 3 only.
+ * OpenAPI v2, which Terraform, Argo CD, Ansible and kubectl before 1.27 learn kinds from, and newer ones whether the
+ * server checks fields itself: the documents of version 3 in one, in the older form.
  */
-export function serveOpenApiV2(
-  openApi: OpenApi,
-  accept: string,
-): { content: string | Uint8Array; contentType: string } {
-  const types = accept.split(',').map((part) => part.split(';', 1).join().trim().toLowerCase());
-  if (types.includes(PROTOBUF))
-    return { content: encodeDocument(compileDocument(openApi)), contentType: PROTOBUF };
-  if (accept.trim() === '' || types.some((type) => JSON_TYPES.includes(type))) {
-    return { content: JSON.stringify(compileDocument(openApi)), contentType: 'application/json' };
-  }
-  throw notAcceptable(`application/json, ${PROTOBUF}`);
+export interface OpenApiV2 {
+  readonly swagger: '2.0';
+  readonly info: OpenApi['info'];
+  readonly paths: Readonly<Record<string, PathItem>>;
+  readonly definitions: Readonly<Record<string, JsonSchema>>;
 }
 
-const PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-const JSON_TYPES = ['application/json', 'application/*', '*/*', 'application/vnd.kubernetes.protobuf'];
-const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
-const GROUP_VERSION_KIND = 'x-kubernetes-group-version-kind';
-const ACTION = 'x-kubernetes-action';
+export const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
+export type Method = (typeof METHODS)[number];
 
-interface Parameter {
-  readonly name: string;
-  readonly in: 'query' | 'path';
-  readonly type: 'string';
-  readonly required?: true;
-}
-
-interface Operation {
-  readonly parameters: readonly Parameter[];
-  readonly responses: Readonly<Record<string, { readonly description: string }>>;
-  readonly [ACTION]?: string;
-  readonly [GROUP_VERSION_KIND]?: object;
-}
-
-type PathItem = { readonly [Method in (typeof METHODS)[number]]?: Operation } & {
+export type PathItem = { readonly [One in Method]?: Operation } & {
   readonly parameters: readonly Parameter[];
 };
 
-interface Document {
-  readonly swagger: '2.0';
-  readonly info: { readonly title: string; readonly version: string };
-  readonly paths: Readonly<Record<string, PathItem>>;
+export interface Operation {
+  readonly consumes: readonly string[];
+  readonly produces: readonly string[];
+  readonly parameters: readonly Parameter[];
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly schema: JsonSchema }>>;
+  /** `x-kubernetes-action`, `x-kubernetes-group-version-kind`. */
+  readonly [extension: `x-${string}`]: unknown;
 }
 
-function compileDocument(openApi: OpenApi): Document {
-  const paths: Record<string, PathItem> = {};
-  for (const [path, item] of Object.entries(openApi.paths())) {
-    const operations = METHODS.flatMap((method) => {
-      const operation: unknown = Reflect.get(item, method);
-      return isRecord(operation) ? [[method, compileOperation(operation)] as const] : [];
-    });
-    const given: unknown = Reflect.get(item, 'parameters');
-    paths[path] = { ...Object.fromEntries(operations), parameters: compileParameters(given) };
-  }
-  return { swagger: '2.0', info: openApi.info, paths };
-}
+export type Parameter =
+  | {
+      readonly name: string;
+      readonly in: 'query' | 'path';
+      readonly type: string;
+      readonly required: boolean;
+    }
+  | { readonly name: 'body'; readonly in: 'body'; readonly required: true; readonly schema: JsonSchema };
 
-function compileOperation(operation: Readonly<Record<string, unknown>>): Operation {
-  const action = operation[ACTION];
-  const gvk = operation[GROUP_VERSION_KIND];
+/** As much of a document of version 3 as is carried over. */
+interface Source {
+  readonly paths: Readonly<Record<string, SourcePath>>;
+  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> };
+}
+type SourcePath = { readonly [One in Method]?: SourceOperation } & {
+  readonly parameters?: readonly SourceParameter[];
+};
+interface SourceOperation {
+  readonly parameters: readonly SourceParameter[];
+  readonly requestBody?: { readonly content: Content };
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content: Content }>>;
+  readonly [extension: `x-${string}`]: unknown;
+}
+interface SourceParameter {
+  readonly name: string;
+  readonly in: 'query' | 'path';
+  readonly schema: { readonly type: string };
+}
+type Content = Readonly<Record<string, { readonly schema: JsonSchema }>>;
+
+export function compileOpenApiV2(openApi: OpenApi): OpenApiV2 {
+  const sources = openApi.roots.map((root) => JSON.parse(openApi.document(root).text) as Source);
+  const paths = sources.flatMap((source) => Object.entries(source.paths));
+  const schemas = sources.flatMap(({ components }) => Object.entries(components.schemas));
   return {
-    parameters: compileParameters(operation['parameters']),
-    responses: { '200': { description: 'OK' } },
-    ...(typeof action === 'string' && { [ACTION]: action }),
-    ...(isRecord(gvk) && { [GROUP_VERSION_KIND]: gvk }),
+    swagger: '2.0',
+    info: openApi.info,
+    paths: Object.fromEntries(paths.map(([path, item]) => [path, convertPath(item)])),
+    definitions: Object.fromEntries(schemas.map(([name, schema]) => [name, convertSchema(schema)])),
   };
 }
 
-function compileParameters(given: unknown): Parameter[] {
-  return (Array.isArray(given) ? given : []).filter(isRecord).map((parameter) => ({
-    name: String(parameter['name']),
-    in: parameter['in'] === 'path' ? 'path' : 'query',
-    type: 'string',
-    ...(parameter['in'] === 'path' && { required: true }),
-  }));
-}
-
-/** By the field numbers of gnostic's `OpenAPIv2.proto`. */
-function encodeDocument({ swagger, info, paths }: Document): Uint8Array {
-  const items = Object.entries(paths).map(([path, item]) =>
-    encodeMessage([1, text(path)], [2, encodePath(item)]),
-  );
-  return encodeMessage(
-    [1, text(swagger)],
-    [2, encodeMessage([1, text(info.title)], [2, text(info.version)])],
-    [8, encodeMessage(...items.map((item): [number, Uint8Array] => [2, item]))],
-  );
-}
-
-const METHOD_FIELDS = { get: 2, put: 3, post: 4, delete: 5, patch: 8 } as const;
-
-function encodePath(item: PathItem): Uint8Array {
-  const operations = METHODS.flatMap((method): [number, Uint8Array][] => {
+function convertPath(item: SourcePath): PathItem {
+  const operations = METHODS.flatMap((method) => {
     const operation = item[method];
-    return operation === undefined ? [] : [[METHOD_FIELDS[method], encodeOperation(operation)]];
+    return operation === undefined ? [] : [[method, convertOperation(operation)] as const];
   });
-  return encodeMessage(
-    ...operations,
-    ...item.parameters.map((one): [number, Uint8Array] => [9, encodeParameter(one)]),
-  );
+  return {
+    ...Object.fromEntries(operations),
+    parameters: (item.parameters ?? []).map(convertParameter),
+  };
 }
 
-function encodeOperation({ parameters, responses, ...extensions }: Operation): Uint8Array {
-  const codes = Object.entries(responses).map(([code, { description }]): [number, Uint8Array] => {
-    const response = encodeMessage([1, encodeMessage([1, text(description)])]);
-    return [1, encodeMessage([1, text(code)], [2, response])];
+function convertOperation({ parameters, requestBody, responses, ...extensions }: SourceOperation): Operation {
+  const [body] = Object.values(requestBody?.content ?? {});
+  const answers = Object.entries(responses).map(([code, { description, content }]) => {
+    const [answer] = Object.values(content);
+    return [code, { description, schema: convertSchema(answer?.schema ?? {}) }] as const;
   });
-  const named = Object.entries(extensions).map(([name, value]): [number, Uint8Array] => {
-    // An `Any` holds its value as YAML, which JSON is.
-    return [13, encodeMessage([1, text(name)], [2, encodeMessage([2, text(JSON.stringify(value))])])];
-  });
-  return encodeMessage(
-    ...parameters.map((one): [number, Uint8Array] => [8, encodeParameter(one)]),
-    [9, encodeMessage(...codes)],
-    ...named,
-  );
+  return {
+    ...extensions,
+    consumes: Object.keys(requestBody?.content ?? {}),
+    produces: [...new Set(Object.values(responses).flatMap(({ content }) => Object.keys(content)))],
+    parameters: [
+      ...parameters.map(convertParameter),
+      ...(body === undefined
+        ? []
+        : [{ name: 'body', in: 'body', required: true, schema: convertSchema(body.schema) } as const]),
+    ],
+    responses: Object.fromEntries(answers),
+  };
 }
 
-/** A `ParametersItem` of a `Parameter` of a `NonBodyParameter`, of the query (3) or the path (4). */
-function encodeParameter({ name, in: place, type }: Parameter): Uint8Array {
-  const isQuery = place === 'query';
-  const schema = isQuery
-    ? encodeMessage([2, text(place)], [4, text(name)], [6, text(type)])
-    : encodeMessage([1, 1], [2, text(place)], [4, text(name)], [5, text(type)]);
-  return encodeMessage([1, encodeMessage([2, encodeMessage([isQuery ? 3 : 4, schema])])]);
+function convertParameter({ name, in: place, schema: { type } }: SourceParameter): Parameter {
+  return { name, in: place, type, required: place === 'path' };
+}
+
+/** What is carried over as it is. Bounds and patterns are not: who checks them is the hub. */
+const KEPT = ['type', 'format', 'description', 'default', 'enum', 'required'];
+const PRESERVE = 'x-kubernetes-preserve-unknown-fields';
+
+/**
+ * After apiextensions' `ToStructuralOpenAPIV2`: choices between schemas can't be said, and what is left without a type
+ * is anything. Other than there a field that may be null has its type all the same, as Kubernetes' own kinds have.
+ */
+function convertSchema(schema: JsonSchema): JsonSchema {
+  const reference = schema.$ref ?? (schema.allOf?.length === 1 ? schema.allOf[0]?.$ref : undefined);
+  const converted: JsonSchema = Object.fromEntries(
+    Object.entries(schema).filter(([keyword]) => KEPT.includes(keyword) || keyword.startsWith('x-')),
+  );
+  if (reference !== undefined) {
+    return { ...converted, $ref: reference.replace('#/components/schemas/', '#/definitions/') };
+  }
+  const { properties, items, additionalProperties: others } = schema;
+  // kubectl knows no fields of what may have any, and no list of which it does not know what is in it.
+  if (schema[PRESERVE] === true || (schema.type === 'array' && items === undefined)) {
+    delete converted.type;
+    delete converted['required'];
+    return converted;
+  }
+  if (properties !== undefined) {
+    const members = Object.entries(properties).map(
+      ([name, member]) => [name, convertSchema(member)] as const,
+    );
+    converted.properties = Object.fromEntries(members);
+  }
+  if (items !== undefined) converted.items = convertSchema(items);
+  if (others !== undefined)
+    converted.additionalProperties = typeof others === 'boolean' ? others : convertSchema(others);
+  return converted;
 }

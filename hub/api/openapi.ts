@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KindDefinition, Verb } from '../../shared/model/kind.ts';
-import { verbsOf } from '../../shared/model/kind.ts';
+import { isBuiltIn, verbsOf } from '../../shared/model/kind.ts';
 import { groupsOf, kindsOf, rootOf } from './discovery.ts';
 import { pathNotFound } from './errors.ts';
 import type { JsonSchema, KindSchemas } from './kind-schemas.ts';
@@ -17,8 +17,8 @@ export interface OpenApi {
   index(): object;
   /** `/openapi/v3/ROOT`, e.g. of `apis/kubevirt.io/v1`, as JSON, and its hash; @throws ApiError 404 */
   document(root: string): { readonly text: string; readonly hash: string };
-  /** The Path Item Objects of all documents. */
-  paths(): Record<string, object>;
+  /** What `document` has one of: `api/v1`, `apis/kubevirt.io/v1` … */
+  readonly roots: readonly string[];
 }
 
 export function createOpenApi(
@@ -52,7 +52,11 @@ export function createOpenApi(
       paths: Object.assign({}, ...members.map((member) => compilePaths(member.kind, member.version))),
       components: {
         schemas: Object.assign(
-          { [NOT_SUPPORTED_COMPONENT]: NOT_SUPPORTED_SCHEMA },
+          {
+            [NOT_SUPPORTED_COMPONENT]: NOT_SUPPORTED_SCHEMA,
+            [OBJECT_META]: schemas.objectMeta(),
+            [LIST_META]: LIST_META_SCHEMA,
+          },
           ...members.map((member) => compileComponents(schemas, member)),
         ),
       },
@@ -71,11 +75,7 @@ export function createOpenApi(
       return { paths: Object.fromEntries(entries) };
     },
     document,
-    paths: () =>
-      Object.assign(
-        {},
-        ...[...served.values()].flat().map((member) => compilePaths(member.kind, member.version)),
-      ),
+    roots: [...served.keys()],
   };
 }
 
@@ -170,26 +170,59 @@ function pathParameters(path: string): object[] {
   return names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
 }
 
+/** By Kubernetes' own names, which some clients look for. */
+const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+const LIST_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
+const LIST_META_SCHEMA: JsonSchema = {
+  description: 'What a list says of itself',
+  type: 'object',
+  properties: {
+    continue: { type: 'string', description: 'Where the next page begins' },
+    remainingItemCount: { type: 'integer', description: 'How many objects there are after this page' },
+    resourceVersion: { type: 'string', description: 'The state of affairs that is shown' },
+    selfLink: { type: 'string' },
+  },
+};
+
 function compileComponents(
   schemas: KindSchemas,
   { kind, version }: { readonly kind: KindDefinition; readonly version: string },
 ): Record<string, JsonSchema> {
   const name = componentOf(kind, version);
   const gvk = { group: kind.group, version, kind: kind.kind };
-  const items = { type: 'array', items: { $ref: `#/components/schemas/${name}` } };
+  const schema = schemas.of(kind);
+  const metadata = { description: 'Who it is, and what is noted of it', ...referenceTo(OBJECT_META) };
   const text = { type: 'string' };
   return {
-    [name]: { ...schemas.of(kind), 'x-kubernetes-group-version-kind': [gvk] },
+    [name]: {
+      ...schema,
+      properties: { ...schema.properties, metadata },
+      'x-kubernetes-group-version-kind': [gvk],
+    },
     [`${name}List`]: {
       type: 'object',
-      properties: { apiVersion: text, kind: text, metadata: { type: 'object' }, items },
+      required: ['items'],
+      properties: {
+        apiVersion: text,
+        kind: text,
+        metadata: referenceTo(LIST_META),
+        items: { type: 'array', items: referenceTo(name) },
+      },
       'x-kubernetes-group-version-kind': [{ ...gvk, kind: `${kind.kind}List` }],
     },
   };
 }
 
-/** `io.kubevirt.v1.VirtualMachine` */
+/** In an `allOf`, as a reference has no words of its own. */
+function referenceTo(component: string): JsonSchema {
+  return { allOf: [{ $ref: `#/components/schemas/${component}` }] };
+}
+
+/** `io.kubevirt.v1.VirtualMachine`, `io.k8s.api.core.v1.ConfigMap` */
 function componentOf(kind: KindDefinition, version: string): string {
-  const group = kind.group === '' ? 'core' : kind.group.split('.').toReversed().join('.');
+  const [own = ''] = kind.group.split('.');
+  const group = isBuiltIn(kind)
+    ? `io.k8s.api.${own || 'core'}`
+    : kind.group.split('.').toReversed().join('.');
   return `${group}.${version}.${kind.kind}`;
 }

@@ -46,6 +46,35 @@ export function parseResourcePath(
   return { ...path, name, status: subresource !== undefined };
 }
 
+/** Where a URL leads. */
+interface Target {
+  readonly pathname: string;
+  readonly query: URLSearchParams;
+}
+
+/** `/api/v1/watch/…`, before what is watched. */
+const WATCH_PREFIX = /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)\/watch\/(.+)$/;
+/** What of that is in front of an object's name. */
+const OF_OBJECTS = /^((?:namespaces\/[^/]+\/)?[^/]+)\/([^/]+)\/?$/;
+
+/**
+ * A path by which clients watched before Kubernetes 1.11, and which is served ever since, turned into one of now: what
+ * it leads to is a list with `watch`, of one name where it names an object. Others are left as they are.
+ */
+export function withoutWatchPrefix(given: Target): Target {
+  const { pathname, query } = given;
+  const [, root, watched = ''] = WATCH_PREFIX.exec(pathname) ?? [];
+  if (root === undefined) return given;
+  const [, list = watched, name] = OF_OBJECTS.exec(watched) ?? [];
+  const rewritten = new URLSearchParams(query);
+  rewritten.set('watch', 'true');
+  if (name !== undefined) {
+    const fields = [query.get('fieldSelector') ?? '', `metadata.name=${name}`];
+    rewritten.set('fieldSelector', fields.filter((field) => field !== '').join());
+  }
+  return { pathname: `${root}/${list}`, query: rewritten };
+}
+
 /** The segments of a URL's path, decoded; a slash at the end makes no difference. */
 export function splitPath(pathname: string): string[] {
   const segments = pathname.split('/').slice(1);

@@ -44,7 +44,7 @@ export function readAttributes(
   const known = (name === undefined ? COLLECTION_VERBS : OBJECT_VERBS)[method] ?? 'OTHER';
   if (group === undefined || kind === undefined) return { ...none, verb: OBJECT_VERBS[method] ?? 'OTHER' };
   return {
-    verb: isWatch ? 'WATCH' : known,
+    verb: isWatch && name === undefined ? 'WATCH' : known,
     group: kind.group,
     version: kind.versions.includes(version) ? version : '',
     resource: kind.plural,

@@ -14,6 +14,7 @@ import { list } from './list.ts';
 import { patch } from './patch.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
 import { parseResourcePath, splitPath } from './path.ts';
+import { refuseProxies } from './proxies.ts';
 import { parseFlag } from './query.ts';
 import { REVIEW_KINDS, review } from './reviews.ts';
 import { serveScale } from './scale.ts';
@@ -21,7 +22,7 @@ import { findSubresource } from './subresources.ts';
 import { update } from './update.ts';
 import type { CreateView } from './view.ts';
 import { createViews } from './view.ts';
-import { watch, watchOne } from './watch.ts';
+import { watch } from './watch.ts';
 
 /** A request as it came in. */
 export interface RawRequest extends Omit<ApiRequest, 'accepted'> {
@@ -43,6 +44,7 @@ export function createServe(context: ApiContext): Serve {
     const group = root === 'apis' ? rest.shift() : root === 'api' ? '' : undefined;
     const found = group === undefined ? undefined : findSubresource(context.kinds, group, rest);
     if (found !== undefined) return serveSubresource(context, found, request);
+    if (group === '') await refuseProxies(context, rest);
     if (group !== undefined && rest.length > 1) {
       return serveResource(context, createView, parseResourcePath(context.kinds, group, rest), request);
     }
@@ -113,13 +115,19 @@ function serveKind(context: ApiContext, path: ResourcePath, request: ApiRequest)
         : list(context, path, request);
     case 'POST':
       if (REVIEW_KINDS.includes(path.kind)) return Promise.resolve(review(path, request));
-      if (path.kind.namespaced && path.namespace === undefined) throw methodNotAllowed();
+      requireNamespaceOf(path);
       return create(context, path, request);
     case 'DELETE':
+      requireNamespaceOf(path);
       return deleteCollection(context, path, request);
     default:
       throw methodNotAllowed();
   }
+}
+
+/** As upstream all namespaces are only read at once: nobody makes, or deletes, in every one. @throws ApiError 405 */
+function requireNamespaceOf({ kind, namespace }: ResourcePath): void {
+  if (kind.namespaced && namespace === undefined) throw methodNotAllowed();
 }
 
 function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
@@ -127,9 +135,7 @@ function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest)
   switch (request.method) {
     case 'GET':
       if (SIGN_KINDS.includes(path.kind)) return getSign(context, path);
-      return parseFlag(request.query, 'watch') === true
-        ? watchOne(context, path, request)
-        : get(context, path, request);
+      return get(context, path, request);
     case 'PUT':
       return update(context, path, request);
     case 'PATCH':

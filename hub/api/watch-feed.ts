@@ -1,5 +1,5 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import type { ObjectChange, ObjectRow, ReadTables } from '../ports.ts';
+import type { ObjectChange, ObjectRow } from '../ports.ts';
 import type { ApiContext } from './context.ts';
 import type { Status } from './errors.ts';
 
@@ -21,9 +21,7 @@ export interface WatchFeed {
 interface FeedOptions {
   readonly kind: string;
   readonly timeoutMs: number;
-  /** Finds in one transaction up to which version what has happened before is told; @throws ApiError */
-  begin(objects: ReadTables['objects']): Promise<number>;
-  /** What comes before the changes that are still to happen, up to a version. */
+  /** What comes before the changes that are still to happen, up to the version that is the newest when the watch begins. */
   catchUp(upTo: number): AsyncGenerator<WatchEvent, void>;
   /** The event that a change is, if any. */
   select(change: ObjectChange): WatchEvent | undefined;
@@ -85,7 +83,7 @@ export async function openWatchFeed(
   }
 
   const upTo = await store
-    .read(({ objects }) => options.begin(objects))
+    .read(({ objects }) => objects.resourceVersion())
     .catch((error: unknown) => {
       close();
       throw error;

@@ -1,11 +1,11 @@
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import { apiVersionOf, storedKindOf } from '../../shared/model/kind.ts';
-import type { ObjectChange, ReadTables, Store } from '../ports.ts';
+import type { ObjectChange, Store } from '../ports.ts';
 import type { Answer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { tooOldWatch } from './errors.ts';
 import { checkListOptions } from './list-options.ts';
-import type { ObjectPath, ResourcePath } from './path.ts';
+import type { ResourcePath } from './path.ts';
 import { parseCount, parseFlag } from './query.ts';
 import { readRows } from './read-rows.ts';
 import type { Selection } from './selection.ts';
@@ -28,9 +28,10 @@ export async function watch(context: ApiContext, path: ResourcePath, { query }: 
     kind: storedKindOf(path.kind),
     timeoutMs:
       timeoutSeconds > 0 ? timeoutSeconds * 1000 : DEFAULT_TIMEOUT_MS * (1 + context.random.fraction() / 2),
-    begin: (objects) => begin(objects, path, origin),
     async *catchUp(upTo) {
-      if (origin.initial) yield* readInitial(context.store, path, selection, upTo);
+      // A version that is yet to come was given out before the hub was restored from a backup.
+      if (origin.after !== undefined && origin.after > upTo) yield expiredEvent(origin.after, upTo);
+      else if (origin.initial) yield* readInitial(context.store, path, selection, upTo);
       else if (origin.after !== undefined)
         yield* readChanges(context.store, path, selection, origin.after, upTo);
       if (origin.marked && bookmarks) yield bookmark(path, upTo, { 'k8s.io/initial-events-end': 'true' });
@@ -39,14 +40,6 @@ export async function watch(context: ApiContext, path: ResourcePath, { query }: 
     ...(bookmarks && { bookmark: (resourceVersion) => bookmark(path, resourceVersion) }),
   });
   return { form: 'watch', feed };
-}
-
-/** A watch of one object by its path, as of a list that is narrowed to its name. */
-export function watchOne(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
-  const query = new URLSearchParams(request.query);
-  const given = query.get('fieldSelector') ?? '';
-  query.set('fieldSelector', `${given === '' ? '' : `${given},`}metadata.name=${path.name}`);
-  return watch(context, path, { ...request, query });
 }
 
 interface Origin {
@@ -68,20 +61,9 @@ function parseOrigin(query: URLSearchParams): Origin {
   return { initial: asked, after: after === 0 ? undefined : after, marked: asked };
 }
 
-/** Up to which version the watch tells what was before it: the newest. */
-async function begin(
-  objects: ReadTables['objects'],
-  path: ResourcePath,
-  { initial, after }: Origin,
-): Promise<number> {
-  const newest = await objects.resourceVersion();
-  if (after === undefined) return newest;
-  // A version that is yet to come was given out before the hub was restored from a backup.
-  if (after > newest) throw tooOldWatch(after, newest);
-  if (initial) return newest;
-  const known = await objects.changesSince(storedKindOf(path.kind), after, 1);
-  if (known === undefined) throw tooOldWatch(after, newest);
-  return newest;
+/** As upstream a watch that can't begin is not refused: its first event says why, and is its last. */
+function expiredEvent(asked: number, newest: number): WatchEvent {
+  return { type: 'ERROR', status: tooOldWatch(asked, newest).status };
 }
 
 /** What was there at a version, read a little at a time: the client may be slow, and others have to write. */
@@ -96,7 +78,7 @@ async function* readInitial(
   for (;;) {
     const batch = await reading.next();
     if (batch.done === true) {
-      if (batch.value === 'forgotten') yield { type: 'ERROR', status: tooOldWatch(upTo).status };
+      if (batch.value === 'forgotten') yield expiredEvent(upTo, upTo);
       return;
     }
     for (const row of batch.value) if (selection.matchesRow(row)) yield { type: 'ADDED', row };
@@ -117,7 +99,7 @@ async function* readChanges(
     const since = from;
     const changes = await store.read(({ objects }) => objects.changesSince(kind, since, CHANGES_AT_ONCE));
     if (changes === undefined) {
-      yield { type: 'ERROR', status: tooOldWatch(since).status };
+      yield expiredEvent(since, upTo);
       return;
     }
     for (const change of changes) {

@@ -79,7 +79,6 @@ export interface Instancetype extends ResourceObject {
 const common = {
   group: 'instancetype.kubevirt.io',
   versions: ['v1beta1'] as const,
-  categories: ['all', 'holdfast'],
   statusSubresource: false,
   columns: [
     { name: 'CPU', type: 'integer', jsonPath: '.spec.cpu.guest', description: 'vCPUs' },
@@ -94,6 +93,7 @@ export const instancetypeKind: KindDefinition = defineKind({
   kind: 'VirtualMachineInstancetype',
   plural: 'virtualmachineinstancetypes',
   shortNames: ['vminstancetype', 'vminstancetypes', 'vmf', 'vmfs'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
 });
 
@@ -102,5 +102,7 @@ export const clusterInstancetypeKind: KindDefinition = defineKind({
   kind: 'VirtualMachineClusterInstancetype',
   plural: 'virtualmachineclusterinstancetypes',
   shortNames: ['vmclusterinstancetype', 'vmclusterinstancetypes', 'vmcf', 'vmcfs'],
+  // As in KubeVirt not in `all`, which is what a namespace holds.
+  categories: ['holdfast'],
   namespaced: false,
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ageColumn, defineKind } from './kind.ts';
+import { VERBS, ageColumn, defineKind } from './kind.ts';
 import { fields } from './schema.ts';
 
 export const namespaceKind = defineKind({
@@ -10,6 +10,10 @@ export const namespaceKind = defineKind({
   shortNames: ['ns'],
   namespaced: false,
   statusSubresource: true,
+  verbs: {
+    only: VERBS.filter((verb) => verb !== 'deletecollection'),
+    why: 'namespaces are deleted one by one',
+  },
   columns: [
     { name: 'Status', type: 'string', jsonPath: '.status.phase', description: 'Active or Terminating' },
     ageColumn(),

@@ -204,7 +204,6 @@ export function spreadOf(spec: PreferenceSpec | undefined): {
 const common = {
   group: 'instancetype.kubevirt.io',
   versions: ['v1beta1'] as const,
-  categories: ['all', 'holdfast'],
   statusSubresource: false,
   columns: [ageColumn()] as const,
   shape: { spec: preferenceSpec.optional() },
@@ -215,6 +214,7 @@ export const preferenceKind: KindDefinition = defineKind({
   kind: 'VirtualMachinePreference',
   plural: 'virtualmachinepreferences',
   shortNames: ['vmpref', 'vmprefs', 'vmp', 'vmps'],
+  categories: ['all', 'holdfast'],
   namespaced: true,
 });
 
@@ -223,5 +223,7 @@ export const clusterPreferenceKind: KindDefinition = defineKind({
   kind: 'VirtualMachineClusterPreference',
   plural: 'virtualmachineclusterpreferences',
   shortNames: ['vmcp', 'vmcps'],
+  // As in KubeVirt not in `all`, which is what a namespace holds.
+  categories: ['holdfast'],
   namespaced: false,
 });

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from './kubernetes/api-server.ts';
 import { SERVERS } from './kubernetes/api-server.ts';
@@ -154,6 +155,27 @@ describe.each(SERVERS)('%s', (_name, start) => {
     ]);
   });
 
+  test('is watched by the paths of old, by list and by name', async () => {
+    const { resourceVersion } = (await list(OURS)).metadata;
+    await server.call('POST', MAPS, map('late'));
+    await server.call('DELETE', `${MAPS}/late`);
+    const inside = MAPS.replace('/api/v1/', '');
+    const query = `timeoutSeconds=1&resourceVersion=${resourceVersion}`;
+    for (const path of [
+      `/api/v1/watch/${inside}?${OURS}&`,
+      `/api/v1/watch/configmaps?${OURS}&`,
+      `/api/v1/watch/${inside}/late?`,
+    ]) {
+      const { code, body } = await server.call('GET', `${path}${query}`);
+      const told = (body as WatchEvent[]).map(({ type, object }) => `${type} ${object.metadata.name}`);
+      expect([path, code, told]).toEqual([path, 200, ['ADDED late', 'DELETED late']]);
+    }
+    expect((await server.call('GET', `/api/v1/watch/${inside}/late/status?${query}`)).code).toBe(404);
+    // Of an object by its own path there is no watch.
+    const { code, body } = await server.call('GET', `${MAPS}/a?watch=true`);
+    expect([code, (body as { kind?: string }).kind]).toEqual([200, 'ConfigMap']);
+  });
+
   test('streams a list, and marks where what is there ends', async () => {
     const asked = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
     const told = await watch(`${OURS}&${asked}`);
@@ -161,5 +183,89 @@ describe.each(SERVERS)('%s', (_name, start) => {
     expect(told[3]).toBe('BOOKMARK k8s.io/initial-events-end');
     const { code } = await server.call('GET', `${MAPS}?watch=true&sendInitialEvents=true&timeoutSeconds=1`);
     expect(code).toBe(422);
+  });
+
+  test('proxies to nothing that is not there', async () => {
+    const inside = `namespaces/${NAMESPACE}`;
+    for (const [kind, path] of [
+      ['nodes', 'nodes/none/proxy/metrics'],
+      ['pods', `${inside}/pods/none/log`],
+      ['pods', `${inside}/pods/http:none:80/proxy/index.html`],
+      ['services', `${inside}/services/none:http/proxy`],
+    ] as const) {
+      const { code, body } = await server.call('GET', `/api/v1/${path}`);
+      expect([path, code, body]).toEqual([
+        path,
+        404,
+        {
+          kind: 'Status',
+          apiVersion: 'v1',
+          metadata: {},
+          status: 'Failure',
+          message: `${kind} "none" not found`,
+          reason: 'NotFound',
+          details: { name: 'none', kind },
+          code: 404,
+        },
+      ]);
+    }
+  });
+
+  test('compresses what is large, for those who take it so', async () => {
+    const large = {
+      ...map('large', { suite: 'large' }),
+      data: { text: 'a line of much text\n'.repeat(10_000) },
+    };
+    await server.call('POST', MAPS, large);
+    const [one, all] = [`${MAPS}/large`, `${MAPS}?labelSelector=suite=large`];
+    for (const path of [one, all]) {
+      const plain = await server.fetch(path, 'gzip;q=0, identity');
+      const zipped = await server.fetch(path, 'deflate, gzip');
+      expect([plain.encoding, zipped.encoding]).toEqual(['', 'gzip']);
+      expect(zipped.vary).toContain('Accept-Encoding');
+      expect(gunzipSync(zipped.bytes)).toEqual(plain.bytes);
+      expect(zipped.bytes.length * 10).toBeLessThan(plain.bytes.length);
+    }
+    const watching = await server.fetch(`${all}&watch=true&timeoutSeconds=1`, 'gzip');
+    const small = await server.fetch(`${MAPS}/a`, 'gzip');
+    expect([watching.encoding, small.encoding]).toEqual(['', '']);
+    await server.call('DELETE', one);
+  });
+
+  test('describes its kinds in OpenAPI v2, with how their lists are merged', async () => {
+    const { body } = await server.call('GET', '/openapi/v2');
+    const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+    expect((body as { definitions: object }).definitions).toMatchObject({
+      'io.k8s.api.core.v1.ConfigMap': {
+        type: 'object',
+        properties: {
+          data: { type: 'object', additionalProperties: { type: 'string' } },
+          immutable: { type: 'boolean' },
+          metadata: { $ref: `#/definitions/${meta}.ObjectMeta` },
+        },
+        'x-kubernetes-group-version-kind': [{ group: '', version: 'v1', kind: 'ConfigMap' }],
+      },
+      'io.k8s.api.core.v1.ConfigMapList': {
+        required: ['items'],
+        properties: {
+          items: { type: 'array', items: { $ref: '#/definitions/io.k8s.api.core.v1.ConfigMap' } },
+          metadata: { $ref: `#/definitions/${meta}.ListMeta` },
+        },
+      },
+      'io.cncf.cni.k8s.v1.NetworkAttachmentDefinition': {
+        properties: { spec: { type: 'object', properties: { config: { type: 'string' } } } },
+      },
+      [`${meta}.ObjectMeta`]: {
+        properties: {
+          finalizers: { 'x-kubernetes-list-type': 'set', 'x-kubernetes-patch-strategy': 'merge' },
+          ownerReferences: {
+            'x-kubernetes-list-map-keys': ['uid'],
+            'x-kubernetes-list-type': 'map',
+            'x-kubernetes-patch-merge-key': 'uid',
+            'x-kubernetes-patch-strategy': 'merge',
+          },
+        },
+      },
+    });
   });
 });

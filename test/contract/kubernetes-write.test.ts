@@ -286,6 +286,13 @@ describe.each(SERVERS)('%s', (_name, start) => {
       'the UID in the precondition (x) does not match the UID in record (UID). The object might have been deleted and then recreated',
     );
     expect(await ask('DELETE', path, { propagationPolicy: 'Away' })).toMatchObject({ code: 422 });
+    expect(await ask('DELETE', `${path}?dryRun=Some`)).toMatchObject(
+      failure(
+        422,
+        'Invalid',
+        'DeleteOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: supported values: "All"',
+      ),
+    );
     expect(await ask('DELETE', path)).toMatchObject({
       code: 200,
       body: { kind: 'ConfigMap', metadata: { deletionTimestamp: 'TIME', deletionGracePeriodSeconds: 0 } },
@@ -304,7 +311,10 @@ describe.each(SERVERS)('%s', (_name, start) => {
     await ask('POST', MAPS, map('plain'));
     expect(await ask('DELETE', `${MAPS}/plain`)).toMatchObject({
       code: 200,
-      body: { kind: 'Status', status: 'Success', details: { name: 'plain', kind: 'configmaps', uid: 'UID' } },
+      body: { kind: 'Status', status: 'Success' },
     });
+    await ask('POST', MAPS, map('another'));
+    const { details } = (await ask('DELETE', `${MAPS}/another`)).body as { details: object };
+    expect(details).toEqual({ name: 'another', kind: 'configmaps', uid: 'UID' });
   });
 });

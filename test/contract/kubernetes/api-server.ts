@@ -3,7 +3,7 @@ import { request as requestHttp } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { request as requestHttps } from 'node:https';
 import { env } from 'node:process';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ResourceObject } from '../../../shared/model/kind.ts';
 import { startApi } from '../../hub/api/start-api.ts';
@@ -19,6 +19,11 @@ export interface ApiServer {
     contentType?: string,
     accept?: string,
   ): Promise<{ readonly code: number; readonly body: unknown; readonly warnings: string }>;
+  /** The bytes of what is read, and how they are encoded, for a client that takes it so. */
+  fetch(
+    path: string,
+    acceptEncoding: string,
+  ): Promise<{ readonly encoding: string; readonly vary: string; readonly bytes: Buffer }>;
   close(): Promise<void>;
 }
 
@@ -36,6 +41,7 @@ async function startHub(): Promise<ApiServer> {
   const api = await startApi();
   return {
     call: createCall(requestHttp, `http://${api.address}`, {}),
+    fetch: createFetch(requestHttp, `http://${api.address}`, {}),
     close: () => api.close(),
   };
 }
@@ -46,11 +52,15 @@ async function connectKubernetes(kubeconfigPath: string): Promise<ApiServer> {
   config.loadFromFile(kubeconfigPath);
   const tls: RequestOptions = {};
   await config.applyToHTTPSOptions(tls);
-  const call = createCall(requestHttps, config.getCurrentCluster()?.server ?? '', tls);
+  const server = config.getCurrentCluster()?.server ?? '';
+  const call = createCall(requestHttps, server, tls);
   await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', NETWORKS);
   await waitFor(`the kinds of ${GROUP}`, async () => (await call('GET', `/apis/${GROUP}/v1`)).code === 200);
-  return { call, close: async () => {} };
+  return { call, fetch: createFetch(requestHttps, server, tls), close: async () => {} };
 }
+
+/** A list's path with `watch`, or one of old. */
+const WATCH = /s\?(.*&)?watch=|\/watch\//;
 
 function createCall(request: Request, server: string, options: RequestOptions): ApiServer['call'] {
   return (method, path, body, contentType = 'application/json', accept = 'application/json') =>
@@ -63,7 +73,7 @@ function createCall(request: Request, server: string, options: RequestOptions): 
       const sent = request(`${server}${path}`, { ...options, method, headers }, (response) => {
         text(response).then((said) => {
           const lines = said.trim().split('\n');
-          const isWatch = /[?&]watch=/.test(path) && response.statusCode === 200;
+          const isWatch = WATCH.test(path) && response.statusCode === 200;
           resolve({
             code: response.statusCode ?? 0,
             body: isWatch ? lines.map((line) => JSON.parse(line) as unknown) : (JSON.parse(said) as unknown),
@@ -73,6 +83,20 @@ function createCall(request: Request, server: string, options: RequestOptions): 
       });
       sent.on('error', reject);
       sent.end(sentBody);
+    });
+}
+
+function createFetch(request: Request, server: string, options: RequestOptions): ApiServer['fetch'] {
+  return (path, acceptEncoding) =>
+    new Promise((resolve, reject) => {
+      const known = options.headers as OutgoingHttpHeaders | undefined;
+      const headers = { ...known, accept: 'application/json', 'accept-encoding': acceptEncoding };
+      const sent = request(`${server}${path}`, { ...options, headers }, (response) => {
+        const { 'content-encoding': encoding = '', vary = '' } = response.headers;
+        buffer(response).then((bytes) => resolve({ encoding, vary, bytes }), reject);
+      });
+      sent.on('error', reject);
+      sent.end();
     });
 }
 

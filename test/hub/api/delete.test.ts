@@ -61,6 +61,11 @@ describe('deleting', () => {
     await create('many-3', { labels: { many: 'no' } });
     const { code, body } = await api.call('DELETE', `${VMS}?labelSelector=many%3Dyes`);
     expect([code, body.kind, body.items.length]).toEqual([200, 'VirtualMachineList', 2]);
+    // Of one namespace: nobody deletes in all of them at once, or all of them.
+    for (const path of [`${ALL_VMS}?labelSelector=many`, '/api/v1/namespaces']) {
+      const everywhere = await api.call('DELETE', path);
+      expect([path, everywhere.code, everywhere.body.reason]).toEqual([path, 405, 'MethodNotAllowed']);
+    }
     const left = (await api.call('GET', `${ALL_VMS}?labelSelector=many`)).body.items;
     expect(left.map(({ metadata }) => [metadata.name, metadata.deletionTimestamp !== undefined])).toEqual([
       ['many-2', true],

@@ -3,7 +3,7 @@ import type { HubWorld } from '../devices/hub-world.ts';
 import { startHub } from '../devices/hub-world.ts';
 import { event, reportOf, statusOf } from '../devices/scripted-device.ts';
 import type { Finished } from '../../tools/kubectl.ts';
-import { kubectl } from '../../tools/kubectl.ts';
+import { kubectl, startKubectl } from '../../tools/kubectl.ts';
 import { waitFor } from '../../tools/wait-for.ts';
 import { machine } from './start-api.ts';
 
@@ -145,6 +145,67 @@ test("the device's history as events", async () => {
   expect(
     await output('get events --field-selector involvedObject.kind=Device,reason!=GuestUp -o name'),
   ).toMatch(/^event\/edge-1\.\w+$/);
+});
+
+/** As KubeVirt's, CDI's and Multus' own definitions have them. */
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  virtualmachines: 'vm,vms',
+  virtualmachineinstances: 'vmi,vmis',
+  virtualmachineinstancereplicasets: 'vmirs,vmirss',
+  virtualmachinepools: 'vmpool,vmpools',
+  virtualmachineinstancetypes: 'vminstancetype,vminstancetypes,vmf,vmfs',
+  virtualmachineclusterinstancetypes: 'vmclusterinstancetype,vmclusterinstancetypes,vmcf,vmcfs',
+  virtualmachinepreferences: 'vmpref,vmprefs,vmp,vmps',
+  virtualmachineclusterpreferences: 'vmcp,vmcps',
+  datavolumes: 'dv,dvs',
+  'network-attachment-definitions': 'net-attach-def',
+};
+
+test('every name of KubeVirt, and the categories', async () => {
+  const resources = await output('api-resources --no-headers');
+  for (const [plural, names] of Object.entries(SHORT_NAMES)) {
+    expect(resources).toMatch(new RegExp(`^${plural} ${names} `, 'm'));
+  }
+  const singulars = Object.keys(SHORT_NAMES).map((plural) => plural.slice(0, -1));
+  expect(await output(`get ${[...Object.values(SHORT_NAMES), ...singulars].join()} -o name`)).toContain(
+    'virtualmachineinstance.kubevirt.io/pos',
+  );
+  const all = (await output('api-resources --categories=all -o name')).split('\n');
+  expect(all.filter((name) => name.endsWith('kubevirt.io')).sort()).toEqual([
+    'datavolumes.cdi.kubevirt.io',
+    'virtualmachineinstancereplicasets.kubevirt.io',
+    'virtualmachineinstances.kubevirt.io',
+    'virtualmachineinstancetypes.instancetype.kubevirt.io',
+    'virtualmachinepools.pool.kubevirt.io',
+    'virtualmachinepreferences.instancetype.kubevirt.io',
+    'virtualmachines.kubevirt.io',
+  ]);
+  expect(await output('get all -o name')).toContain('virtualmachine.kubevirt.io/pos');
+});
+
+test('a watch of nodes sees a device come, go and come back', async () => {
+  const watching = startKubectl(kubeconfig, ['get', 'nodes', '-w']);
+  await watching.sees(/^edge-1 +Ready/m);
+  const other = await hub.join('edge-2');
+  await watching.sees(/^edge-2 +Ready/m);
+  await other.cut();
+  await watching.sees(/^edge-2 +NotReady/m);
+  const again = await hub.connect({ name: 'edge-2' });
+  await again.hello();
+  await watching.sees(/^edge-2 +NotReady[^]*^edge-2 +Ready/m);
+  await watching.stop();
+  await again.cut();
+  expect(await output('delete device edge-2')).toContain('deleted');
+});
+
+test('what leads to a process on a box is refused', async () => {
+  const { code, stderr } = await run('get --raw /api/v1/nodes/edge-1/proxy/metrics');
+  expect([code, stderr]).toEqual([
+    1,
+    'Error from server (MethodNotAllowed): the server does not allow this method on the requested resource: ' +
+      "a device listens nowhere; what its machines listen on is met by their 'portforward'\n",
+  ]);
+  expect((await run('logs nothing')).stderr).toContain('pods "nothing" not found');
 });
 
 test('what the API is, and who asks', async () => {

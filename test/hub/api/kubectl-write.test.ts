@@ -43,6 +43,22 @@ kind: ConfigMap
 metadata: { name: ${name}${metadata} }
 data: ${JSON.stringify(data)}
 `;
+test.for(['client', 'server'])(
+  'what is no longer in a list of an object is taken out of it (%s)',
+  async (side) => {
+    const name = `finalized-${side}`;
+    const finalizers = async () => {
+      const { stdout } = await run(['get', 'cm', name, '-o', 'jsonpath={.metadata.finalizers}']);
+      return stdout;
+    };
+    for (const wanted of [['shop.example/a', 'shop.example/b'], ['shop.example/b'], []]) {
+      const manifest = map(name, { a: 'b' }, `, finalizers: ${JSON.stringify(wanted)}`);
+      await output(`apply -f - --server-side=${side === 'server'}`, manifest);
+      expect(JSON.parse((await finalizers()) || '[]')).toEqual(wanted);
+    }
+  },
+);
+
 const vm = (name: string, memory = '128Mi', strategy = 'Halted') => `
 apiVersion: kubevirt.io/v1
 kind: VirtualMachine
