@@ -27,6 +27,8 @@ export type Answer =
 export type Reply =
   | JsonReply
   | EncodedReply
+  /** What is too long to be made at once. */
+  | { readonly form: 'parts'; readonly contentType: string; readonly parts: Readable }
   /** Bytes as they come, for as long as both sides want. */
   | { readonly form: 'stream'; readonly contentType: string; readonly stream: Readable }
   | { readonly form: 'watch'; readonly feed: WatchFeed; readonly view: View };
@@ -97,5 +99,5 @@ function encodeList(frame: ListFrame, rows: readonly ObjectRow[], clock: Clock):
     }
     yield frame.tail;
   }
-  return { form: 'stream', contentType: 'application/json', stream: Readable.from(encodeParts()) };
+  return { form: 'parts', contentType: 'application/json', parts: Readable.from(encodeParts()) };
 }

@@ -3,8 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Fastify from 'fastify';
 import type { User } from '../auth/user.ts';
 import type { Reply } from './answer.ts';
+import { jsonReply } from './answer.ts';
 import { MAX_BODY_BYTES } from './body.ts';
-import { compress } from './compress.ts';
 import type { ApiContext, ApiOptions } from './context.ts';
 import { metricsReply } from './documents.ts';
 import { ApiError, RETRY_AFTER_SECONDS, statusOf, unauthorized } from './errors.ts';
@@ -18,6 +18,7 @@ import { splitPath, withoutWatchPrefix } from './path.ts';
 import { parseFlag } from './query.ts';
 import type { RequestAttributes } from './request-attributes.ts';
 import { readAttributes } from './request-attributes.ts';
+import { sendReply } from './send-reply.ts';
 import { createServe } from './serve.ts';
 import { createUpgrades } from './upgrades.ts';
 import { compileWarnings } from './warning.ts';
@@ -37,8 +38,6 @@ export interface Api {
 const REQUEST_TIMEOUT_MS = 60_000;
 /** How long a client may take to read a long list, as in Kubernetes. */
 const ANSWER_TIMEOUT_MS = 60_000;
-/** Of what proxies and clients must not answer with again. */
-const NOT_KEPT = 'no-cache, private';
 /** How long requests that are under way have to be answered when the hub stops. */
 const DRAIN_MS = 10_000;
 
@@ -74,10 +73,7 @@ export function createApi(options: ApiOptions): Api {
     }
     const status = statusOf(error, log);
     if (status.code === 429) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
-    await reply
-      .code(status.code)
-      .headers({ 'content-type': 'application/json', 'cache-control': NOT_KEPT })
-      .send(Buffer.from(JSON.stringify(status)));
+    await sendReply({ headers: {} }, reply, jsonReply(status, status.code));
   }
 
   const server = Fastify({
@@ -133,7 +129,7 @@ export function createApi(options: ApiOptions): Api {
     const leave = await flows.enter(`${user.name} ${agent}`);
     try {
       const given = await serve(asked);
-      if (given.form === 'stream') holdSeat(given.stream, leave);
+      if (given.form === 'parts') holdSeat(given.parts, leave);
       else leave();
       return given;
     } catch (error) {
@@ -142,10 +138,10 @@ export function createApi(options: ApiOptions): Api {
     }
   }
 
-  /** An answer that goes out bit by bit is under way until its client has it all, and has its time for that. */
-  function holdSeat(stream: Readable, leave: () => void): void {
-    const cut = clock.after(ANSWER_TIMEOUT_MS, () => stream.destroy());
-    stream.once('close', () => {
+  /** An answer in parts is under way until its client has all of it, for which there is a time. */
+  function holdSeat(parts: Readable, leave: () => void): void {
+    const cut = clock.after(ANSWER_TIMEOUT_MS, () => parts.destroy());
+    parts.once('close', () => {
       cut();
       leave();
     });
@@ -163,13 +159,14 @@ export function createApi(options: ApiOptions): Api {
       figures.served(attributes, reply.raw.statusCode, (clock.monotonic() - startedMs) / 1000);
     });
     const segments = splitPath(pathname);
-    if (isHealthPath(segments)) return send(request, reply, await serveHealth(checks, segments, query, log));
+    if (isHealthPath(segments))
+      return sendReply(request, reply, await serveHealth(checks, segments, query, log));
     const user = authenticate(request);
     const made = await serveInTurn(request, user, pathname, query, attributes).catch((error: unknown) => {
       if (error instanceof ApiError && error.status.code === 429) figures.rejected();
       throw error;
     });
-    if (made.form !== 'watch') return send(request, reply, made);
+    if (made.form !== 'watch') return sendReply(request, reply, made);
     feeds.add(made.feed);
     reply.hijack();
     const ended = figures.watching(attributes);
@@ -197,25 +194,4 @@ export function createApi(options: ApiOptions): Api {
       cut();
     },
   };
-}
-
-async function send(
-  { headers: asked }: FastifyRequest,
-  reply: FastifyReply,
-  given: Exclude<Reply, { readonly form: 'watch' }>,
-): Promise<void> {
-  if (given.form === 'stream') {
-    await reply.headers({ 'content-type': given.contentType, 'cache-control': NOT_KEPT }).send(given.stream);
-    return;
-  }
-  const { code, contentType = 'application/json' } = given;
-  if (given.form === 'json' && given.warnings !== undefined && given.warnings.length > 0)
-    reply.header('warning', given.warnings);
-  const content = given.form === 'encoded' ? given.content : JSON.stringify(given.body);
-  // As bytes, so that Fastify adds no charset, which would not match what aggregated discovery is asked for by.
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  const { body, headers } = await compress(bytes, String(asked['accept-encoding'] ?? ''));
-  const own = given.form === 'encoded' ? given.headers : {};
-  const kept = { 'cache-control': NOT_KEPT, 'content-type': contentType, ...own, ...headers };
-  await reply.code(code).headers(kept).send(body);
 }

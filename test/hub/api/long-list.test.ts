@@ -36,6 +36,10 @@ test('a long list is whole in every form', async () => {
   const whole = await api.call('GET', VMS);
   expect(whole.body.items.map(({ metadata }) => metadata.name)).toEqual(names);
   expect(whole.body).toMatchObject({ kind: 'VirtualMachineList', metadata: { resourceVersion } });
+  expect(whole.headers.get('content-encoding')).toBe('gzip');
+  const plain = await api.call('GET', VMS, undefined, { 'accept-encoding': 'identity' });
+  expect(plain.headers.get('content-encoding')).toBeNull();
+  expect(plain.body).toEqual(whole.body);
 
   const table = await api.call('GET', VMS, undefined, AS_TABLE);
   expect(table.body.rows.map(({ cells }) => cells[0])).toEqual(names);
