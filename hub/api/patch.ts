@@ -4,14 +4,14 @@ import { z } from 'zod';
 import { isRecord } from '../../shared/base/record.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import { apiVersionOf } from '../../shared/model/kind.ts';
+import { apiVersionOf, showAs } from '../../shared/model/kind.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
 import { apply } from './apply.ts';
 import { readJson } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { decodePatched } from './decode.ts';
-import { parseDraft } from './draft.ts';
+import { asStored, parseDraft } from './draft.ts';
 import { ApiError, badRequest, notFound, warningToo } from './errors.ts';
 import { subresourceOf } from './field-managers.ts';
 import type { ObjectPath } from './path.ts';
@@ -45,12 +45,13 @@ export async function patch(context: ApiContext, path: ObjectPath, request: ApiR
   return context.store.transaction(async (tables) => {
     const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
-    const patched = change({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
+    const shown = showAs(path.kind, current);
+    const patched = change({ ...shown, apiVersion: apiVersionOf(path.kind, path.version) });
     const decoded = decodePatched(context, path, patched, duplicates, options.validation);
-    const draft = parseDraft(path, decoded.value);
-    const author = { ...options, version: path.version, subresource: subresourceOf(path) };
+    const { path: place, draft } = asStored(path, parseDraft(path, decoded.value));
+    const author = { ...options, version: place.version, subresource: subresourceOf(place) };
     const replacement = { current, draft, dryRun: options.dryRun, author };
-    const written = await warningToo(decoded.warnings, () => replace(context, tables, path, replacement));
+    const written = await warningToo(decoded.warnings, () => replace(context, tables, place, replacement));
     return objectAnswer(written.object, { warnings: [...decoded.warnings, ...written.warnings] });
   });
 }

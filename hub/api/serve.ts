@@ -6,7 +6,7 @@ import { shapeAnswer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { create } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
-import { SIGN_KINDS, addLastHeard, getSign, listSigns } from './device-signs.ts';
+import { SIGN_VERBS, addLastHeard, getSign, isSign, listSigns } from './device-signs.ts';
 import { createDocuments } from './documents.ts';
 import { methodNotAllowed, verbNotAllowed } from './errors.ts';
 import { get } from './get.ts';
@@ -75,7 +75,7 @@ async function serveResource(
 
 /** @throws ApiError 405 where the kind does not have what is asked for */
 function requireVerb(path: ResourcePath | ObjectPath, { method, query }: ApiRequest): void {
-  const { verbs } = path.kind;
+  const verbs = path.kind.verbs ?? (isSign(path) ? SIGN_VERBS : undefined);
   const isObject = 'name' in path;
   const verb = isObject ? OBJECT_VERBS[method] : COLLECTION_VERBS[method];
   if (verbs === undefined || verb === undefined) return;
@@ -107,7 +107,7 @@ function serveSubresource(
 function serveKind(context: ApiContext, path: ResourcePath, request: ApiRequest): Promise<Answer> {
   switch (request.method) {
     case 'GET':
-      if (SIGN_KINDS.includes(path.kind)) return listSigns(context, path, request);
+      if (isSign(path)) return listSigns(context, path, request);
       return parseFlag(request.query, 'watch') === true
         ? watch(context, path, request)
         : list(context, path, request);
@@ -126,7 +126,7 @@ function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest)
   if (path.scale === true) return serveScale(context, path, request);
   switch (request.method) {
     case 'GET':
-      if (SIGN_KINDS.includes(path.kind)) return getSign(context, path);
+      if (isSign(path)) return getSign(context, path);
       return parseFlag(request.query, 'watch') === true
         ? watchOne(context, path, request)
         : get(context, path, request);
