@@ -10,6 +10,7 @@ import { SIGN_VERBS, addLastHeard, getSign, isSign, listSigns } from './device-s
 import { createDocuments } from './documents.ts';
 import { methodNotAllowed, verbNotAllowed } from './errors.ts';
 import { get } from './get.ts';
+import { KUBEVIRT_GROUP, serveKubevirt } from './kubevirt.ts';
 import { list } from './list.ts';
 import { patch } from './patch.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
@@ -43,6 +44,8 @@ export function createServe(context: ApiContext): Serve {
     const group = root === 'apis' ? rest.shift() : root === 'api' ? '' : undefined;
     const found = group === undefined ? undefined : findSubresource(context.kinds, group, rest);
     if (found !== undefined) return serveSubresource(context, found, request);
+    const beside = group === KUBEVIRT_GROUP ? serveKubevirt(rest, context.version) : undefined;
+    if (beside !== undefined) return beside;
     if (group !== undefined && rest.length > 1) {
       return serveResource(context, createView, parseResourcePath(context.kinds, group, rest), request);
     }
