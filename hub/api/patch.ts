@@ -1,5 +1,5 @@
 import type { Operation } from 'rfc6902';
-import { applyPatch } from 'rfc6902';
+import { Pointer, applyPatch } from 'rfc6902';
 import { z } from 'zod';
 import { isRecord } from '../../shared/base/record.ts';
 import { messageOf } from '../../shared/base/errors.ts';
@@ -116,7 +116,11 @@ function parseJsonPatch(body: Uint8Array): Patch {
     let failed: unknown;
     try {
       // The library checks each operation for what it needs beside `op` and `path`.
-      failed = applyPatch(patched, parsed.data as unknown as Operation[]).find((result) => result !== null);
+      for (const operation of parsed.data as unknown as Operation[]) {
+        if (isAbsenceTest(patched, operation)) continue;
+        failed = applyPatch(patched, [operation]).find((result) => result !== null);
+        if (failed !== undefined) break;
+      }
     } catch (error) {
       failed = error;
     }
@@ -124,6 +128,16 @@ function parseJsonPatch(body: Uint8Array): Patch {
     throw cannotApply(`the JSON patch can't be applied: ${messageOf(failed)}`);
   };
   return { change, duplicates: [] };
+}
+
+/**
+ * Whether an operation tests that a member is null, and it is not there: to Kubernetes' API server, unlike to RFC 6902,
+ * that is the same, and clients make sure so that they are the first to add a list.
+ */
+function isAbsenceTest(object: unknown, operation: Operation): boolean {
+  if (operation.op !== 'test' || operation.value !== null) return false;
+  const { parent, value } = Pointer.fromJSON(operation.path).evaluate(object);
+  return isRecord(parent) && value === undefined;
 }
 
 /** In Kubernetes' words, which don't say why: that goes beside them. */
