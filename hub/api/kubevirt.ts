@@ -15,8 +15,10 @@ const NO_BACKUP =
   'disks of running machines are not backed up here: copy them within the guest, or while it is stopped';
 const NO_SEV = "encrypted guests need hardware and firmware that boxes don't have";
 
-/** By what follows an object's name, in the words that its client prints. */
+/** By the path after the namespace, without the object's name, in the words that its client prints. */
 const ABSENT: Readonly<Record<string, string>> = {
+  'expand-vm-spec':
+    'a machine is expanded that the hub has: create it with runStrategy Halted, and ask for its expand-spec',
   'virtualmachines/migrate': NO_MIGRATION,
   'virtualmachines/evacuate/cancel': NO_MIGRATION,
   'virtualmachineinstances/evacuate/cancel': NO_MIGRATION,
@@ -41,7 +43,7 @@ const ABSENT: Readonly<Record<string, string>> = {
 export function serveKubevirt(segments: readonly string[], version: string): Reply | undefined {
   const [, first, , plural, , ...name] = segments;
   if (first === 'version' && segments.length === 2) return jsonReply(compileKubevirtVersion(version));
-  const why = first === 'namespaces' ? ABSENT[`${plural}/${name.join('/')}`] : undefined;
+  const why = first === 'namespaces' ? ABSENT[[plural, ...name].join('/')] : undefined;
   if (why !== undefined) throw badRequest(why);
   return undefined;
 }

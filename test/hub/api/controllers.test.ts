@@ -59,6 +59,14 @@ describe('leases', () => {
     expect(modified?.object.spec).toEqual(renewed);
   });
 
+  test('go with their namespace', async () => {
+    await api.call('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } });
+    const leases = LEASES.replace('default', 'shop');
+    expect((await api.call('POST', leases, { metadata: { name: 'leader' }, spec })).code).toBe(201);
+    expect((await api.call('DELETE', '/api/v1/namespaces/shop')).code).toBe(200);
+    expect((await api.call('GET', `${leases}/leader`)).code).toBe(404);
+  });
+
   test('of devices are not for clients to write', async () => {
     const nodes = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
     const { code, body } = await api.call('POST', nodes, { metadata: { name: 'edge-1' }, spec });

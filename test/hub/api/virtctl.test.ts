@@ -60,6 +60,7 @@ test('expand gives a machine that stands for itself', async () => {
 });
 
 test.each([
+  ['expand-vm-spec', 'ask for its expand-spec'],
   ['virtualmachines/a/migrate', 'a machine stays on its device'],
   ['virtualmachines/a/evacuate/cancel', 'a machine stays on its device'],
   ['virtualmachineinstances/a/evacuate/cancel', 'a machine stays on its device'],
