@@ -18,7 +18,7 @@ import type { ApiContext, ApiRequest } from './context.ts';
 import { insert } from './create.ts';
 import { hintsOf } from './decode.ts';
 import type { Draft } from './draft.ts';
-import { parseDraft } from './draft.ts';
+import { asStored, parseDraft } from './draft.ts';
 import { ApiError, badRequest, conflict, notFound } from './errors.ts';
 import { contentOf, managersOf, subresourceOf, writerOf } from './field-managers.ts';
 import type { ObjectPath } from './path.ts';
@@ -34,12 +34,12 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
  */
 export async function apply(
   context: ApiContext,
-  path: ObjectPath,
+  asked: ObjectPath,
   request: ApiRequest,
   options: WriteOptions,
 ): Promise<Answer> {
   const body = readYaml(request.body);
-  const configuration = parseConfiguration(context, path, body);
+  const { path, draft: configuration } = asStored(asked, parseConfiguration(context, asked, body));
   const warnings = settleDuplicates(body, options);
   const { dryRun } = options;
   return context.store.transaction(async (tables) => {

@@ -10,7 +10,7 @@ import { readBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { decodeObject } from './decode.ts';
 import type { Draft } from './draft.ts';
-import { checkDraft, completeObject, parseDraft } from './draft.ts';
+import { asStored, checkDraft, completeObject, parseDraft } from './draft.ts';
 import { alreadyExists, badRequest, invalid, warningToo } from './errors.ts';
 import type { Author } from './field-managers.ts';
 import { HUB_AUTHOR, manageCreation, withManagers } from './field-managers.ts';
@@ -28,10 +28,10 @@ const SUFFIX_LENGTH = 5;
 const LONGEST_GENERATED_NAME = 63;
 const GENERATED_NAME_TRIES = 8;
 
-export async function create(context: ApiContext, path: ResourcePath, request: ApiRequest): Promise<Answer> {
+export async function create(context: ApiContext, asked: ResourcePath, request: ApiRequest): Promise<Answer> {
   const options = parseWriteOptions(request, 'CreateOptions');
-  const decoded = decodeObject(context, path, readBody(request), options.validation);
-  const draft = parseDraft(path, decoded.value);
+  const decoded = decodeObject(context, asked, readBody(request), options.validation);
+  const { path, draft } = asStored(asked, parseDraft(asked, decoded.value));
   if ((draft.metadata['resourceVersion'] ?? '') !== '') {
     throw badRequest('resourceVersion should not be set on objects to be created');
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import { groupKindOf } from '../../shared/model/kind.ts';
+import { storedKindOf } from '../../shared/model/kind.ts';
 import { namespaceKind } from '../../shared/model/namespace.ts';
 import { fields } from '../../shared/model/schema.ts';
 import type { FieldCause } from '../../shared/model/validate.ts';
@@ -73,7 +73,7 @@ export async function deleteCollection(
   const selection = parseSelection(context, path, request.query);
   return context.store.transaction(async (tables) => {
     const { objects } = tables;
-    const all = await objects.list(groupKindOf(path.kind), path.namespace);
+    const all = await objects.list(storedKindOf(path.kind), path.namespace);
     const rows: ObjectRow[] = [];
     for (const object of all.filter((candidate) => selection.matches(candidate))) {
       const { name, namespace } = object.metadata;

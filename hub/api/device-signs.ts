@@ -1,6 +1,6 @@
 import { formatMicros, formatSeconds } from '../../shared/base/time.ts';
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
-import { LEASE_NAMESPACE, leaseKind, nodeMetricsKind } from '../../shared/model/lease.ts';
+import { NODE_LEASE_NAMESPACE, leaseKind, nodeMetricsKind } from '../../shared/model/lease.ts';
 import { deviceKind } from '../../shared/model/device.ts';
 import { groupKindOf } from '../../shared/model/kind.ts';
 import { SILENT_MS } from '../devices/mark-silent.ts';
@@ -23,13 +23,21 @@ const SIGNS: ReadonlyMap<KindDefinition, Compile> = new Map<KindDefinition, Comp
   [nodeMetricsKind, compileMetrics],
 ]);
 
-export const SIGN_KINDS: readonly KindDefinition[] = [...SIGNS.keys()];
+/** Whether a path leads to what devices tell: of leases, those where Kubernetes keeps the ones of nodes. */
+export function isSign({ kind, namespace }: ResourcePath): boolean {
+  return SIGNS.has(kind) && (!kind.namespaced || namespace === NODE_LEASE_NAMESPACE);
+}
+
+/** What can be asked of signs, of which the kind may have more elsewhere. */
+export const SIGN_VERBS: NonNullable<KindDefinition['verbs']> = {
+  only: ['get', 'list'],
+  why: `leases in ${NODE_LEASE_NAMESPACE} tell when devices were last heard, and are not kept as objects`,
+};
 
 export function getSign(context: ApiContext, path: ObjectPath): Promise<Answer> {
   return context.store.read(async (tables) => {
-    const { kind, name, namespace } = path;
-    const isPlace = !kind.namespaced || namespace === LEASE_NAMESPACE;
-    const [object] = isPlace ? await readSigns(tables, kind, await tables.devices.getMany([name])) : [];
+    const { kind, name } = path;
+    const [object] = await readSigns(tables, kind, await tables.devices.getMany([name]));
     if (object === undefined) throw notFound(kind, name);
     return objectAnswer(object);
   });
@@ -134,7 +142,7 @@ function compileLease({ name }: DeviceRow, heardAtMs: number, created: string | 
     kind: leaseKind.kind,
     metadata: {
       name,
-      namespace: LEASE_NAMESPACE,
+      namespace: NODE_LEASE_NAMESPACE,
       creationTimestamp: created,
       resourceVersion: String(heardAtMs),
     },

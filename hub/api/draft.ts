@@ -42,6 +42,20 @@ export function parseDraft(path: ResourcePath & { readonly name?: string }, body
   return { ...body, apiVersion, kind, metadata };
 }
 
+/** A draft and where it goes in the form of the kind that is kept, where their own is a view of that. */
+export function asStored<Path extends ResourcePath>(
+  path: Path,
+  draft: Draft,
+): { readonly path: Path; readonly draft: Draft } {
+  const { view } = path.kind;
+  if (view?.write === undefined) return { path, draft };
+  const written = Object.entries(view.write(draft)).filter(([, member]) => member !== undefined);
+  return {
+    path: { ...path, kind: view.of, version: view.of.versions[0] },
+    draft: { ...Object.fromEntries(written), metadata: draft.metadata },
+  };
+}
+
 /**
  * The draft with `metadata` in place of its own and without a status, checked against its kind's schema.
  * @throws ApiError 422 naming every field that is wrong

@@ -98,7 +98,7 @@ export function readStoreFigures({ kinds, store }: Pick<ApiContext, 'kinds' | 's
       { name: 'apiserver_resource_objects', type: 'gauge', help: 'Objects that are stored.', samples },
       {
         name: 'holdfast_store_resource_version',
-        type: 'counter',
+        type: 'gauge',
         help: 'The newest resource version given out: how many changes there ever were.',
         samples: newest,
       },

@@ -1,6 +1,8 @@
 import { formatSeconds } from '../../shared/base/time.ts';
 import type { KindDefinition, ResourceObject } from '../../shared/model/kind.ts';
 import { groupKindOf } from '../../shared/model/kind.ts';
+import { eventKind } from '../../shared/model/event.ts';
+import { leaseKind } from '../../shared/model/lease.ts';
 import { namespaceKind } from '../../shared/model/namespace.ts';
 import { dnsLabel } from '../../shared/model/schema.ts';
 import type { Clock, Random } from '../../shared/ports.ts';
@@ -13,6 +15,8 @@ import { isDeleting } from './metadata.ts';
 const NAMESPACE = groupKindOf(namespaceKind);
 const NAME_LABEL = 'kubernetes.io/metadata.name';
 const INITIAL = ['default', 'kube-system'];
+/** What is of no worth once everything else of a namespace has gone. */
+const PASSING = [eventKind, leaseKind].map(groupKindOf);
 
 /** Makes the namespaces that every client takes to be there. */
 export async function ensureNamespaces(store: Store, clock: Clock, random: Random): Promise<void> {
@@ -65,7 +69,7 @@ export function completeNamespace(object: ResourceObject): ResourceObject {
 }
 
 /**
- * Makes way for a namespace's going: its events go with it, anything else has to be deleted first, because
+ * Makes way for a namespace's going: events and leases go with it, anything else has to be deleted first, because
  * deleting a machine means deleting its disks.
  * @throws ApiError 409 naming what it holds, 403 where clients take it to be there
  */
@@ -79,9 +83,9 @@ export async function emptyNamespace(
   const held: string[] = [];
   for (const kind of kinds.filter(({ namespaced }) => namespaced)) {
     const inside = await objects.list(groupKindOf(kind), name);
-    const isEvent = groupKindOf(kind) === '/Event';
-    if (!isEvent && inside.length > 0) held.push(`${inside.length} ${kind.plural}`);
-    if (!isEvent || dryRun) continue;
+    const isPassing = PASSING.includes(groupKindOf(kind));
+    if (!isPassing && inside.length > 0) held.push(`${inside.length} ${kind.plural}`);
+    if (!isPassing || dryRun) continue;
     for (const { metadata } of inside) {
       await objects.remove({ kind: groupKindOf(kind), namespace: name, name: metadata.name });
     }

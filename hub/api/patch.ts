@@ -1,17 +1,17 @@
 import type { Operation } from 'rfc6902';
-import { applyPatch } from 'rfc6902';
+import { Pointer, applyPatch } from 'rfc6902';
 import { z } from 'zod';
 import { isRecord } from '../../shared/base/record.ts';
 import { messageOf } from '../../shared/base/errors.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
-import { apiVersionOf } from '../../shared/model/kind.ts';
+import { apiVersionOf, showAs } from '../../shared/model/kind.ts';
 import type { Answer } from './answer.ts';
 import { objectAnswer } from './answer.ts';
 import { apply } from './apply.ts';
 import { readJson } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { decodePatched } from './decode.ts';
-import { parseDraft } from './draft.ts';
+import { asStored, parseDraft } from './draft.ts';
 import { ApiError, badRequest, notFound, warningToo } from './errors.ts';
 import { subresourceOf } from './field-managers.ts';
 import type { ObjectPath } from './path.ts';
@@ -45,12 +45,13 @@ export async function patch(context: ApiContext, path: ObjectPath, request: ApiR
   return context.store.transaction(async (tables) => {
     const current = await tables.objects.get(keyOf(path));
     if (current === undefined) throw notFound(path.kind, path.name);
-    const patched = change({ ...current, apiVersion: apiVersionOf(path.kind, path.version) });
+    const shown = showAs(path.kind, current);
+    const patched = change({ ...shown, apiVersion: apiVersionOf(path.kind, path.version) });
     const decoded = decodePatched(context, path, patched, duplicates, options.validation);
-    const draft = parseDraft(path, decoded.value);
-    const author = { ...options, version: path.version, subresource: subresourceOf(path) };
+    const { path: place, draft } = asStored(path, parseDraft(path, decoded.value));
+    const author = { ...options, version: place.version, subresource: subresourceOf(place) };
     const replacement = { current, draft, dryRun: options.dryRun, author };
-    const written = await warningToo(decoded.warnings, () => replace(context, tables, path, replacement));
+    const written = await warningToo(decoded.warnings, () => replace(context, tables, place, replacement));
     return objectAnswer(written.object, { warnings: [...decoded.warnings, ...written.warnings] });
   });
 }
@@ -115,7 +116,11 @@ function parseJsonPatch(body: Uint8Array): Patch {
     let failed: unknown;
     try {
       // The library checks each operation for what it needs beside `op` and `path`.
-      failed = applyPatch(patched, parsed.data as unknown as Operation[]).find((result) => result !== null);
+      for (const operation of parsed.data as unknown as Operation[]) {
+        if (isAbsenceTest(patched, operation)) continue;
+        failed = applyPatch(patched, [operation]).find((result) => result !== null);
+        if (failed !== undefined) break;
+      }
     } catch (error) {
       failed = error;
     }
@@ -123,6 +128,16 @@ function parseJsonPatch(body: Uint8Array): Patch {
     throw cannotApply(`the JSON patch can't be applied: ${messageOf(failed)}`);
   };
   return { change, duplicates: [] };
+}
+
+/**
+ * Whether an operation tests that a member is null, and it is not there: to Kubernetes' API server, unlike to RFC 6902,
+ * that is the same, and clients make sure so that they are the first to add a list.
+ */
+function isAbsenceTest(object: unknown, operation: Operation): boolean {
+  if (operation.op !== 'test' || operation.value !== null) return false;
+  const { parent, value } = Pointer.fromJSON(operation.path).evaluate(object);
+  return isRecord(parent) && value === undefined;
 }
 
 /** In Kubernetes' words, which don't say why: that goes beside them. */

@@ -4,7 +4,8 @@ export type MessageType = Readonly<Record<number, Field>>;
 export interface Field {
   readonly name: string;
   /** A map is of texts, or of bytes, which are base64 in JSON; a message is given by its fields. */
-  readonly type: 'string' | 'integer' | 'boolean' | 'bytes' | 'time' | 'map' | 'bytesMap' | MessageType;
+  readonly type:
+    'string' | 'integer' | 'boolean' | 'bytes' | 'time' | 'microTime' | 'map' | 'bytesMap' | MessageType;
   readonly repeated?: boolean;
 }
 
@@ -13,6 +14,7 @@ const strings = (name: string): Field => ({ name, type: 'string', repeated: true
 const integer = (name: string): Field => ({ name, type: 'integer' });
 const boolean = (name: string): Field => ({ name, type: 'boolean' });
 const time = (name: string): Field => ({ name, type: 'time' });
+const microTime = (name: string): Field => ({ name, type: 'microTime' });
 const map = (name: string): Field => ({ name, type: 'map' });
 const bytesMap = (name: string): Field => ({ name, type: 'bytesMap' });
 const message = (name: string, type: MessageType): Field => ({ name, type });
@@ -80,22 +82,57 @@ const objectReference: MessageType = {
   7: string('fieldPath'),
 };
 
+const eventSeries: MessageType = { 1: integer('count'), 2: microTime('lastObservedTime') };
+const eventSource: MessageType = { 1: string('component'), 2: string('host') };
+
 const event: MessageType = {
   1: message('metadata', objectMeta),
   2: message('involvedObject', objectReference),
   3: string('reason'),
   4: string('message'),
-  5: message('source', { 1: string('component'), 2: string('host') }),
+  5: message('source', eventSource),
   6: time('firstTimestamp'),
   7: time('lastTimestamp'),
   8: integer('count'),
   9: string('type'),
-  10: time('eventTime'),
-  11: message('series', { 1: integer('count'), 2: time('lastObservedTime') }),
+  10: microTime('eventTime'),
+  11: message('series', eventSeries),
   12: string('action'),
   13: message('related', objectReference),
   14: string('reportingComponent'),
   15: string('reportingInstance'),
+};
+
+/** The same of events.k8s.io. */
+const eventsEvent: MessageType = {
+  1: message('metadata', objectMeta),
+  2: microTime('eventTime'),
+  3: message('series', eventSeries),
+  4: string('reportingController'),
+  5: string('reportingInstance'),
+  6: string('action'),
+  7: string('reason'),
+  8: message('regarding', objectReference),
+  9: message('related', objectReference),
+  10: string('note'),
+  11: string('type'),
+  12: message('deprecatedSource', eventSource),
+  13: time('deprecatedFirstTimestamp'),
+  14: time('deprecatedLastTimestamp'),
+  15: integer('deprecatedCount'),
+};
+
+const lease: MessageType = {
+  1: message('metadata', objectMeta),
+  2: message('spec', {
+    1: string('holderIdentity'),
+    2: integer('leaseDurationSeconds'),
+    3: microTime('acquireTime'),
+    4: microTime('renewTime'),
+    5: integer('leaseTransitions'),
+    6: string('strategy'),
+    7: string('preferredHolder'),
+  }),
 };
 
 const deleteOptions: MessageType = {
@@ -138,6 +175,8 @@ export function messageTypeOf(apiVersion: unknown, kind: unknown): MessageType |
     return selfSubjectAccessReview;
   if (apiVersion === 'authorization.k8s.io/v1' && kind === 'SelfSubjectRulesReview')
     return selfSubjectRulesReview;
+  if (apiVersion === 'coordination.k8s.io/v1' && kind === 'Lease') return lease;
+  if (apiVersion === 'events.k8s.io/v1' && kind === 'Event') return eventsEvent;
   if (apiVersion !== 'v1') return undefined;
   switch (kind) {
     case 'Namespace':

@@ -112,10 +112,13 @@ function readValue({ type }: Field, content: Buffer): unknown {
       return new TextDecoder('utf-8', { fatal: true }).decode(content);
     case 'bytes':
       return content;
-    case 'time': {
+    case 'time':
+    case 'microTime': {
       const { seconds, nanos = 0 } = readMessage(content, TIME);
       if (typeof seconds !== 'number') return undefined;
-      return new Date(seconds * 1000 + Math.floor(Number(nanos) / 1e6)).toISOString();
+      const whole = new Date(seconds * 1000).toISOString().slice(0, 19);
+      const digits = type === 'time' ? 3 : 6;
+      return `${whole}.${String(nanos).padStart(9, '0').slice(0, digits)}Z`;
     }
     default:
       return undefined;

@@ -6,10 +6,11 @@ import { shapeAnswer } from './answer.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { create } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
-import { SIGN_KINDS, addLastHeard, getSign, listSigns } from './device-signs.ts';
+import { SIGN_VERBS, addLastHeard, getSign, isSign, listSigns } from './device-signs.ts';
 import { createDocuments } from './documents.ts';
 import { methodNotAllowed, verbNotAllowed } from './errors.ts';
 import { get } from './get.ts';
+import { KUBEVIRT_GROUP, serveKubevirt } from './kubevirt.ts';
 import { list } from './list.ts';
 import { patch } from './patch.ts';
 import type { ObjectPath, ResourcePath } from './path.ts';
@@ -45,6 +46,8 @@ export function createServe(context: ApiContext): Serve {
     const found = group === undefined ? undefined : findSubresource(context.kinds, group, rest);
     if (found !== undefined) return serveSubresource(context, found, request);
     if (group === '') await refuseProxies(context, rest);
+    const beside = group === KUBEVIRT_GROUP ? serveKubevirt(rest, context.version) : undefined;
+    if (beside !== undefined) return beside;
     if (group !== undefined && rest.length > 1) {
       return serveResource(context, createView, parseResourcePath(context.kinds, group, rest), request);
     }
@@ -77,7 +80,7 @@ async function serveResource(
 
 /** @throws ApiError 405 where the kind does not have what is asked for */
 function requireVerb(path: ResourcePath | ObjectPath, { method, query }: ApiRequest): void {
-  const { verbs } = path.kind;
+  const verbs = path.kind.verbs ?? (isSign(path) ? SIGN_VERBS : undefined);
   const isObject = 'name' in path;
   const verb = isObject ? OBJECT_VERBS[method] : COLLECTION_VERBS[method];
   if (verbs === undefined || verb === undefined) return;
@@ -109,7 +112,7 @@ function serveSubresource(
 function serveKind(context: ApiContext, path: ResourcePath, request: ApiRequest): Promise<Answer> {
   switch (request.method) {
     case 'GET':
-      if (SIGN_KINDS.includes(path.kind)) return listSigns(context, path, request);
+      if (isSign(path)) return listSigns(context, path, request);
       return parseFlag(request.query, 'watch') === true
         ? watch(context, path, request)
         : list(context, path, request);
@@ -134,7 +137,7 @@ function serveObject(context: ApiContext, path: ObjectPath, request: ApiRequest)
   if (path.scale === true) return serveScale(context, path, request);
   switch (request.method) {
     case 'GET':
-      if (SIGN_KINDS.includes(path.kind)) return getSign(context, path);
+      if (isSign(path)) return getSign(context, path);
       return get(context, path, request);
     case 'PUT':
       return update(context, path, request);

@@ -1,5 +1,6 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import type { Subresource, Target } from './subresource.ts';
+import { expandSpec } from './subresources/expand-spec.ts';
 import { freeze, unfreeze } from './subresources/freeze.ts';
 import { log, logOfInstance } from './subresources/log.ts';
 import { ping } from './subresources/ping.ts';
@@ -22,6 +23,7 @@ import {
 const SUBRESOURCES: readonly Subresource[] = [
   timeline,
   ping,
+  expandSpec,
   start,
   stop,
   restart,

@@ -10,7 +10,7 @@ import { readBody } from './body.ts';
 import type { ApiContext, ApiRequest } from './context.ts';
 import { decodeObject } from './decode.ts';
 import type { Draft } from './draft.ts';
-import { checkDraft, checkObject, completeObject, parseDraft } from './draft.ts';
+import { asStored, checkDraft, checkObject, completeObject, parseDraft } from './draft.ts';
 import { conflict, invalid, notFound, warningToo } from './errors.ts';
 import type { Author } from './field-managers.ts';
 import { HUB_AUTHOR, manageUpdate, settleTime, subresourceOf, withManagers } from './field-managers.ts';
@@ -21,10 +21,10 @@ import { keyOf } from './path.ts';
 import { findWarnings } from './warning.ts';
 import { parseWriteOptions } from './write-options.ts';
 
-export async function update(context: ApiContext, path: ObjectPath, request: ApiRequest): Promise<Answer> {
+export async function update(context: ApiContext, asked: ObjectPath, request: ApiRequest): Promise<Answer> {
   const options = parseWriteOptions(request, 'UpdateOptions');
-  const decoded = decodeObject(context, path, readBody(request), options.validation);
-  const draft = parseDraft(path, decoded.value);
+  const decoded = decodeObject(context, asked, readBody(request), options.validation);
+  const { path, draft } = asStored(asked, parseDraft(asked, decoded.value));
   const author: Author = { ...options, version: path.version, subresource: subresourceOf(path) };
   return context.store.transaction(async (tables) => {
     const current = await tables.objects.get(keyOf(path));

@@ -81,7 +81,7 @@ const EVENT_COLUMNS: readonly PrinterColumn[] = [
   {
     name: 'Count',
     type: 'integer',
-    compute: ({ count }) => count ?? 1,
+    compute: ({ count, series }) => (series as Event['series'])?.count ?? (count || 1),
     description: 'How often',
     priority: 1,
   },
@@ -128,12 +128,12 @@ export const eventsEventKind: KindDefinition = defineKind({
   shortNames: ['ev'],
   namespaced: true,
   statusSubresource: false,
-  verbs: { only: ['get', 'list', 'watch'], why: 'events are written as events of the core group, v1' },
-  view: { of: eventKind, show: (object) => showEvent(object as unknown as Event) },
+  view: { of: eventKind, show: (object) => showEvent(object as unknown as Event), write: writeEvent },
   nameColumn: false,
   columns: EVENT_COLUMNS.map((column) => {
     const { compute, jsonPath = '' } = column;
-    if (compute !== undefined) return { ...column, compute: (object) => compute(hideEvent(object)) };
+    if (compute !== undefined)
+      return { ...column, compute: (object) => compute(writeEvent(object) as ResourceObject) };
     return {
       ...column,
       jsonPath: jsonPath.replace('.involvedObject', '.regarding').replace('.message', '.note'),
@@ -183,15 +183,27 @@ function showEvent(event: Event): ResourceObject {
   };
 }
 
-/** The fields that columns are made of, back under the names of the core group. */
-function hideEvent(object: ResourceObject): ResourceObject {
+/** The other way round: an event of events.k8s.io, back under the names of the core group. */
+function writeEvent(event: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const {
+    regarding,
+    note,
+    deprecatedSource,
+    deprecatedFirstTimestamp,
+    deprecatedLastTimestamp,
+    deprecatedCount,
+    reportingController,
+    ...same
+  } = event;
   return {
-    ...object,
-    involvedObject: object['regarding'],
-    source: object['deprecatedSource'],
-    firstTimestamp: object['deprecatedFirstTimestamp'],
-    lastTimestamp: object['deprecatedLastTimestamp'],
-    count: object['deprecatedCount'],
-    reportingComponent: object['reportingController'],
+    ...same,
+    apiVersion: 'v1',
+    involvedObject: regarding,
+    message: note,
+    source: deprecatedSource,
+    firstTimestamp: deprecatedFirstTimestamp,
+    lastTimestamp: deprecatedLastTimestamp,
+    count: deprecatedCount,
+    reportingComponent: reportingController,
   };
 }

@@ -66,8 +66,10 @@ export interface KindDefinition {
   readonly verbs?: { readonly only: readonly Verb[]; readonly why: string };
   /** Where its objects are those of another kind, shown in another form under the same names. */
   readonly view?: {
-    readonly of: Pick<KindDefinition, 'group' | 'kind'>;
+    readonly of: KindDefinition;
     readonly show: (object: ResourceObject) => ResourceObject;
+    /** What was written in this form, in that of the other kind; left out where it is not to be written. */
+    readonly write?: (object: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
   };
   readonly columns: readonly PrinterColumn[];
   /** Whether tables begin with a column of names: not where nobody knows the objects by them. */

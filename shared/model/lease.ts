@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import type { KindDefinition } from './kind.ts';
 import { defineKind } from './kind.ts';
-import { fields } from './schema.ts';
+import { fields, timestamp } from './schema.ts';
 
 /** Where Kubernetes keeps the leases of nodes. */
-export const LEASE_NAMESPACE = 'kube-node-lease';
+export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
 
 /**
- * Kubernetes' coordination.k8s.io/v1 `Lease`, one for each device: when it was last heard. That changes all the time,
- * so it lives beside the device's object, which then changes only where the device does.
+ * Kubernetes' coordination.k8s.io/v1 `Lease`: clients that elect a leader among themselves keep theirs here. Those in
+ * `kube-node-lease` are one for each device, and tell when it was last heard. That changes all the time, so it lives
+ * beside the device's object, which then changes only where the device does.
  */
 export const leaseKind: KindDefinition = defineKind({
   group: 'coordination.k8s.io',
@@ -17,27 +18,31 @@ export const leaseKind: KindDefinition = defineKind({
   plural: 'leases',
   namespaced: true,
   statusSubresource: false,
-  verbs: {
-    only: ['get', 'list'],
-    why: 'leases tell when devices were last heard, and are not kept as objects',
-  },
   columns: [
-    { name: 'Holder', type: 'string', jsonPath: '.spec.holderIdentity', description: 'The device' },
+    { name: 'Holder', type: 'string', jsonPath: '.spec.holderIdentity', description: 'Who has it' },
     {
       name: 'Age',
       type: 'date',
       jsonPath: '.metadata.creationTimestamp',
-      description: 'Time since it first connected',
+      description: 'Time since it was made; of a device, since it first connected',
     },
   ],
   shape: {
     spec: fields({
-      holderIdentity: z.string().meta({ description: 'The device' }),
+      holderIdentity: z.string().meta({ description: 'Who has it: a client, or a device' }).nullish(),
       leaseDurationSeconds: z
         .int()
-        .meta({ description: 'How long a device may be silent before it is taken for gone' }),
-      renewTime: z.string().optional().meta({ description: 'When it was last heard' }),
-    }),
+        .positive()
+        .meta({ description: 'How long after renewTime others have to wait before they take it' })
+        .nullish(),
+      acquireTime: timestamp.meta({ description: 'Since when its holder has it' }).nullish(),
+      renewTime: timestamp
+        .meta({ description: 'When it was last renewed, or its device last heard' })
+        .nullish(),
+      leaseTransitions: z.int().min(0).meta({ description: 'How often it went to another holder' }).nullish(),
+      strategy: z.string().meta({ description: 'How its holder is chosen, of several candidates' }).nullish(),
+      preferredHolder: z.string().meta({ description: 'Who is to have it next' }).nullish(),
+    }).optional(),
   },
 });
 

@@ -6,7 +6,7 @@ import type { VirtualMachineInstance } from '../../../shared/model/virtual-machi
 import { virtualMachineInstanceKind } from '../../../shared/model/virtual-machine-instance.ts';
 import type { VirtualMachine } from '../../../shared/model/virtual-machine.ts';
 import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
-import type { DeviceRow, MachineRow, Tables } from '../../ports.ts';
+import type { DeviceRow, MachineRow, ReadTables, Tables } from '../../ports.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict, notFound } from '../errors.ts';
 import type { Target } from '../subresource.ts';
@@ -24,7 +24,7 @@ export interface PlacedMachine {
 
 /** @throws ApiError 404 */
 export async function findVirtualMachine(
-  { objects }: Tables,
+  { objects }: Pick<ReadTables, 'objects'>,
   { namespace, name }: Target,
 ): Promise<VirtualMachine> {
   const key = { kind: groupKindOf(virtualMachineKind), namespace, name };
@@ -71,6 +71,13 @@ async function placeOf(
 /** Whether the guest of a machine runs, as its device last said; a guest that is held runs too. */
 export function isRunning({ status }: MachineRow): boolean {
   return status !== undefined && phaseOf(status.state) === 'Running';
+}
+
+/** Whether a machine's device has said that it has no run, or one that is over. */
+export function isOver({ status }: MachineRow): boolean {
+  if (status === undefined) return false;
+  const phase = phaseOf(status.state);
+  return phase === undefined || phase === 'Succeeded' || phase === 'Failed';
 }
 
 /** Whether a machine has a run that is not over, as its device last said. */

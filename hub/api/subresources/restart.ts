@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { fields } from '../../../shared/model/schema.ts';
-import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
+import { runStrategyOf, virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
+import { conflict } from '../errors.ts';
 import type { Subresource } from '../subresource.ts';
-import { findPlacedMachine } from './machine-target.ts';
+import { findPlacedMachine, findVirtualMachine, isOver } from './machine-target.ts';
 import { OPTION_FIELDS, accepted, orderMachine, parseKey, parseOptions } from './order-machine.ts';
 
 /** KubeVirt's `RestartOptions`. */
@@ -22,7 +23,15 @@ export const restart: Subresource = {
   async serve(context, target, request) {
     const { options, dryRun } = parseOptions(request, restartOptions, 'RestartOptions');
     const key = parseKey(request);
+    const refuse = (why: string) => conflict(virtualMachineKind, target.name, why);
+    const { spec } = await context.store.read((tables) => findVirtualMachine(tables, target));
+    const runStrategy = runStrategyOf(spec);
+    if (runStrategy === 'Halted' || runStrategy === 'Once')
+      throw refuse(`${runStrategy} does not support manual restart requests`);
     const machine = await findPlacedMachine(context, target);
+    const { row, device } = machine;
+    // Of a device that is away nobody knows, and its refusal says that.
+    if (device.presence === 'connected' && isOver(row)) throw refuse('VM is not running: start it instead');
     const grace = options.gracePeriodSeconds === 0 ? { gracePeriodSeconds: 0 } : {};
     if (!dryRun) await orderMachine(context, machine, 'restart', { key, ...grace });
     return accepted(machine);

@@ -51,6 +51,22 @@ describe('a patch', () => {
     }
   });
 
+  test('tests that something is null where it is not there, before it is added', async () => {
+    await create('tested');
+    const path = '/metadata/annotations';
+    const first = [
+      { op: 'test', path, value: null },
+      { op: 'add', path, value: {} },
+      { op: 'add', path: `${path}/a`, value: 'b' },
+    ];
+    expect((await patch('tested', first, JSON_PATCH)).body.metadata.annotations).toEqual({ a: 'b' });
+    expect((await patch('tested', first, JSON_PATCH)).code).toBe(422);
+    for (const elsewhere of ['/metadata/nowhere/a', '/spec/template/spec/volumes/7']) {
+      const refused = await patch('tested', [{ op: 'test', path: elsewhere, value: null }], JSON_PATCH);
+      expect(refused.code).toBe(422);
+    }
+  });
+
   test('of a type that the kind does not have is refused with those that it has', async () => {
     await create('strategic');
     const refused = async (type: string, path = `${VMS}/strategic`) => {

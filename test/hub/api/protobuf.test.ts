@@ -75,6 +75,51 @@ test('an event is read', async () => {
   expect(Object.keys(body)).not.toContain('eventTime');
 });
 
+test('a lease is read, with its times to the microsecond', async () => {
+  const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+  const spec = [
+    bytes(1, 'controller-1'),
+    number(2, 15),
+    bytes(4, number(1, 1_800_000_000), number(2, 52_345_678)),
+    number(5, 0),
+  ];
+  const lease = envelope('coordination.k8s.io/v1', 'Lease', bytes(1, bytes(1, 'leader')), bytes(2, ...spec));
+  const { code, body } = await send('POST', leases, lease);
+  expect(code).toBe(201);
+  expect(body).toMatchObject({
+    apiVersion: 'coordination.k8s.io/v1',
+    spec: {
+      holderIdentity: 'controller-1',
+      leaseDurationSeconds: 15,
+      renewTime: '2027-01-15T08:00:00.052345Z',
+      leaseTransitions: 0,
+    },
+  });
+});
+
+test('an event of events.k8s.io is read', async () => {
+  const raw = [
+    bytes(1, bytes(1, 'newer')),
+    bytes(2, number(1, 1_800_000_000)),
+    bytes(4, 'example.dev/controller'),
+    bytes(7, 'Synced'),
+    bytes(8, bytes(1, 'ConfigMap'), bytes(3, 'a')),
+    bytes(10, 'it is as it should be'),
+    bytes(11, 'Normal'),
+    bytes(12, bytes(1, ''), bytes(2, '')),
+    number(15, 0),
+  ];
+  const sent = envelope('events.k8s.io/v1', 'Event', ...raw);
+  const { code, body } = await send('POST', '/apis/events.k8s.io/v1/namespaces/default/events', sent);
+  expect(code).toBe(201);
+  expect(body).toMatchObject({
+    regarding: { kind: 'ConfigMap', name: 'a' },
+    note: 'it is as it should be',
+    eventTime: '2027-01-15T08:00:00.000000Z',
+    reportingController: 'example.dev/controller',
+  });
+});
+
 test('options of deleting are read', async () => {
   await api.call('POST', VMS, machine('a'));
   const options = (uid: string) =>

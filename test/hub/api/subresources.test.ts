@@ -198,6 +198,14 @@ describe('restart', () => {
     expect(body.message).toContain('this is why');
   });
 
+  test('of a machine that does not run is refused in terms of the machine', async () => {
+    await run('pos', 1, 'Stopped');
+    const { code, body } = await hub.call('PUT', `${SUB}/pos/restart`);
+    const why = 'virtualmachines.kubevirt.io "pos": VM is not running: start it instead';
+    expect([code, body.message]).toEqual([409, expect.stringContaining(why)]);
+    expect(requests()).toEqual([]);
+  });
+
   test('that is only to be tried asks for nothing', async () => {
     await run();
     expect((await hub.call('PUT', `${SUB}/pos/restart`, { dryRun: ['All'] })).code).toBe(202);
@@ -207,7 +215,9 @@ describe('restart', () => {
 
   test.each([
     ['PUT', 'nowhere/restart', {}, {}, 404, 'virtualmachines.kubevirt.io "nowhere" not found'],
-    ['PUT', 'waiting/restart', {}, {}, 409, 'has not been put on a device yet'],
+    ['PUT', 'waiting/restart', {}, {}, 409, '"waiting": Halted does not support manual restart requests'],
+    ['PUT', 'waiting/migrate', {}, {}, 400, 'a machine stays on its device, where its disks are'],
+    ['PUT', 'waiting/memorydump', { claimName: 'a' }, {}, 400, "a guest's memory is not dumped here"],
     ['PUT', 'waiting/restart', { gracePeriodSeconds: 5 }, {}, 400, 'gracePeriodSeconds: must be 0'],
     ['PUT', 'nowhere/start', {}, {}, 404, 'virtualmachines.kubevirt.io "nowhere" not found'],
     ['PUT', 'waiting/stop', { gracePeriod: -1 }, {}, 400, 'gracePeriod'],
