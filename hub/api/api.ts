@@ -33,6 +33,8 @@ export interface Api {
 
 /** How long a client may take to send a request. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** How long a connection may be silent before the other end is asked whether it is there. */
+const KEEP_ALIVE_MS = 30_000;
 /** Of what proxies and clients must not answer with again. */
 const NOT_KEPT = 'no-cache, private';
 /** How long requests that are under way have to be answered when the hub stops. */
@@ -77,6 +79,8 @@ export function createApi(options: ApiOptions): Api {
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // Who follows a log or watches may be gone without a word, and long not be spoken to.
+    http: { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
     exposeHeadRoutes: false,
     frameworkErrors: (error, _request, reply: FastifyReply) => void sendError(error, reply),
   });
