@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { PassThrough } from 'node:stream';
 import { expect } from 'vitest';
 import { createTunnel as createWayOut } from '../../../agent/tunnel/tunnel.ts';
@@ -22,6 +23,8 @@ export interface StreamWorld {
   readonly wayOut: ReturnType<typeof createWayOut>;
   /** What the device was asked to open. */
   readonly asked: OpenStream[];
+  /** The machine's ends of what was echoed. */
+  readonly ends: Duplex[];
   /** Makes the machine, and has the device say that it is in a state. */
   run(state: MachineState, devices?: object): Promise<void>;
   /** Answers the requests that have come so far, and those that come. */
@@ -37,7 +40,7 @@ export async function startStreamWorld(): Promise<StreamWorld> {
   const clock = createClock();
   const hub = await startHub({ tunnel: createTunnel({ told: {}, clock, log: createLogRecorder() }) });
   const wayOut = createWayOut({ brokerHost: '127.0.0.1' }, clock);
-  const asked: OpenStream[] = [];
+  const [asked, ends]: [OpenStream[], Duplex[]] = [[], []];
   let timer: NodeJS.Timeout | undefined;
 
   const serve: StreamWorld['serve'] = (answer) => {
@@ -59,6 +62,7 @@ export async function startStreamWorld(): Promise<StreamWorld> {
     hub,
     wayOut,
     asked,
+    ends,
     async run(state, devices = {}) {
       hub.say('edge-1', 'hello', hello());
       const given = machine('pos');
@@ -77,7 +81,13 @@ export async function startStreamWorld(): Promise<StreamWorld> {
     },
     serve,
     echo() {
-      serve(async (_id, { dial }) => joinStreams(await wayOut.dial(dial), new PassThrough()));
+      serve(async (_id, { dial }) => {
+        const wire = await wayOut.dial(dial);
+        // It may fail before it is joined to it, and that is no failure here.
+        const end = new PassThrough().on('error', () => {});
+        ends.push(end);
+        joinStreams(wire, end);
+      });
     },
     async stop() {
       clearInterval(timer);

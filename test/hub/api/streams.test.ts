@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { EffectError } from '../../../shared/base/errors.ts';
 import { runHoldfast } from '../../tools/holdfast.ts';
+import { LONGEST_MESSAGE_BYTES } from '../../../shared/tunnel/protocols.ts';
 import { openStreamClient } from '../../tools/stream-client.ts';
 import type { TestHub } from '../start-hub.ts';
 import { EPOCH } from '../start-hub.ts';
@@ -62,6 +63,18 @@ describe('a stream', () => {
       hub.say('edge-1', 'response', { id, outcome: 'failed', reason: 'NotRunning', message });
     });
     await expect(open(`${VMI}/console`)).rejects.toThrow(/^409: .*the machine has no process \(NotRunning\)/);
+  });
+
+  test('with a message that is too long ends, at both ends, and the hub goes on', async () => {
+    await world.run('Running');
+    world.echo();
+    const client = await open(`${VMI}/console`);
+    client.socket.send(Buffer.alloc(LONGEST_MESSAGE_BYTES));
+    await client.says(/\0{1000}/);
+    client.socket.send(Buffer.alloc(LONGEST_MESSAGE_BYTES + 1));
+    expect(await client.closed).toMatchObject({ code: 1009 });
+    await poll(() => world.ends[0]?.destroyed).toBe(true);
+    (await open(`${VMI}/console`)).socket.close();
   });
 
   test('that is not brought in time is given up, and the device that comes late is told', async () => {
