@@ -80,7 +80,7 @@ export async function joinConsole(machine: string, flags: HubFlags): Promise<voi
   const stream = await aim(machine, 'console', flags)();
   process.stderr.write(`Connected to ${machine}; leave with Ctrl-]\r\n`);
   const how = await joinTerminal(stream, process).finally(() => process.stderr.write('\r\n'));
-  if (how === 'ended') process.stderr.write(`The console of ${machine} has ended: the machine is stopped\n`);
+  if (how === 'ended') process.stderr.write(`The console of ${machine} has ended: the machine has stopped\n`);
 }
 
 /**

@@ -243,7 +243,7 @@ describe('a machine behind a box that only dials out', () => {
     const [{ pid } = { pid: 0 }] = world.qemus('edge-1');
     process.kill(pid, 'SIGKILL');
     expect(await console.ended).toBe(0);
-    expect(console.heard()).toContain('The console of pos has ended: the machine is stopped');
+    expect(console.heard()).toContain('The console of pos has ended: the machine has stopped');
     await log.hears(/login: /);
     log.end();
   });
