@@ -17,6 +17,7 @@ import { ensureForward, removeForward } from './stream-forward.ts';
 
 type Forward = Awaited<ReturnType<typeof ensureForward>>;
 type PortTarget = Extract<StreamTarget, { kind: 'port' }>;
+type LogTarget = Extract<StreamTarget, { kind: 'log' }>;
 
 interface MachineStreamsOptions {
   readonly folder: string;
@@ -99,6 +100,13 @@ export function createMachineStreams(options: MachineStreamsOptions) {
     }
   };
 
+  const openLog = (target: LogTarget): Duplex => {
+    const ending = new AbortController();
+    const read = readLog(log, clock, target, ending.signal);
+    const stream = oneWay(Readable.from(read, { objectMode: false }));
+    return stream.once('close', () => ending.abort());
+  };
+
   return {
     openConsole: async (): Promise<Duplex> => console.open((await locateRun()).run),
     /** @param findAddress the guest's own, as far as it is known */
@@ -115,8 +123,7 @@ export function createMachineStreams(options: MachineStreamsOptions) {
         case 'log': {
           // So that it is known what had been written before this.
           log.look();
-          if (log.size() !== undefined)
-            return oneWay(Readable.from(readLog(log, clock, target), { objectMode: false }));
+          if (log.size() !== undefined) return openLog(target);
           const why = 'its serial console has no log here: it has never run, or logSerialConsole is false';
           throw new EffectError('NoLog', folder, why);
         }

@@ -12,20 +12,28 @@ const NEWLINE = 0x0a;
 
 type LogOptions = Omit<Extract<StreamTarget, { kind: 'log' }>, 'kind'>;
 
-/** What is asked for of a console's log, as it is, and what is written on while it is followed. */
-export async function* readLog(log: ConsoleLog, clock: Clock, options: LogOptions): AsyncGenerator<Buffer> {
+/**
+ * What is asked for of a console's log, as it is, and what is written on while it is followed: until the signal, which
+ * a guest that is silent would otherwise keep from being seen, or the log's removal.
+ */
+export async function* readLog(
+  log: ConsoleLog,
+  clock: Clock,
+  options: LogOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const stamp = options.timestamps ? createStamper(log, clock) : (bytes: Buffer) => bytes;
   // Counted from the beginning of all that there was when this began: what is cut off meanwhile moves every place.
   const cutBefore = log.cutBytes();
   const placeOf = (position: number) => Math.max(0, position - (log.cutBytes() - cutBefore));
   let position = findStart(log, clock, options);
-  for (;;) {
+  while (!signal.aborted) {
     const place = placeOf(position);
     const bytes = log.read(place, CHUNK_BYTES);
     if (bytes.length > 0) {
       position = place + (log.cutBytes() - cutBefore) + bytes.length;
       yield stamp(bytes, place);
-    } else if (options.follow) await sleep(clock, FOLLOW_EVERY_MS);
+    } else if (options.follow && log.size() !== undefined) await sleep(clock, FOLLOW_EVERY_MS);
     else return;
   }
 }

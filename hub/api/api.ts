@@ -38,6 +38,8 @@ export interface Api {
 const REQUEST_TIMEOUT_MS = 60_000;
 /** How long a client may take to read a long list, as in Kubernetes. */
 const ANSWER_TIMEOUT_MS = 60_000;
+/** How long a connection may be silent before the other end is asked whether it is there. */
+const KEEP_ALIVE_MS = 30_000;
 /** How long requests that are under way have to be answered when the hub stops. */
 const DRAIN_MS = 10_000;
 
@@ -80,6 +82,8 @@ export function createApi(options: ApiOptions): Api {
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // Who follows a log or watches may be gone without a word, and long not be spoken to.
+    http: { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
     exposeHeadRoutes: false,
     frameworkErrors: (error, _request, reply: FastifyReply) => void sendError(error, reply),
   });

@@ -1,16 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
 import { EffectError } from '../../shared/base/errors.ts';
 import { closeSockets } from '../../shared/tunnel/close-sockets.ts';
 import { joinStreams } from '../../shared/tunnel/join-streams.ts';
-import {
-  HALF_CLOSE_PROTOCOL,
-  LONGEST_MESSAGE_BYTES,
-  PLAIN_PROTOCOL,
-  TUNNEL_PATH,
-} from '../../shared/tunnel/protocols.ts';
+import { HALF_CLOSE_PROTOCOL, PLAIN_PROTOCOL, TUNNEL_PATH } from '../../shared/tunnel/protocols.ts';
 import { refuseUpgrade } from '../../shared/tunnel/refuse-upgrade.ts';
+import { createSocketServer } from '../../shared/tunnel/socket-server.ts';
 import { createSocketStream } from '../../shared/tunnel/socket-stream.ts';
 import type { ApiContext } from './context.ts';
 import { ApiError, badRequest, pathNotFound, statusOf, unauthorized } from './errors.ts';
@@ -27,15 +22,8 @@ export interface Upgrades {
 export function createUpgrades(context: ApiContext): Upgrades {
   const { clock, log, tunnel } = context;
   const streams = new Set<Duplex>();
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: true,
-    perMessageDeflate: false,
-    maxPayload: LONGEST_MESSAGE_BYTES,
-    // As in KubeVirt, one that offers none of them gets the plain one without a name.
-    handleProtocols: (offered) =>
-      [HALF_CLOSE_PROTOCOL, PLAIN_PROTOCOL].find((protocol) => offered.has(protocol)) ?? false,
-  });
+  // As in KubeVirt, one that offers none of them gets the plain one without a name.
+  const server = createSocketServer([HALF_CLOSE_PROTOCOL, PLAIN_PROTOCOL]);
 
   async function join(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const [pathname = '', ...search] = (request.url ?? '').split('?');

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { parse as parseYaml } from 'yaml';
-import { messageOf } from '../../shared/base/errors.ts';
+import { codeOf, messageOf } from '../../shared/base/errors.ts';
 import { ConfigError } from '../../shared/config/load.ts';
 import type { DeviceTimeline } from '../api/subresources/timeline.ts';
 import { formatAddress } from '../../shared/base/address.ts';
@@ -15,6 +16,8 @@ import type { HubAccess } from './find-server.ts';
 import { findServer } from './find-server.ts';
 import { forwardPort, portOf } from './forward-port.ts';
 import { formatTimeline } from './format-timeline.ts';
+
+const MOST_PORT = 65_535;
 
 /** The operator's commands against a hub's API, beside what kubectl does. */
 
@@ -66,14 +69,18 @@ export async function printLog(machine: string, flags: LogFlags): Promise<void> 
     timestamps: `${timestamps}`,
   });
   const path = `${pathOf('holdfast.dev/v1alpha1', 'virtualmachines', machine)}/log?${query.toString()}`;
-  for await (const bytes of readHub(chooseServer(flags), path)) process.stdout.write(bytes);
+  await pipeline(readHub(chooseServer(flags), path), process.stdout).catch((error: unknown) => {
+    // Whoever reads this has enough of it, such as `head`.
+    if (codeOf(error) !== 'EPIPE') throw error;
+  });
 }
 
 /** Joins the terminal to a machine's serial console. @throws as `printTimeline`, and where the console is lost */
 export async function joinConsole(machine: string, flags: HubFlags): Promise<void> {
-  const stream = await dial(machine, 'console', flags);
+  const stream = await aim(machine, 'console', flags)();
   process.stderr.write(`Connected to ${machine}; leave with Ctrl-]\r\n`);
-  await joinTerminal(stream, process).finally(() => process.stderr.write('\r\n'));
+  const how = await joinTerminal(stream, process).finally(() => process.stderr.write('\r\n'));
+  if (how === 'ended') process.stderr.write(`The console of ${machine} has ended: the machine has stopped\n`);
 }
 
 /**
@@ -89,14 +96,18 @@ export async function forwardToMachine(
     /^(?:(tcp|udp)\/)?(?:(\d{1,5}):)?(\d{1,5})$/.exec(ports) ?? [];
   if (remote === '' || protocol !== 'tcp')
     throw new ConfigError(`PORTS must be [LOCAL:]REMOTE over TCP, such as 8080:80, not "${ports}"`);
-  const open = () => dial(machine, `portforward/${remote}/tcp`, flags);
+  if (Number(remote) < 1 || [remote, local].some((port) => Number(port ?? 0) > MOST_PORT))
+    throw new ConfigError(
+      `PORTS must be from 1 to ${MOST_PORT}, or 0 for LOCAL to be picked, not "${ports}"`,
+    );
+  const open = aim(machine, `portforward/${remote}/tcp`, flags);
   if (stdio) return joinStdio(await open());
   await listenFor(open, { host: flags.address, port: Number(local ?? remote) }, `${machine}:${remote}`);
 }
 
 /** Makes a machine's display a VNC server here, for whichever viewer there is. @throws as `printTimeline` */
 export async function serveDisplay(machine: string, flags: PortForwardFlags): Promise<void> {
-  const open = () => dial(machine, 'vnc', flags);
+  const open = aim(machine, 'vnc', flags);
   await listenFor(open, { host: flags.address, port: 0 }, `the display of ${machine}, for a VNC viewer`);
 }
 
@@ -141,15 +152,20 @@ async function listenFor(
 }
 
 async function joinStdio(stream: Duplex): Promise<void> {
-  process.stdin.pipe(stream).pipe(process.stdout);
-  await once(stream, 'end');
-  process.stdin.destroy();
-  stream.destroy();
+  try {
+    process.stdin.pipe(stream).pipe(process.stdout);
+    await once(stream, 'end');
+  } finally {
+    process.stdin.destroy();
+    stream.destroy();
+  }
 }
 
-function dial(machine: string, subresource: string, flags: HubFlags): Promise<Duplex> {
+/** What opens a stream of a machine, each time. @throws ConfigError at once */
+function aim(machine: string, subresource: string, flags: HubFlags): () => Promise<Duplex> {
   const path = pathOf('subresources.kubevirt.io/v1', 'virtualmachineinstances', machine);
-  return dialHub(chooseServer(flags), `${path}/${subresource}`, createClock());
+  const [access, clock] = [chooseServer(flags), createClock()];
+  return async () => dialHub(access, `${path}/${subresource}`, clock);
 }
 
 function pathOf(groupVersion: string, plural: string, machine: string): string {

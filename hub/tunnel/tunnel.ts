@@ -2,13 +2,13 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { WebSocketServer } from 'ws';
 import { EffectError } from '../../shared/base/errors.ts';
 import type { Clock, Log } from '../../shared/ports.ts';
 import { closeSockets } from '../../shared/tunnel/close-sockets.ts';
-import { HALF_CLOSE_PROTOCOL, LONGEST_MESSAGE_BYTES, TUNNEL_PATH } from '../../shared/tunnel/protocols.ts';
+import { HALF_CLOSE_PROTOCOL, TUNNEL_PATH } from '../../shared/tunnel/protocols.ts';
 import type { Place } from '../../shared/tunnel/place.ts';
 import { refuseUpgrade } from '../../shared/tunnel/refuse-upgrade.ts';
+import { createSocketServer } from '../../shared/tunnel/socket-server.ts';
 import { createSocketStream } from '../../shared/tunnel/socket-stream.ts';
 import type { ExpectedStream, Tunnel } from '../ports.ts';
 import type { TunnelListener } from './listener.ts';
@@ -39,13 +39,7 @@ interface Expected {
 export function createTunnel({ told, listener, clock, log }: TunnelOptions): Tunnel {
   const expected = new Map<string, Expected>();
   const streams = new Set<Duplex>();
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: true,
-    perMessageDeflate: false,
-    maxPayload: LONGEST_MESSAGE_BYTES,
-    handleProtocols: (offered) => (offered.has(HALF_CLOSE_PROTOCOL) ? HALF_CLOSE_PROTOCOL : false),
-  });
+  const server = createSocketServer([HALF_CLOSE_PROTOCOL]);
   let place: (Partial<Place> & Pick<Place, 'port' | 'secure'>) | undefined;
 
   function take(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -12,22 +12,22 @@ interface Terminal {
 }
 
 /**
- * Joins a terminal to a stream of a console until Ctrl-] or the end of either, and leaves it as it was.
- * @throws Error where the stream failed
+ * Joins a terminal to a stream of a console until whoever sits there has `left`, by Ctrl-] or the end of their input,
+ * or the console has `ended`; the terminal is as it was then. @throws Error where the stream failed
  */
-export async function joinTerminal(stream: Duplex, { stdin, stdout }: Terminal): Promise<void> {
+export async function joinTerminal(stream: Duplex, { stdin, stdout }: Terminal): Promise<'left' | 'ended'> {
   if (stdin.isTTY) stdin.setRawMode(true);
   try {
-    await new Promise<void>((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       stream.on('data', (chunk: Buffer) => stdout.write(chunk));
       stream.on('error', reject);
-      stream.on('close', resolve);
+      stream.on('close', () => resolve('ended'));
       stdin.on('data', (chunk: Buffer) => {
         const leave = stdin.isTTY ? chunk.indexOf(LEAVE) : -1;
-        if (leave >= 0) resolve();
+        if (leave >= 0) resolve('left');
         else stream.write(chunk);
       });
-      stdin.on('end', () => setTimeout(resolve, LAST_WORDS_MS));
+      stdin.on('end', () => setTimeout(resolve, LAST_WORDS_MS, 'left'));
     });
   } finally {
     stream.destroy();

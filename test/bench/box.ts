@@ -6,6 +6,7 @@ import type { OpenWorlds } from './bench-world.ts';
 import type { Figure, Report, Row } from './figure.ts';
 import { createFirstAnswerFigure } from './first-answer.ts';
 import { createStartFigure } from './start.ts';
+import { createStreamsFigure } from './streams.ts';
 import { createTenMachinesFigure } from './ten-machines.ts';
 import { createTwentyMachinesFigure } from './twenty-machines.ts';
 
@@ -16,6 +17,7 @@ export function createBoxFigures(open: OpenWorlds): Figure[] {
     createTwentyMachinesFigure(open),
     createStartFigure(open),
     createFirstAnswerFigure(open),
+    createStreamsFigure(open),
   ];
 }
 

@@ -1,11 +1,14 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWorld } from '../e2e/world.ts';
 import type { World } from '../e2e/world.ts';
+import { HOLDFAST } from '../tools/holdfast.ts';
 import { waitFor } from '../tools/wait-for.ts';
+import { openSession } from '../tools/session.ts';
 
 /**
  * A whole Debian as an operator has it on a box: its system set up by cloud-init, reached over SSH, asked through its
@@ -16,6 +19,8 @@ const DEBIAN = join(import.meta.dirname, '../../.holdfast/debian');
 /** Without KVM such a guest takes a minute to start, and more where the box has something else to do. */
 const BOOT_MS = 600_000;
 const GIB = 2 ** 30;
+/** Many messages of the tunnel, and more than what it holds on its way. */
+const FILE_BYTES = 8 * 2 ** 20;
 const SSH_OPTIONS = [
   'BatchMode=yes',
   'LogLevel=ERROR',
@@ -109,17 +114,13 @@ describe('a full Debian guest', () => {
   }, BOOT_MS);
   afterAll(() => world.close());
 
+  const sshOptions = (identity = key) =>
+    SSH_OPTIONS.flatMap((option) => ['-o', option]).concat(['-F', '/dev/null', '-i', identity]);
   const sshWords = (command: string, identity = key) =>
-    SSH_OPTIONS.flatMap((option) => ['-o', option]).concat([
-      '-F',
-      '/dev/null',
-      '-i',
-      identity,
-      '-p',
-      String(port),
-      'debian@127.0.0.1',
-      command,
-    ]);
+    sshOptions(identity).concat(['-p', String(port), 'debian@127.0.0.1', command]);
+  /** As an operator has it, who is nowhere near the box. */
+  const sshThroughHub = (...words: string[]) =>
+    ['ssh', 'debian@till', '--kubeconfig', world.kubeconfig, '--'].concat(sshOptions(), words);
   async function ssh(command: string): Promise<string> {
     const { stdout } = await run('ssh', sshWords(command), { timeout: 60_000 });
     return stdout.trim();
@@ -169,11 +170,74 @@ describe('a full Debian guest', () => {
     const { items } = await ask<{ items: object[] }>('filesystemlist');
     expect(items).toContainEqual(expect.objectContaining({ mountPoint: '/', fileSystemType: 'ext4' }));
     // Nobody is logged in without a terminal.
-    const session = spawn('ssh', ['-tt', ...sshWords('cat')], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const session = spawn(HOLDFAST, sshThroughHub('-tt', 'cat'), { stdio: ['pipe', 'ignore', 'ignore'] });
     await waitFor('the user', async () => {
       const users = await ask<{ items: { userName: string }[] }>('userlist');
       return users.items.some(({ userName }) => userName === 'debian');
     }).finally(() => session.kill());
+  });
+
+  test('is reached by ssh and scp through the hub', async () => {
+    const { stdout } = await run(HOLDFAST, sshThroughHub('hostname && uptime -s'));
+    expect(stdout).toBe(`till-7\n${await ssh('uptime -s')}\n`);
+    await expect(run(HOLDFAST, sshThroughHub('exit 7'))).rejects.toMatchObject({ code: 7 });
+
+    const [there, back] = [join(world.folder, 'ssh/there'), join(world.folder, 'ssh/back')];
+    writeFileSync(there, randomBytes(FILE_BYTES));
+    const proxy = `${HOLDFAST} port-forward --stdio till 22 --kubeconfig ${world.kubeconfig}`;
+    const scp = async (from: string, to: string) =>
+      run('scp', ['-q', ...sshOptions(), '-o', `ProxyCommand=${proxy}`, from, to]);
+    await scp(there, 'debian@till:/var/tmp/file');
+    const sum = createHash('sha256').update(readFileSync(there)).digest('hex');
+    expect(await ssh('sha256sum </var/tmp/file')).toBe(`${sum}  -`);
+    await scp('debian@till:/var/tmp/file', back);
+    expect(readFileSync(back).equals(readFileSync(there))).toBe(true);
+  });
+
+  test('writes nothing while it is frozen through the hub, until it is thawed or its time is over', async () => {
+    const session = openSession(HOLDFAST, sshThroughHub('bash'));
+    const look = openSession(HOLDFAST, sshThroughHub('bash'));
+    const put = async (verb: string, body: object) => {
+      const text = JSON.stringify(body);
+      const { stderr } = await world.tryKubectl(['replace', '--raw', `${INSTANCE}/${verb}`, '-f', '-'], text);
+      expect(stderr).toBe('');
+    };
+    const frozen = async () => (await ask<{ fsFreezeStatus?: string }>('guestosinfo')).fsFreezeStatus;
+    try {
+      session.say('echo shell-$$\n');
+      const [, pid] = await session.hears(/shell-(\d+)/);
+      const write = (word: string) => session.say(`echo ${word} >/var/tmp/word && echo wrote-${word}\n`);
+      /** What it asks of the kernel is not over before the file system is thawed (proc(5), state D). */
+      const untilHeld = async (word: string) => {
+        // Without a file that would have to be made, or a program that would have to be found.
+        look.say(`until [[ $(</proc/${pid}/stat) == *") D "* ]]; do read -t 0.1; done; echo held-${word}\n`);
+        await look.hears(new RegExp(`held-${word}`));
+      };
+      write('first');
+      await session.hears(/wrote-first/);
+      expect(await frozen()).toBeUndefined();
+
+      await put('freeze', { unfreezeTimeout: '5m0s' });
+      expect(await frozen()).toBe('frozen');
+      write('second');
+      await untilHeld('second');
+      expect(session.heard()).not.toContain('wrote-second');
+      await put('unfreeze', {});
+      await session.hears(/wrote-second/);
+      expect(await frozen()).toBeUndefined();
+
+      await put('freeze', { unfreezeTimeout: '20s' });
+      write('third');
+      await untilHeld('third');
+      await session.hears(/wrote-third/);
+      await waitFor('what became of it', async () =>
+        (await world.events('till')).some(({ reason }) => reason === 'GuestThawed'),
+      );
+      expect(await ssh('cat /var/tmp/word')).toBe('third');
+    } finally {
+      session.end();
+      look.end();
+    }
   });
 
   test('sees CPUs, memory and disk that it is given while it runs', async () => {

@@ -58,7 +58,7 @@ export async function createFarWorld(seed: number): Promise<FarWorld> {
   try {
     copyKernel(kernels);
     await world.startHub();
-    network = await createNetwork(() => world.addresses()?.mqtt ?? '', seed);
+    network = await createNetwork(() => world.addresses() ?? { api: '', mqtt: '' }, seed);
   } catch (error) {
     await close();
     throw error;
@@ -69,8 +69,9 @@ export async function createFarWorld(seed: number): Promise<FarWorld> {
     kernels,
     async addBox(name, flags = []) {
       const site = await made.join();
+      const there = ['--hub', site.hub, '--hub-tunnel', site.tunnel];
       const start = () =>
-        world.startAgent(name, ['--hub', site.hub, '--local-images', kernels, ...flags], site.within);
+        world.startAgent(name, [...there, '--local-images', kernels, ...flags], site.within);
       start();
       await keepJournal(world.agentDir(name));
       await waitFor(`the device ${name}`, async () => world.get('device', name));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileSmallMachine } from '../bench/small-machine.ts';
 import { whyNoBridge } from '../tools/namespace.ts';
+import { openStreamClient } from '../tools/stream-client.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import type { FarBox, FarWorld } from './far-boxes.ts';
 import { createFarWorld } from './far-boxes.ts';
@@ -38,13 +39,22 @@ describe.skipIf(reason !== undefined)(`machines on the pod network of a box ${re
     const [command = '', ...args] = [...box.within, ...words];
     return execFileSync(command, args, { encoding: 'utf8' });
   };
-  const hostnameAt = async (address: string) =>
+  const bootAt = async (address: string) =>
     waitFor(`the guest at ${address}`, () => {
       const answer = JSON.parse(on('curl', '-s', '--max-time', '5', `http://${address}/`)) as {
-        hostname: string;
+        bootId: string;
       };
-      return answer.hostname;
+      return answer.bootId;
     });
+
+  const bootThroughHub = async (name: string) => {
+    const instance = `/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachineinstances/${name}`;
+    const stream = await openStreamClient(far.world.addresses()?.api ?? '', `${instance}/portforward/80`);
+    stream.say('GET / HTTP/1.0\r\n\r\n');
+    const [, bootId] = await stream.says(/"bootId":"([^"]+)"/);
+    expect(await stream.closed).toEqual({ code: 1000, reason: '' });
+    return bootId;
+  };
 
   beforeAll(async () => {
     far = await createFarWorld(7);
@@ -61,19 +71,25 @@ describe.skipIf(reason !== undefined)(`machines on the pod network of a box ${re
     const [till, camera] = [await addressOf('till'), await addressOf('camera')];
     expect([till, camera]).toEqual([expect.stringMatching(/^10\.46\./), expect.stringMatching(/^10\.46\./)]);
     expect(till).not.toBe(camera);
-    await hostnameAt(till);
-    await hostnameAt(camera);
+    // Through the hub by the guest's own address, which only the box can reach.
+    for (const [name, address] of [
+      ['till', till],
+      ['camera', camera],
+    ] as const) {
+      const boot = await bootAt(address);
+      expect(await bootThroughHub(name)).toBe(boot);
+    }
 
     const [process, server] = [await box.process('till'), dnsmasq()];
     await box.restartAgent();
     await waitFor('the machine to be known again', async () => (await box.localState('till')) === 'Running');
     expect([await box.process('till'), dnsmasq()]).toEqual([process, server]);
-    await hostnameAt(till);
+    await bootAt(till);
 
     // Its guest starts anew on another tap, with its address.
     await box.crash('till');
     await waitFor('another process', async () => (await box.process('till')) !== process, 90_000);
-    await hostnameAt(till);
+    await bootAt(till);
 
     const taps = () => on('ip', '-o', 'link', 'show', 'type', 'tun').match(/: hf[a-z2-7]{13}:/g)?.length;
     expect(taps()).toBe(2);

@@ -1,7 +1,13 @@
+import { once } from 'node:events';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Service } from '../tools/holdfast.ts';
-import { runHoldfast, startService } from '../tools/holdfast.ts';
+import { HOLDFAST, runHoldfast, startService } from '../tools/holdfast.ts';
+import type { Session } from '../tools/session.ts';
+import { openSession } from '../tools/session.ts';
 import { openStreamClient } from '../tools/stream-client.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import type { World } from './world.ts';
@@ -14,6 +20,8 @@ const VMI = `${SUB}/virtualmachineinstances/pos`;
 /** More than all buffers between a guest and a client that does not read hold. */
 const MUCH_BYTES = 20 * 2 ** 20;
 const SERVICE = 8_081;
+/** Of a box. */
+const MOST_STREAMS = 64;
 
 /** Answers HTTP on a port that no interface declares. */
 const USER_DATA = `#!/bin/sh
@@ -28,6 +36,7 @@ describe('a machine behind a box that only dials out', () => {
   let api: string;
   /** The operator's, that go on until they are ended. */
   const commands: Service[] = [];
+  const sessions: Session[] = [];
   beforeAll(async () => {
     world = await createWorld();
     await world.startHub();
@@ -39,11 +48,27 @@ describe('a machine behind a box that only dials out', () => {
     api = world.addresses()?.api ?? '';
   }, 120_000);
   afterAll(async () => {
-    for (const command of commands) await command.end('SIGKILL');
+    for (const one of commands) await one.end('SIGKILL');
+    for (const session of sessions) session.end();
     await world.close();
   });
 
   const open = (path: string) => openStreamClient(api, path);
+  /** One of the operator's, with all that it says. */
+  const command = (...words: string[]) => {
+    const session = openSession('sh', [
+      '-c',
+      `exec "$@" 2>&1`,
+      '',
+      HOLDFAST,
+      ...words,
+      '--server',
+      `http://${api}`,
+    ]);
+    sessions.push(session);
+    return session;
+  };
+  const descriptors = (name: string) => readdirSync(`/proc/${world.service(name)?.pid}/fd`).length;
   const residentBytes = (name: string) => {
     const status = readFileSync(`/proc/${world.service(name)?.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
@@ -189,6 +214,61 @@ describe('a machine behind a box that only dials out', () => {
     expect(soon.stderr).toContain('unfreezeTimeout: must be a duration such as 5m0s');
   });
 
+  test('a box has room for so many streams, and nothing is left of those that are over', async () => {
+    const log = `http://${api}/apis/holdfast.dev/v1alpha1/namespaces/default/virtualmachines/pos/log`;
+    const ask = async (query = '') => {
+      const [answer] = await once(get(`${log}${query}`, { agent: false }), 'response');
+      return answer as IncomingMessage;
+    };
+    const before = ['hub', 'edge-1'].map(descriptors);
+    const following: IncomingMessage[] = [];
+    for (let count = 0; count < MOST_STREAMS; count += 1) following.push(await ask('?follow=true'));
+    expect(following.map(({ statusCode }) => statusCode)).toEqual(Array(MOST_STREAMS).fill(200));
+    const refused = await ask();
+    expect([refused.statusCode, await text(refused)]).toEqual([
+      429,
+      expect.stringContaining(`${MOST_STREAMS} streams are open on this box: end some`),
+    ]);
+    for (const one of following) one.destroy();
+    await waitFor('room', async () => (await open(`${VMI}/console`)).socket.close() === undefined);
+    await waitFor('all to be let go', () =>
+      ['hub', 'edge-1'].every((name, index) => descriptors(name) <= (before[index] ?? 0)),
+    );
+  });
+
+  test('a machine that dies ends its console; its log goes on with its next start', async () => {
+    const [console, log] = [command('console', 'pos'), command('logs', '-f', '--tail', '1', 'pos')];
+    await console.hears(/Connected to pos/);
+    await log.hears(/./);
+    const [{ pid } = { pid: 0 }] = world.qemus('edge-1');
+    process.kill(pid, 'SIGKILL');
+    expect(await console.ended).toBe(0);
+    expect(console.heard()).toContain('The console of pos has ended: the machine has stopped');
+    await log.hears(/login: /);
+    log.end();
+  });
+
+  test('a hub that is killed ends what went through it, and leaves nothing of it on the box', async () => {
+    const before = descriptors('edge-1');
+    const console = command('console', 'pos');
+    await console.hears(/Connected to pos/);
+    await world.guest(await world.port('pos'));
+    const port = await open(`${VMI}/portforward/${SERVICE}`);
+    const [qemu] = world.qemus('edge-1');
+    expect(listening(qemu?.pid)).toHaveLength(2);
+    await world.end('hub', 'SIGKILL');
+    expect(await console.ended).toBe(1);
+    expect(console.heard()).toContain('holdfast: the connection to the hub was lost');
+    expect(await port.closed).toMatchObject({ code: 1006 });
+    await waitFor('the port to be closed', () => listening(qemu?.pid).length === 1);
+    await world.startHub();
+    const again = await waitFor('a console', () => open(`${VMI}/console`));
+    again.say('\n');
+    await again.says(/login: /);
+    again.socket.close();
+    await waitFor('all to be let go', () => descriptors('edge-1') <= before);
+  });
+
   test('a hub that stops, and an agent that is killed, end streams with a sentence; both come back', async () => {
     const first = await open(`${VMI}/console`);
     await world.end('hub');
@@ -202,8 +282,8 @@ describe('a machine behind a box that only dials out', () => {
     });
     world.startAgent('edge-1', ['--metrics-listen', '']);
     const third = await waitFor('a console', () => open(`${VMI}/console`));
-    third.say('echo back-$((1 + 1))\n');
-    await third.says(/back-2/);
+    third.say('back-again\n');
+    await third.says(/login: back-again/);
     await world.end('edge-1');
     expect(await third.closed).toMatchObject({
       code: 1011,

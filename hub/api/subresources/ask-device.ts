@@ -34,6 +34,7 @@ export async function askDevice(
   if (response.outcome === 'done') return response;
   // The device had it after its deadline: nothing was done.
   if (response.reason === 'DeadlineExceeded') throw timedOut(deviceKind, name, response.message);
+  if (response.reason === 'TooManyRequests') throw tooManyRequests(`device ${name}: ${response.message}`);
   throw conflict(deviceKind, name, `${response.message} (${response.reason})`);
 }
 

@@ -13,6 +13,9 @@ import { createManualClock } from '../../shared/manual-clock.ts';
 const HOUR_MS = 3_600_000;
 const ALL = { follow: false, timestamps: false };
 
+/** Nobody leaves. */
+const UNENDED = new AbortController().signal;
+
 let folder: string;
 let clock: ManualClock;
 let log: ConsoleLog;
@@ -32,7 +35,7 @@ const writeAndLook = (text: string) => {
 
 async function read(options: Partial<Parameters<typeof readLog>[2]> = {}): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of readLog(log, clock, { ...ALL, ...options })) parts.push(part);
+  for await (const part of readLog(log, clock, { ...ALL, ...options }, UNENDED)) parts.push(part);
   return Buffer.concat(parts).toString();
 }
 
@@ -94,7 +97,7 @@ test('a log that is too long loses its beginning, and what is left keeps its tim
 
 test('what is written while it is followed, also when its beginning is cut off meanwhile', async () => {
   writeAndLook('one\n');
-  const parts = readLog(log, clock, { ...ALL, follow: true });
+  const parts = readLog(log, clock, { ...ALL, follow: true }, UNENDED);
   const next = async () => {
     const part = parts.next();
     await clock.turn();
@@ -113,3 +116,19 @@ test('what is written while it is followed, also when its beginning is cut off m
   expect(await next()).toBe('three\n');
   await parts.return(undefined);
 });
+
+test.each(['whoever follows it leaves', 'it is removed'])(
+  'a silent log is no longer looked at once %s',
+  async (why) => {
+    write('one\n');
+    const leaving = new AbortController();
+    const parts = readLog(log, clock, { ...ALL, follow: true }, leaving.signal);
+    expect(String((await parts.next()).value)).toBe('one\n');
+    const end = parts.next();
+    await clock.turn();
+    if (why === 'it is removed') rmSync(join(folder, 'console.log'));
+    else leaving.abort();
+    clock.advance(500);
+    expect(await end).toEqual({ done: true, value: undefined });
+  },
+);

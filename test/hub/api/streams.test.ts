@@ -1,87 +1,31 @@
 import { once } from 'node:events';
-import { PassThrough } from 'node:stream';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { createTunnel as createWayOut } from '../../../agent/tunnel/tunnel.ts';
-import { createTunnel } from '../../../hub/tunnel/tunnel.ts';
 import { EffectError } from '../../../shared/base/errors.ts';
-import { createClock } from '../../../shared/host/clock.ts';
-import type { MachineState } from '../../../shared/model/machine.ts';
-import type { RequestBody } from '../../../shared/protocol/messages.ts';
-import { decodeMessage, requestBody, requestMessage } from '../../../shared/protocol/messages.ts';
-import { joinStreams } from '../../../shared/tunnel/join-streams.ts';
-import { createLogRecorder } from '../../shared/log-recorder.ts';
 import { runHoldfast } from '../../tools/holdfast.ts';
+import { LONGEST_MESSAGE_BYTES } from '../../../shared/tunnel/protocols.ts';
 import { openStreamClient } from '../../tools/stream-client.ts';
 import type { TestHub } from '../start-hub.ts';
-import { EPOCH, hello, report, startHub, statusOf } from '../start-hub.ts';
-import { machine } from './start-api.ts';
+import { EPOCH } from '../start-hub.ts';
+import type { StreamWorld } from './stream-device.ts';
+import { poll, startStreamWorld } from './stream-device.ts';
 
 /** Streams through the hub, with a device that echoes what it is told in place of a machine. */
 
-const VM = '/apis/kubevirt.io/v1/namespaces/default/virtualmachines';
 const SUB = '/apis/subresources.kubevirt.io/v1/namespaces/default';
 const VMI = `${SUB}/virtualmachineinstances/pos`;
 
-type OpenStream = Extract<RequestBody, { verb: 'open-stream' }>;
-
+let world: StreamWorld;
 let hub: TestHub;
-let wayOut: ReturnType<typeof createWayOut>;
-/** What the device was asked to open. */
-let asked: OpenStream[];
-
 beforeEach(async () => {
-  const clock = createClock();
-  hub = await startHub({ tunnel: createTunnel({ told: {}, clock, log: createLogRecorder() }) });
-  wayOut = createWayOut({ brokerHost: '127.0.0.1' }, clock);
-  asked = [];
+  world = await startStreamWorld();
+  ({ hub } = world);
 });
-afterEach(() => hub.stop());
+afterEach(() => world.stop());
 
-const poll = (look: () => unknown) => expect.poll(look, { interval: 5, timeout: 10_000 });
 const open = (path: string) => openStreamClient(hub.address, path);
-
-async function run(state: MachineState, devices: object = {}): Promise<void> {
-  hub.say('edge-1', 'hello', hello());
-  const given = machine('pos');
-  const { template } = given.spec as { template: { spec: { domain: { devices: object } } } };
-  Object.assign(template.spec.domain.devices, devices);
-  const nodeSelector = { 'kubernetes.io/hostname': 'edge-1' };
-  const spec = { runStrategy: 'Always', template: { spec: { ...template.spec, nodeSelector } } };
-  await poll(async () => (await hub.call('GET', '/apis/holdfast.dev/v1alpha1/devices/edge-1')).code).toBe(
-    200,
-  );
-  const { body } = await hub.call('POST', VM, { ...given, spec });
-  const uid = body.metadata.uid ?? '';
-  await poll(async () => (await hub.store.transaction(({ machines }) => machines.get(uid)))?.device).toBe(
-    'edge-1',
-  );
-  hub.say('edge-1', 'report', report(1, { kind: 'machine', status: statusOf(uid, 'pos', state) }));
-  await poll(async () => (await hub.call('GET', `${VM}/pos`)).body.status?.printableStatus).toBe(state);
-}
-
-/** Answers the requests that have come so far, and those that come, until the result is called. */
-function serveDevice(answer: (id: string, body: OpenStream) => Promise<void>): () => void {
-  let seen = 0;
-  const timer = setInterval(() => {
-    const requests = hub.sent.filter(({ channel }) => channel === 'request');
-    for (const { payload } of requests.slice(seen)) {
-      const message = decodeMessage(requestMessage, payload);
-      if (!message.ok) throw new Error('a request that no device can read');
-      const body = requestBody.parse(message.value.body) as OpenStream;
-      asked.push(body);
-      void answer(message.value.id, body);
-    }
-    seen = requests.length;
-  }, 5);
-  return () => clearInterval(timer);
-}
-
-const echo = () =>
-  serveDevice(async (_id, { dial }) => {
-    const echoing = new PassThrough();
-    joinStreams(await wayOut.dial(dial), echoing);
-  });
 
 describe('a stream', () => {
   test.each([
@@ -91,56 +35,78 @@ describe('a stream', () => {
     ['portforward/22', { kind: 'port', port: 22, protocol: 'TCP' }],
     ['portforward/53/udp', { kind: 'port', port: 53, protocol: 'UDP' }],
   ])('%s leads to the machine on its device', async (path, target) => {
-    await run('Running');
-    const stop = echo();
+    await world.run('Running');
+    world.echo();
     const client = await open(`${VMI}/${path}`);
     expect(client.socket.protocol).toBe('plain.kubevirt.io');
     client.say('is anybody there?');
     await client.says(/is anybody there/);
-    expect(asked).toMatchObject([{ verb: 'open-stream', target }]);
+    expect(world.asked).toMatchObject([{ verb: 'open-stream', target }]);
     client.socket.close(1000);
     expect(await client.closed).toMatchObject({ code: 1000 });
-    stop();
   });
 
   test('is found beside the machine too, and with no protocol named', async () => {
-    await run('Running');
-    const stop = echo();
+    await world.run('Running');
+    world.echo();
     const socket = new WebSocket(`ws://${hub.address}${SUB}/virtualmachines/pos/portforward/80/tcp`);
     await once(socket, 'open');
     socket.send(Buffer.from('x'));
     expect(String((await once(socket, 'message'))[0])).toBe('x');
     socket.terminate();
-    stop();
   });
 
   test('says what its device says where it can not be opened', async () => {
-    await run('Running');
-    const stop = serveDevice(async (id) => {
+    await world.run('Running');
+    world.serve(async (id) => {
       const message = 'the machine has no process';
       hub.say('edge-1', 'response', { id, outcome: 'failed', reason: 'NotRunning', message });
     });
     await expect(open(`${VMI}/console`)).rejects.toThrow(/^409: .*the machine has no process \(NotRunning\)/);
-    stop();
+  });
+
+  test('with a message that is too long ends, at both ends, and the hub goes on', async () => {
+    await world.run('Running');
+    world.echo();
+    const client = await open(`${VMI}/console`);
+    client.socket.send(Buffer.alloc(LONGEST_MESSAGE_BYTES));
+    await client.says(/\0{1000}/);
+    client.socket.send(Buffer.alloc(LONGEST_MESSAGE_BYTES + 1));
+    expect(await client.closed).toMatchObject({ code: 1009 });
+    await poll(() => world.ends[0]?.destroyed).toBe(true);
+    (await open(`${VMI}/console`)).socket.close();
   });
 
   test('that is not brought in time is given up, and the device that comes late is told', async () => {
-    await run('Running');
+    await world.run('Running');
     const refused = open(`${VMI}/console`).catch(String);
-    const stop = serveDevice(async () => {});
-    await poll(() => asked.length).toBe(1);
+    world.serve(async () => {});
+    await poll(() => world.asked.length).toBe(1);
     hub.clock.advance(20_000);
     expect(await refused).toContain('504: ');
-    const [late] = asked;
-    await expect(wayOut.dial(late?.dial ?? failNow())).rejects.toThrow('it answers 404');
-    stop();
+    const [late] = world.asked;
+    await expect(world.wayOut.dial(late?.dial ?? failNow())).rejects.toThrow('it answers 404');
   });
 });
 
+test('a connection to the API that is silent is asked, again and again, whether its client is still there', async () => {
+  const [, port = ''] = hub.address.split(':');
+  const client = connect(Number(port), '127.0.0.1');
+  await once(client, 'connect');
+  const hex = (number: number) => `0100007F:${number.toString(16).toUpperCase().padStart(4, '0')}`;
+  const row = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .find(([, local, remote]) => local === hex(Number(port)) && remote === hex(client.localPort ?? 0));
+  // The kernel's timer for that (proc(5), and its Documentation/networking/proc_net_tcp).
+  expect(row?.[5]).toMatch(/^02:/);
+  client.destroy();
+});
+
 test('holdfast ssh leads ssh to port 22 of the machine', async () => {
-  await run('Running');
-  const stop = serveDevice(async (_id, { dial }) => {
-    const wire = await wayOut.dial(dial);
+  await world.run('Running');
+  world.serve(async (_id, { dial }) => {
+    const wire = await world.wayOut.dial(dial);
     wire.end('SSH-2.0-the-till\r\n');
   });
   const args = ['ssh', 'root@default/pos', '--server', `http://${hub.address}`, '--', '-v', 'true'];
@@ -149,8 +115,7 @@ test('holdfast ssh leads ssh to port 22 of the machine', async () => {
     255,
     expect.stringContaining('remote software version the-till') as string,
   ]);
-  expect(asked).toMatchObject([{ target: { kind: 'port', port: 22, protocol: 'TCP' } }]);
-  stop();
+  expect(world.asked).toMatchObject([{ target: { kind: 'port', port: 22, protocol: 'TCP' } }]);
 });
 
 describe('what is refused at once', () => {
@@ -164,12 +129,12 @@ describe('what is refused at once', () => {
     ['guestosinfo', 'guestosinfo is not a stream'],
     ['nothing', 'the server could not find the requested resource'],
   ])('%s: %s', async (path, sentence) => {
-    await run('Running');
+    await world.run('Running');
     expect(await refusal(`${VMI}/${path}`)).toContain(sentence);
   });
 
   test('of a machine without the device, that is paused, or does not run', async () => {
-    await run('Paused', { autoattachGraphicsDevice: false, autoattachSerialConsole: false });
+    await world.run('Paused', { autoattachGraphicsDevice: false, autoattachSerialConsole: false });
     expect(await refusal(`${VMI}/vnc`)).toContain('400: No graphics devices are present.');
     expect(await refusal(`${VMI}/console`)).toContain('400: No serial consoles are present.');
     expect(await refusal(`${VMI}/portforward/80`)).toContain('VMI is paused');
@@ -179,13 +144,13 @@ describe('what is refused at once', () => {
   });
 
   test('asked for by a page of somebody else, or not as a stream', async () => {
-    await run('Running');
+    await world.run('Running');
     expect(await refusal(`${VMI}/console`, { origin: 'http://elsewhere.example' })).toContain('403: ');
     expect((await hub.call('GET', `${VMI}/console`)).body.message).toContain('ask for it as a WebSocket');
   });
 
   test('of a device that is away, with what is known of the machine', async () => {
-    await run('Running');
+    await world.run('Running');
     hub.say('edge-1', 'gone', { epoch: EPOCH, connection: 1 });
     await poll(() => refusal(`${VMI}/console`)).toContain('503: ');
     for (const path of ['console', 'vnc', 'portforward/22', 'vnc'])
@@ -199,7 +164,7 @@ describe('what is refused at once', () => {
       expect(
         (await hub.call('PUT', `${VMI}/${verb}`, verb === 'freeze' ? { unfreezeTimeout: '5m' } : {})).code,
       ).toBe(503);
-    expect(asked).toEqual([]);
+    expect(world.asked).toEqual([]);
   });
 });
 

@@ -140,6 +140,20 @@ describe('a stream', () => {
   });
 });
 
+test('there are at most a thousand streams, waited for or open, and one that is over makes room', async () => {
+  const [device, hub] = await open();
+  const waiting = Array.from({ length: 999 }, () => tunnel.expect('edge-1'));
+  const full = '1000 streams are open: end some, or try again later';
+  expect(() => tunnel.expect('edge-2')).toThrow(full);
+  waiting[0]?.cancel();
+  tunnel.expect('edge-2');
+  expect(() => tunnel.expect('edge-2')).toThrow(full);
+  const closed = once(hub.resume(), 'close');
+  device.destroy();
+  await closed;
+  tunnel.expect('edge-2');
+});
+
 describe('who comes with a stream', () => {
   const refusal = (told: Pick<ExpectedStream, 'dial'>) =>
     dial(told).then(
