@@ -96,8 +96,9 @@ async function converge(machines: Machines, wanted: CompiledMachine): Promise<re
       },
       wanted,
     );
-    if (plan.next === undefined) return plan.restart;
-    await machines.change(UID, { ...plan.next, images: new Map() });
+    const [next] = plan.live;
+    if (next === undefined) return plan.restart;
+    await machines.change(UID, { ...next, images: new Map() });
   }
 }
 
