@@ -64,6 +64,17 @@ describe('failures', () => {
     expect(scenario.status?.process?.pid).toBe(4711);
   });
 
+  test('a guest that its watchdog powers off is said to have ended by that, reaped and started again', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.guest('watchdog');
+    const message = "the guest's watchdog fired, and powered it off";
+    expect(scenario.tick().events).toEqual([{ type: 'Warning', reason: 'Failed', message }]);
+    expect(scenario.count('quit')).toBe(1);
+    scenario.settle();
+    expect([scenario.state, scenario.count('start')]).toEqual(['Running', 2]);
+  });
+
   test('a guest that crashes soon after each start is held back, and a good run clears that', () => {
     const scenario = createScenario(desiredMachine('Always'));
     scenario.settle();
