@@ -1,7 +1,8 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Service } from '../tools/holdfast.ts';
 import { runHoldfast, startService } from '../tools/holdfast.ts';
+import { listening } from '../tools/processes.ts';
 import { openStreamClient } from '../tools/stream-client.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import type { World } from './world.ts';
@@ -226,19 +227,3 @@ describe('a machine behind a box that only dials out', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('a change of its spec is applied') as string]);
   });
 });
-
-/** The TCP sockets that a process listens on. */
-function listening(pid = 0): string[] {
-  const inodes = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
-    } catch {
-      return [];
-    }
-  });
-  return ['tcp', 'tcp6']
-    .flatMap((family) => readFileSync(`/proc/${pid}/net/${family}`, 'utf8').split('\n').slice(1))
-    .map((row) => row.trim().split(/\s+/))
-    .filter((row) => row[3] === '0A' && inodes.includes(row[9] ?? ''))
-    .map((row) => row[1] ?? '');
-}
