@@ -294,9 +294,15 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       clockWatch.start();
       keeper?.start();
       thawKeeper.start();
-      session.start();
       loop.wake();
-      void keepFindingAccelerator().then(keepReportingFacts);
+      const accelerator = keepFindingAccelerator();
+      // What runs is taken over first: the link and the box's facts would have it wait for the processor.
+      void loop.firstTick.then(async () => {
+        if (stopped) return;
+        session.start();
+        await accelerator;
+        keepReportingFacts();
+      });
     },
     door,
     async shutDownMachines(withinMs) {

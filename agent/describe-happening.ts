@@ -36,7 +36,8 @@ export function describeHappening({ name, data }: Happened): PlannedEvent | unde
       return tell(watchdog, data, ({ action }) => [
         'Warning',
         'WatchdogFired',
-        `the guest did not feed its watchdog, which fired; what follows is: ${action}`,
+        // Held is how it is powered off: see `actionArguments`.
+        `the guest did not feed its watchdog, which fired; what follows is: ${action === 'pause' ? 'poweroff' : action}`,
       ]);
     case 'GUEST_PANICKED':
       return tell(panicked, data ?? {}, ({ info }) => [

@@ -40,6 +40,8 @@ export interface Loop {
   wake(): void;
   /** Whether there has been a tick: what is stored of the machines is of now, and not of an earlier agent. */
   hasTicked(): boolean;
+  /** Resolves when the first tick is over, whatever came of it. */
+  readonly firstTick: Promise<void>;
   /** Resolves when what is under way is over, or has had its time; no tick follows. */
   stop(): Promise<void>;
 }
@@ -70,6 +72,7 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
   let woken = false;
   let stopped = false;
   let ticked = false;
+  const firstTick = Promise.withResolvers<void>();
 
   function wake(): void {
     if (stopped || woken) return;
@@ -95,6 +98,8 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     } catch (error) {
       log.error({ error: messageOf(error), code: codeOf(error) }, 'the tick failed and will be made again');
       return REST_AFTER_FAILURE_MS;
+    } finally {
+      firstTick.resolve();
     }
   }
 
@@ -358,6 +363,7 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
   return {
     wake,
     hasTicked: () => ticked,
+    firstTick: firstTick.promise,
     async stop() {
       stopped = true;
       cancelTimer();

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { messageOf } from '../shared/base/errors.ts';
 import { loadConfig } from '../shared/config/load.ts';
 import { createClock } from '../shared/host/clock.ts';
@@ -34,12 +35,16 @@ import type { BoxMemory } from './plan/room.ts';
 import { createProbes } from './probe/probes.ts';
 import { MACHINE_USERS } from './qemu/accounts.ts';
 import { checkPassage, findAccount } from './qemu/folder.ts';
+import type { Account } from './qemu/launch.ts';
 import { accountCommand } from './qemu/launch.ts';
 import { createMachines } from './qemu/machines.ts';
 import { createTrash } from './qemu/trash.ts';
 import { createStore } from './store/store.ts';
 import type { TunnelAccess } from './tunnel/tunnel.ts';
 import { createTunnel } from './tunnel/tunnel.ts';
+
+/** By when an agent has loaded what it needs. */
+const FLUSH_AFTER_MS = 60_000;
 
 /** Runs the agent until SIGTERM or SIGINT. It leaves its machines running then, unless the box itself is going down. */
 export async function runAgent(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
@@ -49,9 +54,9 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const [clock, random, bootId] = [createClock(), createRandom(), readBootId()];
   // QEMU's own user has to pass through to the disks that it owns.
   mkdirSync(dataDir, { recursive: true, mode: 0o711 });
-  const unlock = await lockFolder(dataDir);
+  const [unlock, account] = await Promise.all([lockFolder(dataDir), findQemuAccount(config, log)]);
+  const loopbackGuarded = account === undefined ? undefined : guardLoopback(config, log);
 
-  const user = await chooseUser(config, log);
   const { forwardAddress, podBridge, podSubnet } = config;
   const { localImages, claims, hostDiskFolders, hostDevices, dedicatedCpus } = config;
   const equipment = { architecture: readArchitecture(), hostDevices, dedicatedCpus };
@@ -59,7 +64,6 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const trash = createTrash(dataDir);
   const reserveBytes = config.reserveMebibytes * 2 ** 20;
   const keepsTrash = config.trashHours > 0;
-  if (user.user !== undefined) await guardLoopback(config, log);
   const networks = createNetworks({
     dataDir: realpathSync(dataDir),
     podBridge,
@@ -79,7 +83,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     clock,
     log,
     ...(keepsTrash ? { trash: trash.folder } : {}),
-    ...user,
+    ...(account === undefined ? {} : { user: config.qemuUser }),
   });
   const agent = createAgent(
     {
@@ -96,7 +100,7 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
       machines,
       trash,
       probes: createProbes(machines, clock),
-      images: createImages({ ...(await readImageSettings(config, user)), dataDir, clock, random, log }),
+      images: createImages({ ...readImageSettings(config, account), dataDir, clock, random, log }),
       link: createMqttLink(readAccess(config), device, config.keepalive, clock),
       tunnel: createTunnel(readTunnelAccess(config), clock),
       facts: createFacts({ dataDir, agentVersion: VERSION, nodeVersion: process.version, bootId, clock }),
@@ -110,10 +114,12 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
   const metrics =
     listen && (await serveMetrics({ listen, device, measure: async () => machines.measure(), log }));
   const server = await serveLocalDoor(join(dataDir, SOCKET_NAME), agent.door, log);
+  await loopbackGuarded;
   agent.start();
   log.info({ dataDir, hub: config.hub, version: VERSION }, 'agent started');
+  saveMemory();
   // Node itself does so at an orderly end only, and many a box only ever loses its power.
-  flushCompileCache();
+  const cancelFlush = clock.after(FLUSH_AFTER_MS, () => flushCompileCache());
 
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
@@ -123,11 +129,21 @@ export async function runAgent(flags: Readonly<Record<string, string | undefined
     log.info({}, 'the box is shutting down, and so are its machines');
     await agent.shutDownMachines(config.shutdownSeconds * 1_000);
   }
+  cancelFlush();
   await metrics?.close();
   await server.close();
   await agent.stop();
   unlock();
   log.info({}, 'agent stopped; machines that run go on');
+}
+
+/**
+ * An agent runs for months and does little: its memory matters, and how much it could do in a second does not. Hence no
+ * optimizing compiler. On Node's command line these would void what Node has compiled of itself, and cost a start more
+ * than anything else in it.
+ */
+function saveMemory(): void {
+  for (const flag of ['--optimize-for-size', '--no-opt']) setFlagsFromString(flag);
 }
 
 function readArchitecture(): 'amd64' | 'arm64' {
@@ -141,13 +157,13 @@ function readMemory({ reserveMemoryMebibytes }: AgentConfig): BoxMemory {
   return { totalBytes, reserveBytes: reserveMemoryMebibytes * 2 ** 20 };
 }
 
-async function readImageSettings(config: AgentConfig, { user }: { user?: string }) {
+function readImageSettings(config: AgentConfig, account: Account | undefined) {
   const { registryCa, registryLogins, registries: mirrors } = config;
   return {
     reserveBytes: config.reserveMebibytes * 2 ** 20,
     budgetBytes: config.imageBudgetMebibytes * 2 ** 20,
     largestBytes: config.imageLimitGibibytes * 2 ** 30,
-    runAs: user === undefined ? [] : accountCommand(await findAccount(user)),
+    runAs: account === undefined ? [] : accountCommand(account),
     registries: {
       mirrors,
       certificates: registryCa === '' ? [] : [readFileSync(registryCa, 'utf8')],
@@ -190,13 +206,17 @@ async function guardLoopback({ boxLoopback }: AgentConfig, log: Log): Promise<vo
 }
 
 /** Whom QEMU runs as: only root can give it a user of its own, and only one that gets to its files. */
-async function chooseUser({ qemuUser: user, dataDir }: AgentConfig, log: Log): Promise<{ user?: string }> {
-  if (process.getuid?.() !== 0 || user === '') return {};
+async function findQemuAccount(
+  { qemuUser: user, dataDir }: AgentConfig,
+  log: Log,
+): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0 || user === '') return undefined;
   try {
-    await checkPassage(await findAccount(user), dataDir);
-    return { user };
+    const account = await findAccount(user);
+    await checkPassage(account, dataDir);
+    return account;
   } catch (error) {
     log.warn({ user, error: messageOf(error) }, 'qemuUser can not be used: QEMU runs as root');
-    return {};
+    return undefined;
   }
 }

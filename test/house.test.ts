@@ -35,9 +35,10 @@ const ADAPTERS = [
   ...['facts', 'image', 'k3s', 'link', 'network', 'probe', 'qemu', 'store', 'tunnel'].map(
     (room) => `agent/${room}`,
   ),
-  // Of the box's own door, the two ends of the socket.
+  // Of the box's own door, the two ends of the socket; and what answers who asks for metrics.
   'agent/local/server.ts',
   'agent/local/client.ts',
+  'agent/metrics/server.ts',
   ...['broker', 'store', 'tunnel'].map((room) => `hub/${room}`),
   'shared/host',
 ];

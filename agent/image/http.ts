@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { getCACertificates } from 'node:tls';
 import { EffectError, codeOf, messageOf } from '../../shared/base/errors.ts';
+import { http } from '../../shared/host/http.ts';
 import type { Clock } from '../../shared/ports.ts';
 
 /** Until the connection stands, TLS included. */
@@ -97,7 +97,11 @@ function getOnce(
   const shown = showUrl(url.href);
   const ca = certificates.length === 0 ? {} : { ca: [...getCACertificates('default'), ...certificates] };
   return new Promise((resolve, reject) => {
-    const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { headers, signal, ...ca });
+    const request = (url.protocol === 'https:' ? requestHttps : http.request)(url, {
+      headers,
+      signal,
+      ...ca,
+    });
     const allow = (ms: number, code: string, what: string) =>
       clock.after(ms, () => {
         request.destroy(new EffectError(code, shown, `${shown}: ${what} within ${ms / 1000} s`));

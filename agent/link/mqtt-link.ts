@@ -1,6 +1,5 @@
 import { withDeadline } from '../../shared/base/deadline.ts';
 import type { MqttAccess } from '../../shared/host/mqtt-client.ts';
-import { connectMqtt } from '../../shared/host/mqtt-client.ts';
 import type { Clock } from '../../shared/ports.ts';
 import { HUB_CHANNELS, parseTopic, topicOf } from '../../shared/protocol/topics.ts';
 import type { Link } from '../ports.ts';
@@ -16,6 +15,8 @@ export function createMqttLink(
 ): Link {
   return {
     async connect({ gone, receive, lost }) {
+      // Not before it is needed: what runs on the box is taken over first.
+      const { connectMqtt } = await import('../../shared/host/mqtt-client.ts');
       let closing = false;
       const mqtt = await connectMqtt({
         access: typeof access === 'string' ? { url: access } : access,

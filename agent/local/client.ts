@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { codeOf } from '../../shared/base/errors.ts';
+import { http } from '../../shared/host/http.ts';
 import { withSocketPath } from '../../shared/host/unix-socket.ts';
 import type { OrderVerb } from '../plan/order.ts';
 import type { TrashEntry } from '../trash-port.ts';
@@ -77,7 +77,7 @@ async function send(
         new Promise((resolve, reject) => {
           // Taking in what is uploaded, and looking at it, may take long without a word.
           const timeout = body instanceof Readable ? 0 : DEADLINE_MS;
-          const call = request({ socketPath: short, method, path, headers, timeout });
+          const call = http.request({ socketPath: short, method, path, headers, timeout });
           call.on('response', (response) => resolve({ response }));
           call.on('upgrade', (response, socket, head) => {
             if (head.length > 0) socket.unshift(head);

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
 import { codeOf, messageOf } from '../../shared/base/errors.ts';
+import { http } from '../../shared/host/http.ts';
 import { withSocketPath } from '../../shared/host/unix-socket.ts';
 import { ORDERS } from '../../shared/model/machine.ts';
 import { fields, printable } from '../../shared/model/schema.ts';
@@ -42,7 +42,7 @@ export interface LocalServer {
  */
 export async function serveLocalDoor(path: string, door: LocalDoor, log: Log): Promise<LocalServer> {
   rmSync(path, { force: true });
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     answer(request, response, door).catch((error: unknown) => {
       const status = codeOf(error) === 'NotFound' ? 404 : codeOf(error) === undefined ? 500 : 409;
       if (status === 500) log.error({ error: messageOf(error) }, 'a local request failed');

@@ -119,7 +119,8 @@ function actionArguments({ devices, endsAtReboot }: CompiledMachine): string[] {
     shutdown: 'pause',
     reboot: endsAtReboot ? 'shutdown' : 'reset',
     panic: 'pause',
-    watchdog: devices.watchdog,
+    // Powered off, QEMU would be gone without a word.
+    watchdog: devices.watchdog === 'poweroff' ? 'pause' : devices.watchdog,
   };
   return ['-action', formatOptions(undefined, actions)];
 }

@@ -35,6 +35,8 @@ export interface CompiledDevices {
   readonly console: 'none' | 'unlogged' | 'logged';
   /** Virtio devices that guests of before virtio 1.0 know too. */
   readonly transitional: boolean;
+  /** Whether disks and media may come and go while it runs. */
+  readonly hotplug: boolean;
 }
 
 export function compileDevices(
@@ -59,6 +61,7 @@ export function compileDevices(
     hostDevices: compileHostDevices(devices),
     console: devices.autoattachSerialConsole === false ? 'none' : isLogged ? 'logged' : 'unlogged',
     transitional: devices.useVirtioTransitional === true,
+    hotplug: devices.disableHotplug !== true,
   };
 }
 

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http';
 import { messageOf } from '../../shared/base/errors.ts';
+import { http } from '../../shared/host/http.ts';
 import type { Log } from '../../shared/ports.ts';
 import type { MachineFigures } from '../figures-port.ts';
 import { EXPOSITION_TYPE, formatMetrics } from '../../shared/base/exposition.ts';
@@ -32,7 +32,7 @@ export async function serveMetrics({ listen, device, measure, log }: MetricsOpti
       });
     return making;
   };
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     if (request.url?.split('?')[0] !== '/metrics') {
       response.writeHead(404).end('only /metrics is here\n');
       return;

@@ -5,9 +5,10 @@ import type { MachineStatus } from '../../shared/model/machine.ts';
 import type { Change } from '../machine/change.ts';
 import { describeChange } from '../machine/change.ts';
 import { imagesOf } from '../machine/images.ts';
-import type { MachineMemory } from './memory.ts';
+import { awaitDisks } from './await-disks.ts';
+import type { FailedChange, MachineMemory } from './memory.ts';
 import { forget } from './memory.ts';
-import type { ChangePlan } from './plan-change.ts';
+import type { ChangePlan, LiveChange } from './plan-change.ts';
 import { planChange } from './plan-change.ts';
 import type { Draft, PlannedEvent, Situation } from './plan.ts';
 import { gatherImages } from './plan-images.ts';
@@ -16,31 +17,61 @@ import type { Settled } from './settle-run.ts';
 /** How many fields a sentence names. */
 const NAMED = 8;
 
-/** Adds to the draft of a machine whose guest runs the next change that is to be made while it does: one at a time. */
+/**
+ * Adds to the draft of a machine whose guest runs the next change that is to be made while it does: one at a time. One
+ * that can't be made now holds up no other.
+ */
 export function draftChange(situation: Situation, draft: Draft): Draft {
-  const { observed, nowMs } = situation;
+  const { observed } = situation;
   const isIdle = draft.state === 'Running' && draft.actions.length === 0;
   if (!isIdle || observed?.process?.runState !== 'running') return draft;
-  const next = compareRun(situation)?.next;
-  if (next === undefined) return { ...draft, memory: forget(draft.memory, 'failedChange') };
-  const failed = draft.memory.failedChange;
-  if (failed !== undefined && failed.what === describeChange(next.change) && nowMs < failed.againAtMs) {
-    return { ...draft, wakeAtMs: failed.againAtMs };
+  const live = compareRun(situation)?.live ?? [];
+  let waits: Draft = { ...draft, memory: keepFailures(draft.memory, live) };
+  for (const next of live) {
+    waits = draftNext(situation, waits, observed.uid, next);
+    if (waits.actions.length > 0) break;
   }
-  const { change, running } = next;
+  return waits;
+}
+
+/** Adds a change, or what is to be done before it; or why and until when it waits. */
+function draftNext(situation: Situation, draft: Draft, uid: string, { change, running }: LiveChange): Draft {
+  const what = describeChange(change);
+  const failed = draft.memory.failedChanges?.find((one) => one.what === what);
+  if (failed !== undefined && situation.nowMs < failed.againAtMs) return wakeBy(draft, failed.againAtMs);
   const lack = explainLack(situation, change);
   if (lack !== undefined) {
-    const failedChange = { what: describeChange(change), why: lack, tries: 0, againAtMs: 0 };
-    return { ...draft, memory: { ...draft.memory, failedChange } };
+    return { ...draft, memory: noteFailure(draft.memory, { what, why: lack, tries: 0, againAtMs: 0 }) };
   }
-  const gathered =
-    change.kind === 'plug-disk' || change.kind === 'change-medium'
-      ? gatherImages(situation, draft.memory, imagesOf(change.disk.content))
-      : { images: new Map<string, never>() };
-  // While its image is fetched, the guest runs on.
-  if ('state' in gathered) return { ...gathered, state: 'Running' };
-  const { uid } = observed;
+  if (change.kind !== 'plug-disk' && change.kind !== 'change-medium')
+    return { ...draft, actions: [{ kind: 'change', uid, change, running, images: new Map() }] };
+  const { disk } = change;
+  // Until its image and its data volume's disk are here, the guest runs on.
+  const missing = awaitDisks(situation, draft.memory, [disk], 'it is plugged in');
+  if (missing !== undefined) return { ...draft, ...missing, state: 'Running', warning: false };
+  const gathered = gatherImages(situation, draft.memory, imagesOf(disk.content));
+  if ('state' in gathered) {
+    const { wakeAtMs, ...fetching } = gathered;
+    return wakeBy({ ...draft, warning: false, ...fetching, state: 'Running' }, wakeAtMs);
+  }
   return { ...draft, actions: [{ kind: 'change', uid, change, running, images: gathered.images }] };
+}
+
+function wakeBy(draft: Draft, atMs = Infinity): Draft {
+  const wakeAtMs = Math.min(draft.wakeAtMs ?? Infinity, atMs);
+  return wakeAtMs === Infinity ? draft : { ...draft, wakeAtMs };
+}
+
+/** What failed of changes that are still to be made. */
+function keepFailures(memory: MachineMemory, live: readonly LiveChange[]): MachineMemory {
+  const wanted = live.map(({ change }) => describeChange(change));
+  const failedChanges = memory.failedChanges?.filter(({ what }) => wanted.includes(what)) ?? [];
+  return failedChanges.length === 0 ? forget(memory, 'failedChanges') : { ...memory, failedChanges };
+}
+
+function noteFailure(memory: MachineMemory, failed: FailedChange): MachineMemory {
+  const others = memory.failedChanges?.filter(({ what }) => what !== failed.what) ?? [];
+  return { ...memory, failedChanges: [...others, failed] };
 }
 
 /** Why a guest can't be given memory now: what others have of the box is theirs. */
@@ -66,12 +97,13 @@ export function explainRestart(situation: Situation): string | undefined {
     if (isSameJson(before, wanted.desired)) return undefined;
     return 'the machine runs as it was before its last change, which takes effect at its next start';
   }
-  const failed = memory.failedChange;
-  const isFailing = plan.next !== undefined && failed?.what === describeChange(plan.next.change);
-  const fields = [
-    ...plan.restart,
-    ...(isFailing ? plan.next.fields.map((field) => `${field} (not made while it runs: ${failed.why})`) : []),
-  ];
+  const failing = plan.live.flatMap(({ change, fields }) => {
+    const failed = memory.failedChanges?.find(({ what }) => what === describeChange(change));
+    return failed === undefined
+      ? []
+      : fields.map((field) => `${field} (not made while it runs: ${failed.why})`);
+  });
+  const fields = [...plan.restart, ...failing];
   if (fields.length === 0) return undefined;
   return `changes take effect at the next start: ${explainFields(fields)}`;
 }
@@ -104,19 +136,19 @@ export function compareRun({ wanted, observed, memory, running }: Situation): Ch
     ? {
         restart: [],
         unmade: { live: [], atRestart: [] },
-        next: { change: { kind: 'note' }, running: wanted.desired, fields: [] },
+        live: [{ change: { kind: 'note' }, running: wanted.desired, fields: [] }],
       }
     : undefined;
 }
 
 /** Records that a change could not be made; it is tried again, ever more rarely. */
 export function settleFailedChange(memory: MachineMemory, what: string, why: string, nowMs: number): Settled {
-  const tries = (memory.failedChange?.what === what ? memory.failedChange.tries : 0) + 1;
-  const failedChange = { what, why, tries, againAtMs: nowMs + restartDelayMs(tries, 0) };
+  const tries = (memory.failedChanges?.find((one) => one.what === what)?.tries ?? 0) + 1;
+  const failed = { what, why, tries, againAtMs: nowMs + restartDelayMs(tries, 0) };
   const event: PlannedEvent = {
     type: 'Warning',
     reason: 'ChangeFailed',
     message: `${what}: that could not be done while the machine runs: ${why}`,
   };
-  return { memory: { ...memory, failedChange }, events: tries === 1 ? [event] : [] };
+  return { memory: noteFailure(memory, failed), events: tries === 1 ? [event] : [] };
 }

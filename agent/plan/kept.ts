@@ -17,7 +17,7 @@ const PASSING = [
   'softReboot',
   'resetting',
   'graceMs',
-  'failedChange',
+  'failedChanges',
   'leaving',
 ] as const;
 

@@ -54,6 +54,14 @@ export interface Override {
   readonly by?: string;
 }
 
+export interface FailedChange {
+  readonly what: string;
+  readonly why: string;
+  /** None where the box has no room for it: that is not tried. */
+  readonly tries: number;
+  readonly againAtMs: number;
+}
+
 /** What the planner remembers of a machine between ticks; stored, so that it outlives the agent. */
 export interface MachineMemory {
   readonly run?: RunMemory;
@@ -99,13 +107,8 @@ export interface MachineMemory {
   readonly thawAtMs?: number;
   /** When a guest held by an I/O error was last let go on. */
   readonly resumedAtMs?: number;
-  /** The change of the running machine that was last tried and could not be made. */
-  readonly failedChange?: {
-    readonly what: string;
-    readonly why: string;
-    readonly tries: number;
-    readonly againAtMs: number;
-  };
+  /** The changes of the running machine that were tried and could not be made. */
+  readonly failedChanges?: readonly FailedChange[];
   /** When the growth of a disk was last tried. */
   readonly growthTriedAtMs?: number;
   /** The status last reported. */
@@ -128,7 +131,7 @@ export const OF_A_RUN = [
   'resetting',
   'resumedAtMs',
   'thawAtMs',
-  'failedChange',
+  'failedChanges',
   'growthTriedAtMs',
   'ready',
 ] as const satisfies readonly (keyof MachineMemory)[];

@@ -15,15 +15,19 @@ import type { PciPlaces } from '../machine/pci.ts';
 import type { RunLimits } from '../machine/run-limits.ts';
 import type { HostPort } from '../ports.ts';
 
+/** A change to make while a machine runs. */
+export interface LiveChange {
+  readonly change: Change;
+  /** The description that it runs by once that is made, and none of the others. */
+  readonly running: DesiredMachine;
+  /** The fields that it is about. */
+  readonly fields: readonly string[];
+}
+
 /** What differs between a running machine and its description, and how it gets there. */
 export interface ChangePlan {
-  /** The next change to make while it runs, and the description that it runs by once that is made. */
-  readonly next?: {
-    readonly change: Change;
-    readonly running: DesiredMachine;
-    /** The fields that it is about. */
-    readonly fields: readonly string[];
-  };
+  /** What changes while it runs, in the order in which it is best made; none needs another. */
+  readonly live: readonly LiveChange[];
   /** The fields that change at the next start, each with why where that is not plain. */
   readonly restart: readonly string[];
   /** Where what runs is not yet as described. */
@@ -82,26 +86,22 @@ export function planChange(running: Running, wanted: CompiledMachine): ChangePla
   }
   const waits = restart.length > 0 ? live.filter(({ group }) => isSize(group)) : [];
   const ready = live.filter((one) => !waits.includes(one));
-  const [next] = [...findLeftovers(running, wanted), ...ready].toSorted(
+  const inOrder = [...findLeftovers(running, wanted), ...ready].toSorted(
     (a, b) => rank(a.change) - rank(b.change),
   );
   const held = waits.flatMap(({ group }) => group.fields);
   const pathsOf = (changes: readonly FieldChange[]) => changes.map(({ path }) => [...path]);
   return {
+    live: inOrder.map(({ group, change }) => ({
+      change,
+      running: describeAfter(machine, wanted, group),
+      fields: group.fields.map((field) => formatField(wanted, field, '')),
+    })),
     restart: [...restart, ...held.map((field) => formatField(wanted, field, ''))],
     unmade: {
       live: pathsOf(ready.flatMap(({ group }) => group.fields)),
       atRestart: pathsOf([...atRestart, ...held]),
     },
-    ...(next === undefined
-      ? {}
-      : {
-          next: {
-            change: next.change,
-            running: describeAfter(machine, wanted, next.group),
-            fields: next.group.fields.map((field) => formatField(wanted, field, '')),
-          },
-        }),
   };
 }
 
@@ -143,6 +143,7 @@ function isConnected({ cards }: Running, { name, up, ports }: CompiledInterface)
   return cards.linksDown.includes(name) !== up && has.length === ports.length && ports.every(isForwarded);
 }
 
+const NO_HOTPLUG = 'it was started with disableHotplug';
 const TRANSITIONAL = 'with useVirtioTransitional nothing sits where it could come and go while it runs';
 
 /** What frees a place goes first. */
@@ -220,10 +221,12 @@ function judgeDisk(machine: CompiledMachine, wanted: CompiledMachine, name: stri
   if (before !== undefined && after !== undefined) {
     if (!hasEffect(machine, wanted, group)) return 'nothing';
     const isMedium = before.cdrom && isSameJson({ ...before, content: after.content }, after);
+    if (isMedium && !machine.devices.hotplug) return { why: NO_HOTPLUG };
     return isMedium ? { change: { kind: 'change-medium', disk: after, machine: wanted } } : { why: '' };
   }
   const disk = before ?? after;
   if (disk === undefined) return 'nothing';
+  if (!machine.devices.hotplug) return { why: NO_HOTPLUG };
   if (wanted.devices.transitional) return { why: TRANSITIONAL };
   if (!canHotPlugDisk(disk))
     return { why: 'only virtio and SCSI disks of volumes with hotpluggable: true come and go while it runs' };

@@ -23,7 +23,7 @@ export function planStart(situation: Situation, memory: MachineMemory, compiled:
     const message = `the disk of data volume ${missing} was there and is gone (is its file system mounted?): it is not made anew`;
     return { ...none, state: 'Refused', reason: 'DiskMissing', message, warning: true };
   }
-  const awaited = awaitDisks(situation, memory, compiled);
+  const awaited = awaitDisks(situation, memory, compiled.disks, 'the machine is started');
   if (awaited !== undefined) return awaited;
   const lack = findLack(compiled, box.equipment);
   if (lack !== undefined) return { ...none, state: 'Refused', ...lack, warning: true };

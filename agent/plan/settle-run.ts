@@ -13,7 +13,7 @@ const ENDED_STATES: ReadonlyMap<string, { readonly how: RunEnd; readonly detail:
   ['shutdown', { how: 'shutdown', detail: 'the guest shut down' }],
   ['guest-panicked', { how: 'failed', detail: "the guest's kernel panicked" }],
   ['internal-error', { how: 'failed', detail: 'QEMU met an internal error' }],
-  ['watchdog', { how: 'failed', detail: "the guest's watchdog fired" }],
+  ['watchdog', { how: 'failed', detail: "the guest's watchdog fired, and powered it off" }],
 ]);
 
 /** States between start and the first instruction of the guest, and those that a guest does not run in. */

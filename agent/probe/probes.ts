@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { createConnection } from 'node:net';
 import { messageOf } from '../../shared/base/errors.ts';
 import { sleep, withDeadline } from '../../shared/base/deadline.ts';
+import { http } from '../../shared/host/http.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { ProbeAction } from '../machine/probe.ts';
 import type { ProbeOutcome, ProbeTarget, Probes } from '../guest.ts';
@@ -110,7 +110,7 @@ async function get(
 ): Promise<ProbeOutcome> {
   const given = Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]));
   const options = { host, port, path, signal, agent: false, headers: { 'user-agent': USER_AGENT, ...given } };
-  const request = secure ? requestHttps({ ...options, rejectUnauthorized: false }) : requestHttp(options);
+  const request = secure ? requestHttps({ ...options, rejectUnauthorized: false }) : http.request(options);
   request.end();
   const [{ statusCode = 0 }] = (await once(request, 'response')) as [{ statusCode?: number }];
   // What it says is of no interest, however long it is.

@@ -8,6 +8,7 @@ import { readRunLimits } from '../machine/run-limits.ts';
 import type { RunRecord } from '../ports.ts';
 import { makeChange } from './change.ts';
 import { addDisks } from './disks.ts';
+import type { HoldLent } from './forwards.ts';
 import type { Monitor } from './monitor.ts';
 import type { Note } from './notes.ts';
 import { writeRecord } from './record.ts';
@@ -21,6 +22,7 @@ export interface ChangeContext extends Pick<
   readonly record: RunRecord;
   readonly monitor: Monitor;
   readonly note: Note;
+  readonly holdLent: HoldLent;
   /** Gives the process of a run the limits of a machine like this. */
   readonly limit: (record: RunRecord, machine: CompiledMachine) => Promise<void>;
 }
@@ -30,7 +32,7 @@ export async function changeMachine(
   { change, running, images }: ChangeRequest,
   context: ChangeContext,
 ): Promise<void> {
-  const { record, folder, monitor, clock, account, outside, ports, networks } = context;
+  const { record, folder, monitor, clock, account, outside, ports, networks, holdLent } = context;
   const { uid } = record;
   if (change.kind === 'set-memory' || change.kind === 'add-cpus')
     await raiseLimit(compileMachine(running), context);
@@ -48,6 +50,7 @@ export async function changeMachine(
       ),
     connect: async (card, machine) => networks.connect(machine, [card], account?.uid ?? userInfo().uid),
     disconnect: async (card) => networks.disconnect(uid, [card]),
+    holdLent,
   });
   note({ ...after, desired: running, claimBytes: claimOfRun(compileMachine(running), record) });
   if (after.ports !== undefined) ports.keep(uid, after.ports);

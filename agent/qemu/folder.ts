@@ -120,13 +120,13 @@ export async function withStaging<T>(folder: string, use: (staging: string) => P
 
 /** Whom `user` names on this box. */
 export async function findAccount(user: string): Promise<Account> {
-  const [uid, gid, groups] = await Promise.all([
+  const [uid, groups] = await Promise.all([
     runTool('id', ['-u', '--', user]),
-    runTool('id', ['-g', '--', user]),
+    // The main one is the first.
     runTool('id', ['-G', '--', user]),
   ]);
-  const further = groups.trim().split(/\s+/).map(Number);
-  return { uid: Number(uid), gid: Number(gid), groups: further.filter((group) => group !== Number(gid)) };
+  const [gid = NaN, ...further] = groups.trim().split(/\s+/).map(Number);
+  return { uid: Number(uid), gid, groups: further };
 }
 
 /**

@@ -10,6 +10,7 @@ import { createPciLayout, readPciPlaces } from '../machine/pci.ts';
 import type { HostPort, RunRecord } from '../ports.ts';
 import type { Tap } from '../networks-port.ts';
 import type { DiskFiles } from './disks.ts';
+import type { HoldLent } from './forwards.ts';
 import type { Qmp } from './qmp.ts';
 
 /** What a change needs of the machine's run. */
@@ -24,6 +25,7 @@ export interface PlugContext {
   readonly choosePorts: (card: string, ports: readonly WantedPort[]) => Promise<readonly HostPort[]>;
   readonly connect: (card: CompiledInterface, machine: CompiledMachine) => Promise<ReadonlyMap<string, Tap>>;
   readonly disconnect: (card: string) => Promise<void>;
+  readonly holdLent: HoldLent;
 }
 
 /** How long a guest may take to let go of a device or a medium, which it may also refuse. */

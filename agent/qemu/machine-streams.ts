@@ -7,6 +7,7 @@ import type { RunRecord } from '../ports.ts';
 import { createConsole } from './console.ts';
 import type { ConsoleLog } from './console-log.ts';
 import { createDisplay } from './display.ts';
+import type { Forward, HoldLent } from './forwards.ts';
 import { connectPort } from './guest-port.ts';
 import { valuesOf } from './hotplug.ts';
 import type { Monitor } from './monitor.ts';
@@ -15,7 +16,6 @@ import { oneWay } from './one-way.ts';
 import { readLog } from './read-log.ts';
 import { ensureForward, removeForward } from './stream-forward.ts';
 
-type Forward = Awaited<ReturnType<typeof ensureForward>>;
 type PortTarget = Extract<StreamTarget, { kind: 'port' }>;
 type LogTarget = Extract<StreamTarget, { kind: 'log' }>;
 
@@ -47,19 +47,21 @@ export function createMachineStreams(options: MachineStreamsOptions) {
   const isDeclared = ({ ports }: RunRecord, { protocol, hostPort }: Forward) =>
     ports.some((port) => port.protocol === protocol && port.hostPort === hostPort);
 
+  const keyOf = (run: number, { protocol, hostPort }: Forward) => `${run} ${protocol} ${hostPort}`;
+
   /** One that an agent left that did not live to take it away is found, and goes with its next user. */
   const take = async (run: RunRecord, netdev: string, target: PortTarget): Promise<Forward> =>
     inTurn(async () => {
       const qmp = await monitor.connect(run.run);
       const forward = await ensureForward(qmp, netdev, target);
-      const key = `${run.run} ${forward.protocol} ${forward.hostPort}`;
+      const key = keyOf(run.run, forward);
       users.set(key, (users.get(key) ?? 0) + 1);
       return forward;
     });
 
   const release = async ({ run }: RunRecord, netdev: string, forward: Forward): Promise<void> =>
     inTurn(async () => {
-      const key = `${run} ${forward.protocol} ${forward.hostPort}`;
+      const key = keyOf(run, forward);
       const left = (users.get(key) ?? 1) - 1;
       if (left > 0) return void users.set(key, left);
       users.delete(key);
@@ -108,6 +110,11 @@ export function createMachineStreams(options: MachineStreamsOptions) {
   };
 
   return {
+    /** For a change of the forwards of a run. */
+    holdLent:
+      (run: number): HoldLent =>
+      async (work) =>
+        inTurn(async () => work((forward) => users.has(keyOf(run, forward)))),
     openConsole: async (): Promise<Duplex> => console.open((await locateRun()).run),
     /** @param findAddress the guest's own, as far as it is known */
     async open(target: StreamTarget, findAddress: () => Promise<string | undefined>): Promise<Duplex> {

@@ -201,7 +201,8 @@ export function createMachine(options: MachineOptions): LocalMachine {
         const { record, process } = await locate();
         if (record === undefined || process === undefined)
           throw new EffectError('NotRunning', uid, 'the machine has no process');
-        await changeMachine(request, { ...context, folder, record, monitor, clock, note });
+        const holdLent = streams.holdLent(record.run);
+        await changeMachine(request, { ...context, folder, record, monitor, clock, note, holdLent });
         if (request.change.kind.endsWith('-interface')) guest.cardsChanged();
       });
     },

@@ -1,12 +1,11 @@
 import { EffectError } from '../../shared/base/errors.ts';
-import type { HostPort } from '../ports.ts';
+import type { Forward } from './forwards.ts';
 import { readForwards } from './forwards.ts';
 import { askHuman, runHuman } from './human.ts';
 import type { Qmp } from './qmp.ts';
 
 /** Forwards into user-mode networks for as long as streams need them; declared ones are `setForwards`' matter. */
 
-type Forward = Pick<HostPort, 'protocol' | 'hostAddress' | 'hostPort' | 'port'>;
 type Wanted = Pick<Forward, 'protocol' | 'port'>;
 
 /** Only the box itself gets to it. */

@@ -47,23 +47,40 @@ export async function putUnknownMachine(
   message: string,
   atMs: number,
 ): Promise<void> {
-  const event: Event = {
+  const about = await referTo(objects, row.name);
+  const [name, said] = [`${row.name}.${uid}`, { reason: 'UnknownMachine', message, atMs }];
+  const event = compileWarning({ name, namespace: 'default', uid: `${row.epoch}-${uid}` }, about, said);
+  if ((await objects.get(keyOf(event))) === undefined) await put(objects, event);
+}
+
+/** A warning of the hub's own about a machine, named by the time as Kubernetes names its events. */
+export async function putMachineWarning(
+  objects: ObjectTable,
+  machine: MachineIdentity,
+  said: { readonly reason: string; readonly message: string; readonly atMs: number },
+): Promise<void> {
+  const { namespace, name, uid } = machine;
+  const time = Math.round(said.atMs).toString(16);
+  const identity = { name: `${name.slice(0, 230)}.${time}`, namespace, uid: `${uid}-${time}` };
+  await put(objects, compileWarning(identity, { apiVersion: apiVersionOf(machine), ...machine }, said));
+}
+
+function compileWarning(
+  identity: { readonly name: string; readonly namespace: string; readonly uid: string },
+  involvedObject: ObjectReference,
+  { reason, message, atMs }: { readonly reason: string; readonly message: string; readonly atMs: number },
+): Event {
+  return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: {
-      name: `${row.name}.${uid}`,
-      namespace: 'default',
-      uid: `${row.epoch}-${uid}`,
-      creationTimestamp: formatSeconds(atMs),
-    },
-    involvedObject: await referTo(objects, row.name),
+    metadata: { ...identity, creationTimestamp: formatSeconds(atMs) },
+    involvedObject,
     type: 'Warning',
-    reason: 'UnknownMachine',
+    reason,
     message,
-    ...saidBy('holdfast-hub', row.name),
+    ...saidBy('holdfast-hub', involvedObject.name ?? ''),
     ...happenedAt(atMs),
   };
-  if ((await objects.get(keyOf(event))) === undefined) await put(objects, event);
 }
 
 function apiVersionOf({ kind }: MachineIdentity): string {

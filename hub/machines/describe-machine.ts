@@ -32,6 +32,9 @@ export interface Knowledge {
   readonly nowMs: number;
 }
 
+/** A machine elsewhere has its MAC address. */
+export const TWINS_CONDITION = 'MACAddressShared';
+
 /** KubeVirt's `printableStatus` for each state, where the state alone decides it. */
 const PRINTABLE: Readonly<Record<MachineState, string>> = {
   Stopped: 'Stopped',
@@ -259,7 +262,7 @@ function describeOthers(known: Knowledge): ConditionDraft[] {
     const kept = row?.status === undefined ? '' : '; the device keeps what it was sent before';
     add('Synchronized', problem.reason, `${formatProblems(problems)}${kept}`, 'False');
   }
-  if (twins.length > 0) add('MACAddressShared', 'SameMACAddress', twins.join('; '));
+  if (twins.length > 0) add(TWINS_CONDITION, 'SameMACAddress', twins.join('; '));
   if (elsewhere !== undefined) add('PlacedAsAsked', 'PlacedElsewhere', elsewhere, 'False');
   if (row !== undefined && isHeldBack(row, known.generation))
     add('HeldBack', row.heldBack?.reason ?? '', describeHeldBack(row));

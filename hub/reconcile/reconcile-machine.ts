@@ -4,9 +4,15 @@ import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
 import { isDeleting } from '../api/metadata.ts';
 import { deviceKey } from '../devices/ensure-device.ts';
+import { putMachineWarning } from '../devices/put-event.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import type { Knowledge } from '../machines/describe-machine.ts';
-import { describeInstance, describeVirtualMachine, hasInstance } from '../machines/describe-machine.ts';
+import {
+  TWINS_CONDITION,
+  describeInstance,
+  describeVirtualMachine,
+  hasInstance,
+} from '../machines/describe-machine.ts';
 import type { Now } from '../machines/instance.ts';
 import { compileInstance, isOwned, isOwnedBy } from '../machines/instance.ts';
 import { findRelease } from '../machines/override.ts';
@@ -103,6 +109,7 @@ async function project(
     twins: await findTwins(described as unknown as ResourceObject, tables),
     nowMs: now.nowMs,
   };
+  await tellTwins(tables, object, known);
   if (object.kind === 'VirtualMachineInstance') {
     return putMachine(tables, { ...object, status: describeInstance(known, object.status) });
   }
@@ -120,6 +127,19 @@ async function project(
   } else if (before !== undefined) {
     await tables.objects.remove(key);
   }
+}
+
+/** Tells of machines with its address once: what its status has of them already was told. */
+async function tellTwins({ objects }: Tables, object: MachineObject, { twins, nowMs }: Knowledge) {
+  const message = twins.join('; ');
+  const told = object.status?.conditions?.find(({ type }) => type === TWINS_CONDITION)?.message ?? '';
+  if (message === told || message === '') return;
+  const { uid = '' } = object.metadata;
+  await putMachineWarning(
+    objects,
+    { ...identityOf(object), uid },
+    { reason: TWINS_CONDITION, message, atMs: nowMs },
+  );
 }
 
 /** An instance can't be shown of a description that is not whole, unless it is there already and goes on. */

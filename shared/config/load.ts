@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
 import { messageOf } from '../base/errors.ts';
 import type { ConfigOf, Settings } from './settings.ts';
 import { flagOf, variableOf } from './settings.ts';
+
+/** Loaded where there is a file to read: without one, an agent starts with a tenth fewer modules. */
+const loadYaml = () => createRequire(import.meta.url)('yaml') as typeof Yaml;
 
 /** A wrong setting. The message is one line that names the key and where it was given. */
 export class ConfigError extends Error {}
@@ -46,7 +50,7 @@ export function loadConfig<S extends Settings>(settings: S, { flags, environment
 function readFile(path: string, settings: Settings): Record<string, string> {
   let content: unknown;
   try {
-    content = parseYaml(readFileSync(path, 'utf8')) ?? {};
+    content = loadYaml().parse(readFileSync(path, 'utf8')) ?? {};
   } catch (error) {
     throw new ConfigError(`config file ${path}: ${messageOf(error).split('\n')[0]}`, { cause: error });
   }

@@ -11,6 +11,11 @@ test.each([
     { action: 'reset' },
     'WatchdogFired: the guest did not feed its watchdog, which fired; what follows is: reset',
   ],
+  [
+    'WATCHDOG',
+    { action: 'pause' },
+    'WatchdogFired: the guest did not feed its watchdog, which fired; what follows is: poweroff',
+  ],
   ['GUEST_PANICKED', { action: 'pause' }, "GuestPanicked: the guest's kernel panicked"],
   [
     'GUEST_PANICKED',

@@ -1,11 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { readRunLimits } from '../../agent/machine/run-limits.ts';
 import type { CompiledMachine } from '../../agent/machine/compile.ts';
 import { planChange } from '../../agent/plan/plan-change.ts';
 import { readWanted } from '../../agent/plan/read-wanted.ts';
 import type { Machines } from '../../agent/ports.ts';
+import { listening } from '../tools/processes.ts';
 import {
   GUEST_FOLDER,
   UID,
@@ -96,8 +98,9 @@ async function converge(machines: Machines, wanted: CompiledMachine): Promise<re
       },
       wanted,
     );
-    if (plan.next === undefined) return plan.restart;
-    await machines.change(UID, { ...plan.next, images: new Map() });
+    const [next] = plan.live;
+    if (next === undefined) return plan.restart;
+    await machines.change(UID, { ...next, images: new Map() });
   }
 }
 
@@ -114,7 +117,7 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
   expect(await converge(first, machineWith({ card: true, ports: [8080, 80] }))).toEqual([]);
   const { ports = [] } = (await observeOne(first)).record ?? {};
   expect(ports).toEqual([other, expect.objectContaining({ port: 80, interface: 'default' })]);
-  const port = ports[1]?.hostPort;
+  let port = ports[1]?.hostPort;
   const ask = async () =>
     (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as Record<string, unknown>;
   await heard.says(/address 10\.0\.2\./);
@@ -126,6 +129,18 @@ test('cards, CPUs, memory and disks come and go while the guest runs, which sees
   expect(await converge(first, machineWith({ card: true }))).toEqual([]);
   await expect(fetch(`http://127.0.0.1:${other?.hostPort}/`)).rejects.toThrow();
   expect((await observeOne(first)).record?.ports).toEqual(ports.slice(1));
+
+  // What a stream had forwarded stays for as long as it is used, whatever is declared meanwhile, and of that port too.
+  expect(await converge(first, machineWith({ card: true, ports: [] }))).toEqual([]);
+  const stream = await first.openStream(UID, { kind: 'port', port: 80, protocol: 'TCP' });
+  expect(await converge(first, machineWith({ card: true, ports: [8080] }))).toEqual([]);
+  expect(listening(pid)).toHaveLength(2);
+  expect(await converge(first, machineWith({ card: true }))).toEqual([]);
+  expect(listening(pid)).toHaveLength(2);
+  port = (await observeOne(first)).record?.ports[0]?.hostPort;
+  stream.write('GET / HTTP/1.0\r\n\r\n');
+  expect(await text(stream)).toContain('"hostname":"pos"');
+  await until('what the stream had forwarded is closed', () => listening(pid).length === 1);
 
   // Memory of its start comes back to the box, and is still counted as the machine's.
   const { claimBytes } = (await observeOne(first)).record ?? {};

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Service } from '../tools/holdfast.ts';
 import { HOLDFAST, runHoldfast, startService } from '../tools/holdfast.ts';
 import type { Session } from '../tools/session.ts';
+import { listening } from '../tools/processes.ts';
 import { openSession } from '../tools/session.ts';
 import { openStreamClient } from '../tools/stream-client.ts';
 import { waitFor } from '../tools/wait-for.ts';
@@ -306,19 +307,3 @@ describe('a machine behind a box that only dials out', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('a change of its spec is applied') as string]);
   });
 });
-
-/** The TCP sockets that a process listens on. */
-function listening(pid = 0): string[] {
-  const inodes = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
-    } catch {
-      return [];
-    }
-  });
-  return ['tcp', 'tcp6']
-    .flatMap((family) => readFileSync(`/proc/${pid}/net/${family}`, 'utf8').split('\n').slice(1))
-    .map((row) => row.trim().split(/\s+/))
-    .filter((row) => row[3] === '0A' && inodes.includes(row[9] ?? ''))
-    .map((row) => row[1] ?? '');
-}

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '../../shared/base/errors.ts';
 import { createWorld } from '../e2e/world.ts';
 import { BROKERS } from './parts.ts';
-import { raiseStorm } from './storm.ts';
+import { formatCounts, raiseStorm } from './storm.ts';
 
 /**
  * `npm run storm -- --minutes M [--seed S] [--broker mosquitto] [--machines N] [--busy B] [--agent-kills K]`: kills hub,
@@ -65,9 +65,10 @@ try {
     seed,
     progress,
   });
-  const said = Object.entries(counts).map(([what, times]) => `${what} ${times}`);
   for (const problem of problems) process.stdout.write(`${problem}\n`);
-  process.stdout.write(`seed ${seed}, ${minutes} minutes: ${said.join(', ')}; ${problems.length} problems\n`);
+  process.stdout.write(
+    `seed ${seed}, ${minutes} minutes: ${formatCounts(counts)}; ${problems.length} problems\n`,
+  );
   process.exitCode = problems.length === 0 ? 0 : 1;
 } catch (error) {
   process.stderr.write(`storm: seed ${seed}: ${messageOf(error)}\n`);

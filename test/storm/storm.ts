@@ -30,6 +30,8 @@ const LIVES = 0.7;
 /** Likewise of an agent that is killed more often than else. */
 const HUNTED_LIVES = 0.35;
 const BOOT_LIMIT_MS = 600_000;
+/** How often it is said what has happened so far. */
+const TELL_EVERY_MS = 30_000;
 /** The longest that an agent waits for an answer from a hub that was killed, and what is to be done then. */
 const CALM_LIMIT_MS = 120_000;
 /** Between one thing that happens and the next, for each of those that make them happen. */
@@ -77,6 +79,7 @@ export async function raiseStorm(options: StormOptions): Promise<Outcome> {
   const operator = createOperator(() => findServer(parse(readFileSync(world.kubeconfig, 'utf8'))));
   const counts: Record<string, number> = {};
   const count = (what: string) => void (counts[what] = (counts[what] ?? 0) + 1);
+  let telling: NodeJS.Timeout | undefined;
 
   try {
     for (const part of parts) await part.start();
@@ -92,6 +95,7 @@ export async function raiseStorm(options: StormOptions): Promise<Outcome> {
     const watch = watchProcesses(() => world.qemus(DEVICE));
 
     progress(`storm of ${seconds} s, seed ${seed}`);
+    telling = setInterval(() => progress(formatCounts(counts)), TELL_EVERY_MS);
     const untilMs = Date.now() + seconds * 1_000;
     const isOver = () =>
       options.enough?.aborted === true ||
@@ -137,6 +141,7 @@ export async function raiseStorm(options: StormOptions): Promise<Outcome> {
       }),
     ]);
 
+    clearInterval(telling);
     progress('calm');
     const calmAtMs = Date.now();
     const look = () =>
@@ -150,8 +155,16 @@ export async function raiseStorm(options: StormOptions): Promise<Outcome> {
     const convergeSeconds = Math.round((Date.now() - calmAtMs) / 1_000);
     return { counts: { ...counts, 'seconds to converge': convergeSeconds }, problems };
   } finally {
+    clearInterval(telling);
     for (const part of parts) await part.kill();
   }
+}
+
+/** How often each thing happened, in a line. */
+export function formatCounts(counts: Outcome['counts']): string {
+  return Object.entries(counts)
+    .map(([what, times]) => `${what} ${times}`)
+    .join(', ');
 }
 
 /** Creates the machines and waits until all run and the guests are up; the uids of those to be left alone, by name. */

@@ -38,3 +38,19 @@ export function processesNaming(text: string): string[] {
       }
     });
 }
+
+/** The TCP sockets that a process listens on. */
+export function listening(pid = 0): string[] {
+  const inodes = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+    } catch {
+      return [];
+    }
+  });
+  return ['tcp', 'tcp6']
+    .flatMap((family) => readFileSync(`/proc/${pid}/net/${family}`, 'utf8').split('\n').slice(1))
+    .map((row) => row.trim().split(/\s+/))
+    .filter((row) => row[3] === '0A' && inodes.includes(row[9] ?? ''))
+    .map((row) => row[1] ?? '');
+}

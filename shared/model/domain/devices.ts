@@ -74,7 +74,9 @@ export const devices = fields(
       .optional(),
     disableHotplug: z
       .boolean()
-      .meta({ description: 'No disks can be added while the machine runs' })
+      .meta({
+        description: 'Whether disks and media stay as they are while the machine runs; false by default',
+      })
       .optional(),
   },
   {

@@ -70,6 +70,7 @@ const MACHINE: CompiledMachine = {
     hostDevices: [],
     console: 'logged',
     transitional: false,
+    hotplug: true,
   },
   ioThreads: 0,
   limits: { weight: 200 },

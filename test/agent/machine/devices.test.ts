@@ -97,7 +97,8 @@ describe('inputs', () => {
 
 test.each([
   [{}, 'reset'],
-  [{ action: 'poweroff' }, 'poweroff'],
+  // Held until the agent has seen it.
+  [{ action: 'poweroff' }, 'pause'],
   [{ action: 'shutdown' }, 'shutdown'],
 ])('a watchdog %j', (i6300esb, action) => {
   expect(added({ watchdog: { name: 'dog', i6300esb } })).toEqual([

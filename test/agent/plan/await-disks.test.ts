@@ -75,3 +75,39 @@ test('one that is stopped while it waits says so, and waits again when it is sta
   scenario.settle();
   expect(scenario.status).toMatchObject({ state: 'Provisioning', reason: 'ClaimUnusable' });
 });
+
+test('a disk is plugged in when its data volume has come, which is waited for without a failure and holds up nothing', () => {
+  const before = desiredMachine('Always');
+  const scenario = createScenario(before);
+  scenario.settle();
+  const after = (guest: string) => ({
+    ...before,
+    generation: 2,
+    references: { dataVolumes: { golden: { uid: OTHER, dataVolume: 'golden' } } },
+    spec: {
+      ...before.spec,
+      domain: { memory: { guest }, devices: { disks: [{ name: 'more', disk: { bus: 'scsi' } }] } },
+      volumes: [
+        ...(before.spec.volumes ?? []),
+        { name: 'more', dataVolume: { name: 'golden', hotpluggable: true } },
+      ],
+    },
+  });
+  scenario.want(after('128Mi'));
+  scenario.pass(100);
+  expect(scenario.status).toMatchObject({
+    state: 'Running',
+    reason: 'WaitingForDataVolume',
+    message:
+      'volume more shows the data volume golden, whose disk is not on this box yet: it is plugged in once it is',
+  });
+  expect([scenario.count('change'), scenario.events.slice(1)]).toEqual([0, []]);
+  scenario.want(after('256Mi'));
+  scenario.settle();
+  expect(scenario.count('change')).toBe(1);
+  scenario.makeElsewhere(OTHER, 'golden');
+  scenario.settle();
+  expect(scenario.count('change')).toBe(2);
+  expect(scenario.status).toMatchObject({ state: 'Running', reason: 'Running' });
+  expect(scenario.status?.restartRequired).toBeUndefined();
+});

@@ -44,14 +44,17 @@ function machine({ domain, devices, spec, dataVolumes = ['root'], rest }: Wish =
   });
 }
 
-type Planned = Omit<ChangePlan, 'unmade'>;
+interface Planned extends Pick<ChangePlan, 'restart'> {
+  readonly next?: ChangePlan['live'][number];
+}
 
 function plan(wanted: Wish, running: Wish = {}, places: PciPlaces = {}, limits = LIMITS): Planned {
-  const { unmade: _, ...planned } = planChange(
+  const { live, restart } = planChange(
     { machine: compileMachine(machine(running)), limits, places },
     compileMachine(machine(wanted)),
   );
-  return planned;
+  const [next] = live;
+  return { restart, ...(next && { next }) };
 }
 
 /** All changes in their order, and the fields that are left for a restart. */
@@ -59,10 +62,11 @@ function settle(wanted: Wish, running: Wish = {}, places: PciPlaces = {}) {
   let now = machine(running);
   const kinds: string[] = [];
   for (;;) {
-    const { next, restart } = planChange(
+    const { live, restart } = planChange(
       { machine: compileMachine(now), limits: LIMITS, places },
       compileMachine(machine(wanted)),
     );
+    const [next] = live;
     if (next === undefined) return { kinds, restart };
     kinds.push(next.change.kind);
     // What is written down has to be read again.
@@ -152,7 +156,7 @@ describe('memory', () => {
         places: {},
         balloonBytes,
       };
-      return planChange(known, known.machine).next?.change;
+      return planChange(known, known.machine).live[0]?.change;
     };
     expect(running('1Gi', 512 * MIB)).toMatchObject({ kind: 'set-memory', bytes: 1024 * MIB });
     expect(running('512Mi', 1024 * MIB)).toMatchObject({ kind: 'set-memory', bytes: 512 * MIB });
@@ -179,6 +183,33 @@ describe('disks', () => {
       expect.stringMatching(/^spec\.template\.spec\.domain\.devices\.disks\[x\] \(only .*hotpluggable: true/),
       expect.stringMatching(/^spec\.template\.spec\.volumes\[x\] \(only/),
     ]);
+  });
+
+  test('and media stay as they are while it runs with disableHotplug', () => {
+    const still = (wish: Wish): Wish => ({ ...wish, devices: { ...wish.devices, disableHotplug: true } });
+    for (const [wanted, running] of [
+      [disks('a'), disks()],
+      [disks(), disks('a')],
+    ] as const) {
+      const { kinds, restart } = settle(still(wanted), still(running));
+      expect(kinds).toEqual([]);
+      expect(restart).toContainEqual(
+        expect.stringMatching(/devices\.disks\[a\] \(it was started with disableHotplug\)$/),
+      );
+    }
+    const cdrom = (volume: string) => ({
+      devices: { disks: [...disks().devices.disks, { name: 'cd', cdrom: { bus: 'sata' } }] },
+      spec: { volumes: [...disks().spec.volumes, { name: 'cd', dataVolume: { name: volume } }] },
+      dataVolumes: ['root', 'a', 'b'],
+    });
+    expect(settle(cdrom('b'), cdrom('a'))).toEqual({ kinds: ['change-medium'], restart: [] });
+    expect(settle(still(cdrom('b')), still(cdrom('a')))).toEqual({
+      kinds: [],
+      restart: [expect.stringContaining('(it was started with disableHotplug)')],
+    });
+    // It is of the next start, as it was of this one.
+    expect(settle(still(disks('a')), disks()).kinds).toEqual(['plug-disk']);
+    expect(settle(still(disks())).restart).toEqual(['spec.template.spec.domain.devices.disableHotplug']);
   });
 
   test('that an agent was about to plug in when it ended go, unless they are wanted', () => {
@@ -229,7 +260,7 @@ describe('cables and forwarded ports', () => {
   const leftover = (running: object, cards: ReturnType<typeof noted>) => {
     const machine_ = machine(card(running));
     const known = { machine: compileMachine(machine_), limits: LIMITS, places: {}, cards };
-    return planChange(known, compileMachine(machine_)).next?.change;
+    return planChange(known, compileMachine(machine_)).live[0]?.change;
   };
 
   test('change while it runs, together', () => {

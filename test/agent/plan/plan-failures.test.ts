@@ -64,6 +64,17 @@ describe('failures', () => {
     expect(scenario.status?.process?.pid).toBe(4711);
   });
 
+  test('a guest that its watchdog powers off is said to have ended by that, reaped and started again', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.guest('watchdog');
+    const message = "the guest's watchdog fired, and powered it off";
+    expect(scenario.tick().events).toEqual([{ type: 'Warning', reason: 'Failed', message }]);
+    expect(scenario.count('quit')).toBe(1);
+    scenario.settle();
+    expect([scenario.state, scenario.count('start')]).toEqual(['Running', 2]);
+  });
+
   test('a guest that crashes soon after each start is held back, and a good run clears that', () => {
     const scenario = createScenario(desiredMachine('Always'));
     scenario.settle();
@@ -231,7 +242,34 @@ describe('removal and changes', () => {
     scenario.pass(300);
     expect(scenario.count('change')).toBe(4);
     expect(scenario.status?.restartRequired).toBeUndefined();
-    expect(scenario.memory.failedChange).toBeUndefined();
+    expect(scenario.memory.failedChanges).toBeUndefined();
+  });
+
+  test('a change that fails holds up no other, and each is tried again by itself', () => {
+    const scenario = createScenario(desiredMachine('Always'));
+    scenario.settle();
+    scenario.failChanges('the guest keeps it', /memory/);
+    scenario.want(changed({ memory: { guest: '256Mi' }, cpu: { sockets: 2 } }));
+    scenario.settle();
+    expect(scenario.count('change')).toBe(2);
+    expect(scenario.status?.restartRequired).toBe(
+      'changes take effect at the next start: spec.template.spec.domain.memory.guest (not made while it runs: the guest keeps it)',
+    );
+    scenario.failChanges('no', /CPUs|memory/);
+    scenario.want(changed({ memory: { guest: '256Mi' }, cpu: { sockets: 4 } }));
+    scenario.settle();
+    expect(scenario.status?.restartRequired).toContain('domain.cpu.sockets (not made while it runs: no)');
+    expect(scenario.status?.restartRequired).toContain(
+      'domain.memory.guest (not made while it runs: the guest keeps it)',
+    );
+    // Memory at 10 s, CPUs as well: both failed first at 0.
+    scenario.pass(11);
+    expect(scenario.count('change')).toBe(5);
+    scenario.failChanges(undefined);
+    scenario.pass(60);
+    expect(scenario.status?.restartRequired).toBeUndefined();
+    expect(scenario.count('change')).toBe(7);
+    expect(scenario.memory.failedChanges).toBeUndefined();
   });
 
   describe('a process of an agent that did not write down what it runs by', () => {

@@ -65,7 +65,7 @@ export function createScenario(desired: unknown) {
   let observed: ObservedMachine | undefined;
   let image: ImageStatus = { state: 'absent' };
   let failStart: string | undefined;
-  let failChange: string | undefined;
+  let failChange: { readonly why: string; readonly of: RegExp } | undefined;
   let failCode = 'StartFailed';
   let cutOff = false;
   let refusal: string | undefined;
@@ -136,9 +136,9 @@ export function createScenario(desired: unknown) {
         image = { state: 'fetching', bytes: 0 };
         return;
       case 'change':
-        if (failChange !== undefined) {
+        if (failChange?.of.test(describeChange(action.change)) === true) {
           const what = describeChange(action.change);
-          memory = settleFailedChange(memory, what, failChange, nowMs).memory;
+          memory = settleFailedChange(memory, what, failChange.why, nowMs).memory;
         } else if (observed?.record !== undefined) {
           observed = { ...observed, record: { ...observed.record, desired: action.running } };
         }
@@ -310,8 +310,9 @@ export function createScenario(desired: unknown) {
       const { desired: _, ...record } = observed.record;
       observed = { ...observed, record };
     },
-    failChanges(why: string | undefined) {
-      failChange = why;
+    /** From now on changes fail, or those of which that is said, or none does. */
+    failChanges(why: string | undefined, of = /./) {
+      failChange = why === undefined ? undefined : { why, of };
     },
     count: (kind: Action['kind']) => actions.filter((one) => one === kind).length,
   };

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Event } from '../../../shared/model/event.ts';
 import type { VirtualMachine } from '../../../shared/model/virtual-machine.ts';
 import type { TestHub } from '../start-hub.ts';
 import { VMIS, startHub } from '../start-hub.ts';
@@ -44,6 +45,13 @@ async function sharedOf(url: string) {
   return found?.message;
 }
 
+/** What the events about a machine say of it. */
+async function eventsOf(name: string) {
+  const query = `fieldSelector=involvedObject.name=${name},reason=MACAddressShared`;
+  const { body } = await hub.call<{ items: Event[] }>('GET', `/api/v1/namespaces/default/events?${query}`);
+  return body.items.map(({ type, message }) => `${type}: ${message}`);
+}
+
 const FIELD = 'spec.template.spec.domain.devices.interfaces[0].macAddress';
 const also = (mac: string, name: string) =>
   `${FIELD}: ${mac} is also the address of VirtualMachine default/${name}: in one network they disturb each other`;
@@ -55,6 +63,19 @@ test('both are told, whoever writes the second is warned, and it is over when on
   expect(warning).toBe(`299 - "${also('02:00:00:00:00:01', 'pos')}"`);
   await poll(() => sharedOf(`${VMS}/pos`)).toBe(also('02:00:00:00:00:01', 'twin'));
   await poll(() => sharedOf(`${VMS}/twin`)).toBe(also('02:00:00:00:00:01', 'pos'));
+  const told = [`Warning: ${also('02:00:00:00:00:01', 'twin')}`];
+  expect(await eventsOf('pos')).toEqual(told);
+
+  // Whatever else is done to it, it is told of once.
+  hub.clock.advance(1_000);
+  await hub.call('PATCH', `${VMS}/pos`, {
+    metadata: { labels: { seen: 'again' } },
+    spec: { runStrategy: 'Manual' },
+  });
+  await poll(
+    async () => (await hub.call<VirtualMachine>('GET', `${VMS}/pos`)).body.status?.desiredGeneration,
+  ).toBe(2);
+  expect(await eventsOf('pos')).toEqual(told);
 
   const spec = { template: { spec: machineWith('02:00:00:00:00:02', 'edge-2', { bridge: {} }) } };
   const changed = await hub.call('PATCH', `${VMS}/twin`, { spec });
