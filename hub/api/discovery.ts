@@ -63,7 +63,9 @@ export function compileResourceList(
       ...(kind.scaleSubresource === true ? [scale] : []),
     ];
   });
-  const subresources = beside.map(({ kind, name, verb, responseKind }) => ({
+  // Python's client and Ansible's, as distributions have them, fail on a name of three parts, and then know no kind.
+  const named = beside.filter(({ name }) => !name.includes('/'));
+  const subresources = named.map(({ kind, name, verb, responseKind }) => ({
     name: `${kind.plural}/${name}`,
     singularName: '',
     namespaced: kind.namespaced,

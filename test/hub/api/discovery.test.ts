@@ -58,6 +58,9 @@ test('lists groups, versions and resources', async () => {
       expect.objectContaining({ name: 'virtualmachines/restart', namespaced: true, verbs: ['update'] }),
     ]),
   });
+  // Clients of old split names in two, and fail where there is more.
+  const beside = await api.call<{ resources: Group[] }>('GET', '/apis/subresources.kubevirt.io/v1');
+  expect(beside.body.resources.filter(({ name }) => name.split('/').length !== 2)).toEqual([]);
   const own = await api.call<{ resources: Group[] }>('GET', '/apis/holdfast.dev/v1alpha1');
   expect(own.body.resources.map(({ name }) => name)).toEqual([
     'devices',
