@@ -1,5 +1,6 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import type { Subresource, Target } from './subresource.ts';
+import { finalize } from './subresources/finalize.ts';
 import { freeze, unfreeze } from './subresources/freeze.ts';
 import { log, logOfInstance } from './subresources/log.ts';
 import { ping } from './subresources/ping.ts';
@@ -46,6 +47,7 @@ const SUBRESOURCES: readonly Subresource[] = [
   usbRedirection,
   log,
   logOfInstance,
+  finalize,
 ];
 
 /** Those of the kinds that are served. */
