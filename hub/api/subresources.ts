@@ -1,6 +1,7 @@
 import type { KindDefinition } from '../../shared/model/kind.ts';
 import type { Subresource, Target } from './subresource.ts';
 import { expandSpec } from './subresources/expand-spec.ts';
+import { finalize } from './subresources/finalize.ts';
 import { freeze, unfreeze } from './subresources/freeze.ts';
 import { log, logOfInstance } from './subresources/log.ts';
 import { ping } from './subresources/ping.ts';
@@ -48,6 +49,7 @@ const SUBRESOURCES: readonly Subresource[] = [
   usbRedirection,
   log,
   logOfInstance,
+  finalize,
 ];
 
 /** Those of the kinds that are served. */

@@ -317,4 +317,20 @@ describe.each(SERVERS)('%s', (_name, start) => {
     const { details } = (await ask('DELETE', `${MAPS}/another`)).body as { details: object };
     expect(details).toEqual({ name: 'another', kind: 'configmaps', uid: 'UID' });
   });
+
+  test('lets nothing keep a namespace', async () => {
+    const named = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: `${NAMESPACE}-finalized` } };
+    const path = `/api/v1/namespaces/${named.metadata.name}`;
+    await ask('POST', '/api/v1/namespaces', named);
+    expect(
+      await ask('PUT', `${path}/finalize`, { ...named, spec: { finalizers: ['a.io/1'] } }),
+    ).toMatchObject({
+      code: 200,
+      body: { kind: 'Namespace', spec: { finalizers: ['a.io/1'] }, status: { phase: 'Active' } },
+    });
+    const { code, body } = await ask('PUT', `${path}/finalize`, { ...named, spec: {} });
+    expect([code, (body as { spec: { finalizers?: object } }).spec.finalizers]).toEqual([200, undefined]);
+    expect((await ask('PUT', `${path}-none/finalize`, named)).code).toBe(400);
+    expect(await ask('DELETE', path)).toMatchObject({ code: 200 });
+  });
 });
