@@ -3,7 +3,8 @@ import type { Clock } from '../ports.ts';
 
 /** Often enough for the tables of the routers on the way. */
 const PING_EVERY_MS = 20_000;
-const MOST_UNANSWERED = 3;
+/** When a third would be sent, the other end was last heard a minute ago. */
+const MOST_UNANSWERED = 2;
 
 /**
  * Pings the other end for as long as the connection lasts, and cuts it once that has been silent for a minute. One that
