@@ -38,6 +38,9 @@ const REAP_MS = 5_000;
 /** How often an accelerator is looked for where none was found. */
 const PROBE_EVERY_MS = 60_000;
 
+/** How long the link waits for the first look at the machines. */
+const FIRST_TICK_MS = 5_000;
+
 const NO_TUNNEL: Tunnel = {
   dial: async ({ path }) => {
     throw new EffectError('HubUnreachable', path, 'this agent has no way to bring streams to the hub');
@@ -96,6 +99,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
   let goingDown: Box['goingDown'];
   let cancelFacts = () => {};
   let cancelProbe = () => {};
+  let cancelReachOut = () => {};
   /** The facts last queued for the hub. */
   let factsTold = '';
   let stopped = false;
@@ -296,13 +300,17 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       thawKeeper.start();
       loop.wake();
       const accelerator = keepFindingAccelerator();
-      // What runs is taken over first: the link and the box's facts would have it wait for the processor.
-      void loop.firstTick.then(async () => {
+      const reachOut = () => {
+        cancelReachOut();
         if (stopped) return;
         session.start();
-        await accelerator;
-        keepReportingFacts();
-      });
+        void accelerator.then(keepReportingFacts);
+      };
+      // What runs is taken over first: the link and the box's facts would have it wait for the processor. A box whose
+      // machines can't be looked at is to be reached all the same.
+      const patience = Promise.withResolvers<void>();
+      cancelReachOut = clock.after(FIRST_TICK_MS, patience.resolve);
+      void Promise.race([loop.firstTick, patience.promise]).then(reachOut);
     },
     door,
     async shutDownMachines(withinMs) {
@@ -328,6 +336,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
       stopped = true;
       cancelFacts();
       cancelProbe();
+      cancelReachOut();
       clockWatch.stop();
       await keeper?.stop();
       thawKeeper.stop();

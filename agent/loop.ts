@@ -4,16 +4,14 @@ import type { MachineIdentity } from '../shared/model/machine.ts';
 import { carryOut } from './act/carry-out.ts';
 import type { AgentPorts } from './agent.ts';
 import type { Change } from './machine/change.ts';
-import type { CompiledMachine } from './machine/compile.ts';
 import { describeChange } from './machine/change.ts';
-import { readRunLimits } from './machine/run-limits.ts';
 import { findUsers } from './plan/disk-users.ts';
 import { settleFailedChange } from './plan/draft-change.ts';
 import type { ProbeWatch } from './probe-watch.ts';
+import { createReadings } from './readings.ts';
 import { imagesOf } from './machine/images.ts';
 import { compileKept, recoverRow } from './plan/kept.ts';
 import type { MachineMemory } from './plan/memory.ts';
-import type { Running } from './plan/plan-change.ts';
 import { planMachine } from './plan/plan-machine.ts';
 import type { Action, Box, MachinePlan, PlannedEvent, Wanted } from './plan/plan.ts';
 import { identityOf, readWanted } from './plan/read-wanted.ts';
@@ -66,7 +64,7 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
   const busy = new Map<string, Promise<void>>();
   /** Those of them that are being started. */
   const starting = new Set<string>();
-  const readings = new WeakMap<object, Wanted | undefined>();
+  const readings = createReadings();
   let cancelTimer = () => {};
   let running: Promise<void> | undefined;
   let woken = false;
@@ -113,8 +111,12 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
       const all = store.machines();
       const rows = inOrderOfStart(all.filter(({ uid }) => !unsettled.has(uid)));
       let room = openRoom(all, observed);
-      const chosen: { uid: string; plan: MachinePlan; kept: KeptMachine | undefined; desired: unknown }[] =
-        [];
+      const chosen: {
+        uid: string;
+        plan: MachinePlan;
+        kept: KeptMachine | undefined;
+        desired: unknown;
+      }[] = [];
       let free = MOST_AT_ONCE - busy.size;
       for (const row of rows) {
         const plan = tryPlan(row, observed, room);
@@ -147,14 +149,24 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     desired: unknown,
     machine: ObservedMachine | undefined,
   ): void {
-    const wanted = wantedOf(desired);
+    const wanted = readings.wanted(desired);
     const { number, runningSinceMs } = memory.run ?? {};
     if (status.state === 'Removed') return probes.forget(uid);
     const runs = status.state === 'Running' && number !== undefined && runningSinceMs !== undefined;
     if (!runs || wanted?.kind !== 'machine') return probes.rest(uid);
     const address = machine?.process?.addresses.flatMap(({ ips }) => ips).find((ip) => ip.includes('.'));
-    const target = { uid, ports: machine?.record?.ports ?? [], ...(address !== undefined && { address }) };
-    probes.watch({ uid, run: number, runningSinceMs, probes: wanted.compiled.probes, target });
+    const target = {
+      uid,
+      ports: machine?.record?.ports ?? [],
+      ...(address !== undefined && { address }),
+    };
+    probes.watch({
+      uid,
+      run: number,
+      runningSinceMs,
+      probes: wanted.compiled.probes,
+      target,
+    });
   }
 
   /** What is left of the box's memory by what runs, and by what is being started. */
@@ -168,7 +180,9 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
       const machine = observed.get(uid);
       if (machine?.process === undefined && !starting.has(uid)) return [];
       const claim = machine?.record?.claimBytes;
-      return [starting.has(uid) || claim === undefined ? claimOf(wantedOf(desired), accelerator) : claim];
+      return [
+        starting.has(uid) || claim === undefined ? claimOf(readings.wanted(desired), accelerator) : claim,
+      ];
     });
     return { ...memory, claims };
   }
@@ -188,44 +202,10 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     }
   }
 
-  /** An entry is read once for as long as it is the same: each tick asks. */
-  function wantedOf(desired: unknown): Wanted | undefined {
-    if (typeof desired !== 'object' || desired === null) return undefined;
-    if (!readings.has(desired)) readings.set(desired, readWanted(desired));
-    return readings.get(desired);
-  }
-
-  /** What a machine's newest run was started and changed by; undefined where its record does not say. */
-  function runningOf(machine: ObservedMachine | undefined): Running | undefined {
-    const { record, process } = machine ?? {};
-    const entry = record === undefined ? undefined : wantedOf(record.desired);
-    if (record === undefined || entry?.kind !== 'machine') return undefined;
-    const addedBytes = process?.addedMemory?.requestedBytes;
-    return {
-      machine: entry.compiled,
-      limits: readRunLimits(record.command),
-      places: record.places ?? {},
-      ...(record.balloonBytes === undefined ? {} : { balloonBytes: record.balloonBytes }),
-      cards: { linksDown: record.linksDown ?? [], ports: record.ports },
-      ...(addedBytes === undefined ? {} : { addedBytes }),
-    };
-  }
-
-  /** All machines as they are wanted, and as they run. */
-  function described(observed: ReadonlyMap<string, ObservedMachine>): CompiledMachine[] {
-    const wanted = store.machines().map(({ desired }) => wantedOf(desired));
-    const running = [...observed.values()].map((machine) =>
-      machine.process === undefined ? undefined : runningOf(machine)?.machine,
-    );
-    return [...wanted.map((one) => (one?.kind === 'machine' ? one.compiled : undefined)), ...running].filter(
-      (one) => one !== undefined,
-    );
-  }
-
   /** Whatever becomes of machines in this tick, what their descriptions name is needed. */
   function retainImages(): void {
     const needed = store.machines().flatMap(({ desired }) => {
-      const wanted = wantedOf(desired);
+      const wanted = readings.wanted(desired);
       if (wanted?.kind === 'volume') return imagesOf(wanted.content);
       return wanted?.kind === 'machine' ? imagesOf(wanted.compiled) : [];
     });
@@ -240,11 +220,16 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
   ): MachinePlan | undefined {
     try {
       const machine = observed.get(row.uid);
-      const wanted = wantedOf(row.desired);
+      const wanted = readings.wanted(row.desired);
       if (wanted === undefined) return undefined;
-      const running = runningOf(machine);
+      const running = readings.running(machine);
       const probed = probes.outlook(row.uid);
-      const users = wanted.kind === 'removed' ? { users: findUsers(row.uid, described(observed)) } : {};
+      const users =
+        wanted.kind === 'removed'
+          ? {
+              users: findUsers(row.uid, readings.machines(store.machines(), observed.values())),
+            }
+          : {};
       return planMachine({
         ...users,
         wanted,
