@@ -2,9 +2,9 @@ import { Readable } from 'node:stream';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { ObjectRow } from '../ports.ts';
-import type { ListFrame, View } from './view.ts';
+import type { ListFrame, View } from './view/view.ts';
 import { compileWarnings } from './warning.ts';
-import type { WatchFeed } from './watch-feed.ts';
+import type { WatchFeed } from './watch/watch-feed.ts';
 
 /** How many items of a list are encoded at a time. */
 const ITEMS_AT_ONCE = 500;

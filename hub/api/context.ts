@@ -5,8 +5,8 @@ import type { Clock, Log, Random } from '../../shared/ports.ts';
 import type { RequestBody, ResponseMessage } from '../../shared/protocol/messages.ts';
 import type { Authenticate, User } from '../auth/user.ts';
 import type { Store, Tables, Tunnel } from '../ports.ts';
-import type { HealthCheck } from './health.ts';
-import type { KindSchemas } from './kind-schemas.ts';
+import type { HealthCheck } from './http/health.ts';
+import type { KindSchemas } from './discovery/kind-schemas.ts';
 import type { Accepted } from './accept.ts';
 
 export interface Admission {

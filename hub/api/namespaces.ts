@@ -8,7 +8,7 @@ import { dnsLabel } from '../../shared/model/schema.ts';
 import type { Clock, Random } from '../../shared/ports.ts';
 import type { ObjectTable, Store } from '../ports.ts';
 import { conflict, forbidden, invalid, notFound } from './errors.ts';
-import { isDeleting } from './metadata.ts';
+import { isDeleting } from './write/metadata.ts';
 
 /** All that is particular to namespaces: the one kind that others live in. */
 

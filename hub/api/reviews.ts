@@ -8,9 +8,9 @@ import {
 import type { User } from '../auth/user.ts';
 import type { Answer } from './answer.ts';
 import { jsonReply } from './answer.ts';
-import { parseBody } from './body.ts';
+import { parseBody } from './write/body.ts';
 import type { ApiRequest } from './context.ts';
-import { parseDraft } from './draft.ts';
+import { parseDraft } from './write/draft.ts';
 import { invalid } from './errors.ts';
 import type { ResourcePath } from './path.ts';
 

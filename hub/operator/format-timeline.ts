@@ -1,5 +1,5 @@
 import { formatTable } from '../../shared/base/table.ts';
-import { formatAge } from '../api/duration.ts';
+import { formatAge } from '../api/view/duration.ts';
 import type { TimelineItem } from '../api/subresources/timeline.ts';
 
 /** What is learned within this time was learned as it happened. */

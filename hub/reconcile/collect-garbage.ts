@@ -3,8 +3,8 @@ import { groupKindOf } from '../../shared/model/kind.ts';
 import { KINDS } from '../../shared/model/kinds.ts';
 import { FOREGROUND_FINALIZER, ORPHAN_FINALIZER } from '../../shared/model/metadata.ts';
 import { admitWrite } from '../admit.ts';
-import { takeAway } from '../api/deletion.ts';
-import { isDeleting } from '../api/metadata.ts';
+import { takeAway } from '../api/write/deletion.ts';
+import { isDeleting } from '../api/write/metadata.ts';
 import { SET_KINDS } from '../machines/machine-set.ts';
 import type { GarbageOwner, ObjectKey, Tables } from '../ports.ts';
 

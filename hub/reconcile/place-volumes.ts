@@ -1,5 +1,5 @@
 import type { DataVolume } from '../../shared/model/data-volume-object.ts';
-import { isDeleting } from '../api/metadata.ts';
+import { isDeleting } from '../api/write/metadata.ts';
 import { ownerOf } from '../machines/own-volume.ts';
 import type { Reference } from '../machines/references.ts';
 import { targetOf } from '../machines/references.ts';

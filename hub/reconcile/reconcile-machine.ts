@@ -2,7 +2,7 @@ import type { Device } from '../../shared/model/device.ts';
 import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { VirtualMachineInstance } from '../../shared/model/virtual-machine-instance.ts';
 import { runStrategyOf } from '../../shared/model/virtual-machine.ts';
-import { isDeleting } from '../api/metadata.ts';
+import { isDeleting } from '../api/write/metadata.ts';
 import { deviceKey } from '../devices/ensure-device.ts';
 import { putMachineWarning } from '../devices/put-event.ts';
 import type { MachineObject } from '../machines/desired.ts';

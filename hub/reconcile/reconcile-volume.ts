@@ -1,5 +1,5 @@
 import type { DataVolume } from '../../shared/model/data-volume-object.ts';
-import { isDeleting } from '../api/metadata.ts';
+import { isDeleting } from '../api/write/metadata.ts';
 import { describeVolume } from '../machines/describe-volume.ts';
 import type { Now } from '../machines/instance.ts';
 import { ownerOf } from '../machines/own-volume.ts';

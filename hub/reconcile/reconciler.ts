@@ -5,7 +5,7 @@ import type { GarbageOwner, ObjectChange, ObjectKey, Store } from '../ports.ts';
 import { givenMacs } from '../machines/mac-address.ts';
 import { SET_KINDS, findSet } from '../machines/machine-set.ts';
 import { GARBAGE_FINALIZERS } from '../../shared/model/metadata.ts';
-import { isDeleting } from '../api/metadata.ts';
+import { isDeleting } from '../api/write/metadata.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { createFleet } from './fleet.ts';
 import type { Listing } from './listings.ts';

@@ -1,5 +1,5 @@
 import { isSameJson } from '../../shared/base/same-json.ts';
-import { isDeleting } from '../api/metadata.ts';
+import { isDeleting } from '../api/write/metadata.ts';
 import type { MachineObject } from '../machines/desired.ts';
 import { compileEntry } from '../machines/desired.ts';
 import { isOwned } from '../machines/instance.ts';

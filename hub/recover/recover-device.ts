@@ -1,5 +1,5 @@
 import type { MachineIdentity } from '../../shared/model/machine.ts';
-import { isDeleting, markDeleted } from '../api/metadata.ts';
+import { isDeleting, markDeleted } from '../api/write/metadata.ts';
 import { ensureNamespace } from '../api/namespaces.ts';
 import { putUnknownMachine } from '../devices/put-event.ts';
 import type { MachineObject } from '../machines/desired.ts';

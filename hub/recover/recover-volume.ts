@@ -1,7 +1,7 @@
 import { formatSeconds } from '../../shared/base/time.ts';
 import type { DataVolume } from '../../shared/model/data-volume-object.ts';
 import type { DesiredVolume } from '../../shared/model/machine.ts';
-import { isDeleting } from '../api/metadata.ts';
+import { isDeleting } from '../api/write/metadata.ts';
 import { ensureNamespace } from '../api/namespaces.ts';
 import type { Now } from '../machines/instance.ts';
 import type { DeviceRow, HeldEntry, MachineRow, Tables } from '../ports.ts';

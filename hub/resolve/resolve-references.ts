@@ -5,7 +5,7 @@ import type { ResourceObject } from '../../shared/model/kind.ts';
 import type { References } from '../../shared/model/machine.ts';
 import type { NetworkAttachmentDefinition } from '../../shared/model/network-attachment-definition.ts';
 import type { Secret } from '../../shared/model/secret.ts';
-import { isDeleting } from '../api/metadata.ts';
+import { isDeleting } from '../api/write/metadata.ts';
 import type { Problem } from '../machines/carry-over.ts';
 import type { Reference, ReferenceKind } from '../machines/references.ts';
 import { targetOf } from '../machines/references.ts';

@@ -1,5 +1,5 @@
 import type { Link, Machines, Store as AgentStore } from '../../agent/ports.ts';
-import type { KindSchemas } from '../../hub/api/kind-schemas.ts';
+import type { KindSchemas } from '../../hub/api/discovery/kind-schemas.ts';
 import type { Broker, Store as HubStore } from '../../hub/ports.ts';
 import type { Clock } from '../../shared/ports.ts';
 import type { BoxDisk } from './box-disk.ts';

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { createKindSchemas } from '../../hub/api/kind-schemas.ts';
+import { createKindSchemas } from '../../hub/api/discovery/kind-schemas.ts';
 import { formatTable } from '../../shared/base/table.ts';
 import { BUGS } from './bugs/find-bug.ts';
 import { createSeedRunner } from './seed.ts';

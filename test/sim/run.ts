@@ -1,4 +1,4 @@
-import type { KindSchemas } from '../../hub/api/kind-schemas.ts';
+import type { KindSchemas } from '../../hub/api/discovery/kind-schemas.ts';
 import { findDisagreements } from './checks/agreement.ts';
 import { createDisksCheck } from './checks/disks.ts';
 import { createDocumentsCheck } from './checks/documents.ts';

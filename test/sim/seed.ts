@@ -1,4 +1,4 @@
-import type { KindSchemas } from '../../hub/api/kind-schemas.ts';
+import type { KindSchemas } from '../../hub/api/discovery/kind-schemas.ts';
 import { createBugs } from './bugs/find-bug.ts';
 import { minimisePlan } from './minimise.ts';
 import type { Plan } from './plan.ts';

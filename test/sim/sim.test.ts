@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createKindSchemas } from '../../hub/api/kind-schemas.ts';
+import { createKindSchemas } from '../../hub/api/discovery/kind-schemas.ts';
 import { CAUGHT } from './bugs/caught.ts';
 import { BUGS } from './bugs/find-bug.ts';
 import { REGRESSIONS } from './regressions.ts';

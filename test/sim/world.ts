@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { KindSchemas } from '../../hub/api/kind-schemas.ts';
+import type { KindSchemas } from '../../hub/api/discovery/kind-schemas.ts';
 import type { Box } from './box.ts';
 import { createBox } from './box.ts';
 import type { Bugs, Ground } from './ground.ts';

@@ -3,7 +3,7 @@ import { expandTemplate } from '../../machines/expand.ts';
 import { readProfile } from '../../resolve/read-profile.ts';
 import { jsonReply } from '../answer.ts';
 import { invalid } from '../errors.ts';
-import type { Subresource } from '../subresource.ts';
+import type { Subresource } from './subresource.ts';
 import { findVirtualMachine } from './machine-target.ts';
 
 /** KubeVirt's `expand-spec`: a machine as it would be written without its instancetype and its preference. */

@@ -2,8 +2,8 @@ import { assert } from '../../../shared/base/assert.ts';
 import { namespaceKind } from '../../../shared/model/namespace.ts';
 import type { Reply } from '../answer.ts';
 import { jsonReply } from '../answer.ts';
-import type { Subresource } from '../subresource.ts';
-import { update } from '../update.ts';
+import type { Subresource } from './subresource.ts';
+import { update } from '../write/update.ts';
 import { compileWarnings } from '../warning.ts';
 
 /**

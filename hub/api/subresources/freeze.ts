@@ -4,7 +4,7 @@ import { virtualMachineInstanceKind } from '../../../shared/model/virtual-machin
 import type { RequestBody } from '../../../shared/protocol/messages.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../errors.ts';
-import type { Subresource, Target } from '../subresource.ts';
+import type { Subresource, Target } from './subresource.ts';
 import { askDevice, requireConnected } from './ask-device.ts';
 import { findInstanceMachine, isRunning } from './machine-target.ts';
 import type { PlacedMachine } from './machine-target.ts';

@@ -1,7 +1,7 @@
 import { virtualMachineInstanceKind } from '../../../shared/model/virtual-machine-instance.ts';
 import type { MachineRow } from '../../ports.ts';
 import { conflict } from '../errors.ts';
-import type { Subresource } from '../subresource.ts';
+import type { Subresource } from './subresource.ts';
 import { requireConnected } from './ask-device.ts';
 import { findInstanceMachine, isRunning } from './machine-target.ts';
 import {

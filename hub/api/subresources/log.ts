@@ -2,7 +2,7 @@ import { virtualMachineInstanceKind } from '../../../shared/model/virtual-machin
 import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
 import { deviceKind } from '../../../shared/model/device.ts';
 import { parseCount, parseFlag, parseMoment, refuseOthers } from '../query.ts';
-import type { Subresource } from '../subresource.ts';
+import type { Subresource } from './subresource.ts';
 import { requireConnected } from './ask-device.ts';
 import { findInstanceMachine, findPlacedMachine } from './machine-target.ts';
 import { openStream } from './open-stream.ts';

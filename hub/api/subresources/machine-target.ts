@@ -9,7 +9,7 @@ import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
 import type { DeviceRow, MachineRow, ReadTables, Tables } from '../../ports.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict, notFound } from '../errors.ts';
-import type { Target } from '../subresource.ts';
+import type { Target } from './subresource.ts';
 import { findDevice } from './ask-device.ts';
 
 /** A machine that something is asked of, and the device that it is on. */

@@ -8,7 +8,7 @@ import { formatCauses, validate } from '../../../shared/model/validate.ts';
 import type { MachineRow, TimelineEntry } from '../../ports.ts';
 import type { Reply } from '../answer.ts';
 import { jsonReply } from '../answer.ts';
-import { parseBody } from '../body.ts';
+import { parseBody } from '../write/body.ts';
 import type { ApiContext, ApiRequest } from '../context.ts';
 import { badRequest, success } from '../errors.ts';
 import { isDryRun } from '../query.ts';

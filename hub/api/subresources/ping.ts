@@ -1,7 +1,7 @@
 import { deviceKind } from '../../../shared/model/device.ts';
 import { apiVersionOf } from '../../../shared/model/kind.ts';
 import { jsonReply } from '../answer.ts';
-import type { Subresource } from '../subresource.ts';
+import type { Subresource } from './subresource.ts';
 import { askDevice, findDevice } from './ask-device.ts';
 
 const DEADLINE_MS = 10_000;

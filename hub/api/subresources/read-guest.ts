@@ -4,7 +4,7 @@ import { guestOs } from '../../../shared/model/virtual-machine-instance.ts';
 import { jsonReply } from '../answer.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict } from '../errors.ts';
-import type { Subresource, Target } from '../subresource.ts';
+import type { Subresource, Target } from './subresource.ts';
 import { askDevice, requireConnected } from './ask-device.ts';
 import { findInstanceMachine, isRunning } from './machine-target.ts';
 import { describeLast } from './order-machine.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { fields } from '../../../shared/model/schema.ts';
 import { runStrategyOf, virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
 import { conflict } from '../errors.ts';
-import type { Subresource } from '../subresource.ts';
+import type { Subresource } from './subresource.ts';
 import { findPlacedMachine, findVirtualMachine, isOver } from './machine-target.ts';
 import { OPTION_FIELDS, accepted, orderMachine, parseKey, parseOptions } from './order-machine.ts';
 

@@ -2,8 +2,8 @@ import type { ResourceObject } from '../../../shared/model/kind.ts';
 import type { VirtualMachine } from '../../../shared/model/virtual-machine.ts';
 import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
 import type { ApiContext } from '../context.ts';
-import type { Target } from '../subresource.ts';
-import { replace } from '../update.ts';
+import type { Target } from './subresource.ts';
+import { replace } from '../write/update.ts';
 import { findVirtualMachine } from './machine-target.ts';
 
 /**

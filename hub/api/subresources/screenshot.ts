@@ -1,5 +1,5 @@
 import { virtualMachineInstanceKind } from '../../../shared/model/virtual-machine-instance.ts';
-import type { Subresource } from '../subresource.ts';
+import type { Subresource } from './subresource.ts';
 import { openStream } from './open-stream.ts';
 import { findDisplay } from './streams.ts';
 

@@ -4,7 +4,7 @@ import { runStrategyOf, virtualMachineKind } from '../../../shared/model/virtual
 import { jsonReply } from '../answer.ts';
 import type { ApiContext } from '../context.ts';
 import { conflict, success } from '../errors.ts';
-import type { Subresource, Target } from '../subresource.ts';
+import type { Subresource, Target } from './subresource.ts';
 import { requireConnected } from './ask-device.ts';
 import { findPlacedMachine, findVirtualMachine, hasRun } from './machine-target.ts';
 import { OPTION_FIELDS, describeLast, orderMachine, parseKey, parseOptions } from './order-machine.ts';

@@ -4,7 +4,7 @@ import type { VirtualMachine } from '../../../shared/model/virtual-machine.ts';
 import { runStrategyOf, virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
 import { jsonReply } from '../answer.ts';
 import { conflict, success } from '../errors.ts';
-import type { Subresource } from '../subresource.ts';
+import type { Subresource } from './subresource.ts';
 import { requireConnected } from './ask-device.ts';
 import { findPlacedMachine, findVirtualMachine, hasRun } from './machine-target.ts';
 import { OPTION_FIELDS, describeInstead, orderMachine, parseKey, parseOptions } from './order-machine.ts';

@@ -3,7 +3,7 @@ import { virtualMachineKind } from '../../../shared/model/virtual-machine.ts';
 import type { StreamTarget } from '../../../shared/protocol/streams.ts';
 import type { ApiContext } from '../context.ts';
 import { badRequest, conflict } from '../errors.ts';
-import type { Subresource, Target } from '../subresource.ts';
+import type { Subresource, Target } from './subresource.ts';
 import { requireConnected } from './ask-device.ts';
 import type { PlacedMachine } from './machine-target.ts';
 import { findInstanceMachine, findPlacedMachine, isRunning } from './machine-target.ts';

@@ -6,7 +6,7 @@ import type { StoredTimelineEntry, Tables, TimelineRange } from '../../ports.ts'
 import { jsonReply } from '../answer.ts';
 import { badRequest, notFound } from '../errors.ts';
 import { parseCount, parseMoment, refuseOthers } from '../query.ts';
-import type { Subresource } from '../subresource.ts';
+import type { Subresource } from './subresource.ts';
 
 const DEFAULT_LIMIT = 500;
 const HIGHEST_LIMIT = 5_000;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { findDuplicateFields } from '../../../hub/api/duplicate-fields.ts';
+import { findDuplicateFields } from '../../../hub/api/write/duplicate-fields.ts';
 
 test('fields that are there twice are found, wherever they are and however they are written', () => {
   const text = String.raw`{ "a":1, "b" : [ {"c":"}\\\"", "c":[ ] , "c":null}, {"c":1} ],"\u0061":{"d":{},"d":-1e3}, "e":"" }`;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiError } from '../../../hub/api/errors.ts';
-import { createKindSchemas } from '../../../hub/api/kind-schemas.ts';
+import { createKindSchemas } from '../../../hub/api/discovery/kind-schemas.ts';
 import { ensureNamespaces } from '../../../hub/api/namespaces.ts';
 import type { Serve } from '../../../hub/api/serve.ts';
 import { createServe } from '../../../hub/api/serve.ts';

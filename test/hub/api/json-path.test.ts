@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatAge } from '../../../hub/api/duration.ts';
-import { compileJsonPath } from '../../../hub/api/json-path.ts';
+import { formatAge } from '../../../hub/api/view/duration.ts';
+import { compileJsonPath } from '../../../hub/api/view/json-path.ts';
 import { KINDS } from '../../../shared/model/kinds.ts';
 
 const object = {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createFlowControl } from '../../../hub/api/flow-control.ts';
+import { createFlowControl } from '../../../hub/api/http/flow-control.ts';
 import { createTokens } from '../../../hub/auth/tokens.ts';
 import { createClock } from '../../../shared/host/clock.ts';
 import type { TestApi } from './start-api.ts';
