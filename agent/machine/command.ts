@@ -1,5 +1,6 @@
 import type { Accelerator, HostPort } from '../ports.ts';
 import type { Tap } from '../networks-port.ts';
+import { acceleratorArguments } from './accelerator.ts';
 import { channelArguments } from './channel.ts';
 import { clockArguments } from './clock.ts';
 import type { CompiledMachine } from './compile.ts';
@@ -13,7 +14,7 @@ import type { HostDeviceAddress } from './host-device.ts';
 import { interfaceArguments } from './interface-arguments.ts';
 import { ioThreadArguments } from './io-threads.ts';
 import { machineArguments } from './machine-type.ts';
-import { TCG_BUFFER_MIB, memoryArguments } from './memory.ts';
+import { memoryArguments } from './memory.ts';
 import { formatOptions } from './options.ts';
 import type { PciLayout, PciPlaces } from './pci.ts';
 import { createPciLayout } from './pci.ts';
@@ -83,8 +84,7 @@ function platformArguments(machine: CompiledMachine, environment: CommandEnviron
     '-msg',
     'timestamp=on',
     ...machineArguments(machine),
-    '-accel',
-    accelerator === 'kvm' ? 'kvm' : formatOptions('tcg', { thread: 'multi', 'tb-size': TCG_BUFFER_MIB }),
+    ...acceleratorArguments(accelerator, machine.cpu),
     ...cpuArguments(machine.cpu, accelerator, architecture, machine.features.kvmFlags),
     ...memoryArguments(machine, environment.memoryNode),
     ...clockArguments(machine.clock, environment.nowMs, accelerator),

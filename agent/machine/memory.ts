@@ -3,14 +3,12 @@ import { quantityBytes } from '../../shared/base/quantity.ts';
 import type { Architecture } from '../../shared/model/domain/architecture.ts';
 import type { Domain } from '../../shared/model/domain/domain.ts';
 import type { Accelerator } from '../ports.ts';
+import { TCG_BUFFER_MIB } from './accelerator.ts';
 import type { CpuTopology } from './cpu.ts';
 import { HOTPLUG_RATIO, cpuCount } from './cpu.ts';
 import { formatOptions } from './options.ts';
 
 const MIB = 2 ** 20;
-
-/** The buffer for translated code, MiB: QEMU's default is 1 GiB, more than many a guest here has of memory. */
-export const TCG_BUFFER_MIB = 256;
 
 /** What the guest gets: `memory.guest`, or else the memory requested, the limit, or one huge page; whole MiB. */
 export function compileMemory({ memory, resources }: Domain): number {

@@ -30,6 +30,8 @@ const SSH_OPTIONS = [
   'StrictHostKeyChecking=no',
   'UserKnownHostsFile=/dev/null',
 ];
+/** KubeVirt's own client, which no package has: the path of one that is to be tried. */
+const VIRTCTL = process.env['TEST_VIRTCTL'] ?? '';
 const run = promisify(execFile);
 
 const USER_DATA = `#cloud-config
@@ -192,6 +194,32 @@ describe('a full Debian guest', () => {
     expect(await ssh('sha256sum </var/tmp/file')).toBe(`${sum}  -`);
     await scp('debian@till:/var/tmp/file', back);
     expect(readFileSync(back).equals(readFileSync(there))).toBe(true);
+  });
+
+  test.skipIf(VIRTCTL === '')('is reached, asked and ordered by virtctl (TEST_VIRTCTL)', async () => {
+    const words = ['--kubeconfig', world.kubeconfig];
+    const virtctl = async (...args: string[]) => (await run(VIRTCTL, [...args, ...words])).stdout;
+    const local = ['-i', key, ...SSH_OPTIONS.map((option) => `--local-ssh-opts=-o ${option}`)];
+    expect(await virtctl('ssh', 'debian@vm/till', ...local, '--command', 'hostname')).toBe('till-7\n');
+    const [there, back] = [join(world.folder, 'ssh/virtctl-there'), join(world.folder, 'ssh/virtctl-back')];
+    writeFileSync(there, randomBytes(FILE_BYTES));
+    await virtctl('scp', ...local, there, 'debian@vmi/till:/var/tmp/by-virtctl');
+    await virtctl('scp', ...local, 'debian@vmi/till:/var/tmp/by-virtctl', back);
+    expect(readFileSync(back).equals(readFileSync(there))).toBe(true);
+
+    expect(JSON.parse(await virtctl('guestosinfo', 'till'))).toMatchObject({ hostname: 'till-7' });
+    expect(await virtctl('fslist', 'till')).toContain('"mountPoint": "/"');
+    expect(JSON.parse(await virtctl('userlist', 'till'))).toHaveProperty('items');
+
+    const console = openSession(VIRTCTL, ['console', 'till', ...words]);
+    console.say('\n');
+    await console.hears(/till-7 login:/);
+    console.end();
+
+    await virtctl('pause', 'vm', 'till');
+    await world.untilStatus('till', 'Paused');
+    await virtctl('unpause', 'vm', 'till');
+    await world.untilStatus('till', 'Running');
   });
 
   test('writes nothing while it is frozen through the hub, until it is thawed or its time is over', async () => {

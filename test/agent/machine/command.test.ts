@@ -115,8 +115,11 @@ test('the uid is in every command line, whatever the firmware says', () => {
   expect(compile()[1]).toBe(`guest=shop/pos/${UID},debug-threads=on`);
 });
 
-test('TCG gets a bounded buffer', () => {
-  expect(valuesOf(compile({}, { accelerator: 'tcg' }), '-accel')).toEqual(['tcg,thread=multi,tb-size=256']);
+test('TCG gets a bounded buffer, and a thread for each CPU where none can be added', () => {
+  const emulated = (maxSockets: number) =>
+    valuesOf(compile({ cpu: { ...MACHINE.cpu, maxSockets } }, { accelerator: 'tcg' }), '-accel');
+  expect(emulated(MACHINE.cpu.sockets)).toEqual(['tcg,thread=multi,tb-size=256']);
+  expect(emulated(MACHINE.cpu.sockets + 1)).toEqual(['tcg,thread=single,tb-size=256']);
 });
 
 test('a kernel is booted with its arguments as they are', () => {
