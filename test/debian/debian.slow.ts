@@ -197,8 +197,9 @@ describe('a full Debian guest', () => {
   });
 
   test.skipIf(VIRTCTL === '')('is reached, asked and ordered by virtctl (TEST_VIRTCTL)', async () => {
-    const words = ['--kubeconfig', world.kubeconfig];
-    const virtctl = async (...args: string[]) => (await run(VIRTCTL, [...args, ...words])).stdout;
+    // What it has ssh call does not hear of its flags.
+    const env = { ...process.env, KUBECONFIG: world.kubeconfig };
+    const virtctl = async (...args: string[]) => (await run(VIRTCTL, args, { env })).stdout;
     const local = ['-i', key, ...SSH_OPTIONS.map((option) => `--local-ssh-opts=-o ${option}`)];
     expect(await virtctl('ssh', 'debian@vm/till', ...local, '--command', 'hostname')).toBe('till-7\n');
     const [there, back] = [join(world.folder, 'ssh/virtctl-there'), join(world.folder, 'ssh/virtctl-back')];
@@ -211,7 +212,7 @@ describe('a full Debian guest', () => {
     expect(await virtctl('fslist', 'till')).toContain('"mountPoint": "/"');
     expect(JSON.parse(await virtctl('userlist', 'till'))).toHaveProperty('items');
 
-    const console = openSession(VIRTCTL, ['console', 'till', ...words]);
+    const console = openSession(VIRTCTL, ['console', 'till', '--kubeconfig', world.kubeconfig]);
     console.say('\n');
     await console.hears(/till-7 login:/);
     console.end();
