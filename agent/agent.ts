@@ -107,7 +107,7 @@ export function createAgent(options: AgentOptions, ports: AgentPorts): Agent {
   const happening = (): Happening => ({ atMs: clock.now(), monotonicMs: clock.monotonic(), bootId });
   const keeper = keepTrash();
   const probes = createProbeWatch(ports.probes, clock, () => loop.wake());
-  const streams = createStreams(machines, ports.tunnel ?? NO_TUNNEL);
+  const streams = createStreams(machines, ports.tunnel ?? NO_TUNNEL, clock);
   const thawKeeper = createThawKeeper({ store, machines, clock, log, bootId, tell: tellEvent });
   const loop = createLoop({
     ports,

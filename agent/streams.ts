@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { EffectError } from '../shared/base/errors.ts';
+import type { Clock } from '../shared/ports.ts';
 import type { StreamDial, StreamTarget } from '../shared/protocol/streams.ts';
 import { joinStreams } from '../shared/tunnel/join-streams.ts';
 import type { Machines, Tunnel } from './ports.ts';
@@ -18,7 +19,7 @@ export interface Streams {
 }
 
 /** The streams of this box's machines that are open to the hub. */
-export function createStreams(machines: Pick<Machines, 'openStream'>, tunnel: Tunnel): Streams {
+export function createStreams(machines: Pick<Machines, 'openStream'>, tunnel: Tunnel, clock: Clock): Streams {
   const open = new Set<Duplex>();
   let opening = 0;
   let stopped = false;
@@ -34,7 +35,7 @@ export function createStreams(machines: Pick<Machines, 'openStream'>, tunnel: Tu
     });
     open.add(wire);
     wire.once('close', () => open.delete(wire));
-    joinStreams(wire, wanted);
+    joinStreams(wire, wanted, clock);
     if (wanted.destroyed) wire.destroy(wanted.errored ?? undefined);
     else if (stopped) wire.destroy(stopping());
   }

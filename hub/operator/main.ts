@@ -144,7 +144,7 @@ async function listenFor(
   what: string,
 ): Promise<void> {
   const failed = (sentence: string) => void process.stderr.write(`${sentence}\n`);
-  const server = await forwardPort({ host, port, dial: open, failed });
+  const server = await forwardPort({ host, port, clock: createClock(), dial: open, failed });
   process.stdout.write(`Forwarding ${formatAddress(host, portOf(server))} to ${what}\n`);
   await once(process, 'SIGINT');
   server.close();

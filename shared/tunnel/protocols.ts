@@ -12,6 +12,9 @@ export const TUNNEL_PATH = '/tunnel/v1/';
 /** No longer message is taken: none of KubeVirt's clients sends a longer one than 32 KiB, and we none than 64. */
 export const LONGEST_MESSAGE_BYTES = 1024 * 1024;
 
+/** How long what came of an end that is gone may take to be handed over to the other. */
+export const HANDOVER_MS = 60_000;
+
 /** Close codes (RFC 6455, section 7.4.1): a stream that another client has now, and a hub that stops. */
 const TAKEN = 1008;
 const STOPPING = 1001;

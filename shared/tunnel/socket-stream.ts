@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import { EffectError, codeOf } from '../base/errors.ts';
 import type { Clock } from '../ports.ts';
 import { keepAlive } from './keep-alive.ts';
-import { END, HALF_CLOSE_PROTOCOL, closeCodeOf, errorCodeOf, fitReason } from './protocols.ts';
+import { END, HALF_CLOSE_PROTOCOL, HANDOVER_MS, closeCodeOf, errorCodeOf, fitReason } from './protocols.ts';
 
 const CLOSED = 1000;
 /** The closing frame had no code: a close all the same. */
@@ -80,7 +80,13 @@ export function createSocketStream(
       const sentence = said === '' ? `the connection to ${peer} was lost` : said;
       stream.destroy(new EffectError(errorCodeOf(code), peer, sentence));
     } else if (stream.readableEnded) stream.destroy();
-    else end();
+    else {
+      stream.once(
+        'close',
+        clock.after(HANDOVER_MS, () => stream.destroy()),
+      );
+      end();
+    }
   });
   keepAlive(socket, clock);
   return stream;

@@ -45,7 +45,7 @@ export function createUpgrades(context: ApiContext): Upgrades {
       const stream = createSocketStream(opened, { clock, peer: 'the client', hangsUp: true });
       streams.add(stream);
       stream.once('close', () => streams.delete(stream));
-      joinStreams(stream, wanted);
+      joinStreams(stream, wanted, clock);
     });
   }
 

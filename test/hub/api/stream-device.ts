@@ -86,7 +86,7 @@ export async function startStreamWorld(): Promise<StreamWorld> {
         // It may fail before it is joined to it, and that is no failure here.
         const end = new PassThrough().on('error', () => {});
         ends.push(end);
-        joinStreams(wire, end);
+        joinStreams(wire, end, clock);
       });
     },
     async stop() {

@@ -1,6 +1,7 @@
 import { Duplex, PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EffectError } from '../../../shared/base/errors.ts';
+import { createClock } from '../../../shared/host/clock.ts';
 import { joinStreams } from '../../../shared/tunnel/join-streams.ts';
 import { HOLDFAST, runHoldfast } from '../../tools/holdfast.ts';
 import type { Session } from '../../tools/session.ts';
@@ -26,7 +27,7 @@ beforeEach(async () => {
     const end = target.kind === 'log' ? oneWay() : new PassThrough();
     end.on('error', () => {});
     machine.push(end);
-    joinStreams(wire, end);
+    joinStreams(wire, end, createClock());
   });
 });
 afterEach(async () => {
