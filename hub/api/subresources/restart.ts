@@ -30,8 +30,10 @@ export const restart: Subresource = {
       throw refuse(`${runStrategy} does not support manual restart requests`);
     const machine = await findPlacedMachine(context, target);
     const { row, device } = machine;
-    // Of a device that is away nobody knows, and its refusal says that.
-    if (device.presence === 'connected' && isOver(row)) throw refuse('VM is not running: start it instead');
+    // Of a device that is away nobody knows, and its refusal says that; of one that was stopped on the box the box does.
+    const isHeld = row.status?.override !== undefined;
+    if (device.presence === 'connected' && isOver(row) && !isHeld)
+      throw refuse('VM is not running: start it instead');
     const grace = options.gracePeriodSeconds === 0 ? { gracePeriodSeconds: 0 } : {};
     if (!dryRun) await orderMachine(context, machine, 'restart', { key, ...grace });
     return accepted(machine);
