@@ -146,8 +146,9 @@ export async function uploadImage(flags: Flags, volume: string, path: string): P
 export async function joinConsole(flags: Flags, machine: string): Promise<void> {
   const serial = await connect(flags).openConsole(machine);
   process.stderr.write(`Connected to ${machine}; leave with Ctrl-]\r\n`);
-  await joinTerminal(serial, process).catch(() => {});
-  process.stderr.write('\r\n');
+  const how = await joinTerminal(serial, process).finally(() => process.stderr.write('\r\n'));
+  const why = 'the machine or the agent has stopped, or another client has it';
+  if (how === 'ended') process.stderr.write(`The console of ${machine} has ended: ${why}\n`);
 }
 
 function connect(flags: Flags): LocalClient {

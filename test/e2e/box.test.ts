@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOLDFAST, runHoldfast } from '../tools/holdfast.ts';
+import { openTerminal } from '../tools/session.ts';
 import { waitFor } from '../tools/wait-for.ts';
 import type { World } from './world.ts';
 import { askGuest, createWorld } from './world.ts';
@@ -108,9 +109,13 @@ describe('two boxes on one machine', () => {
 
   test('a grace period that a guest ignores ends with the end of its machine', async () => {
     await fetch(`http://127.0.0.1:${ports['edge-2']}/cgi-bin/hang-shutdown`);
+    const watching = openTerminal(`${HOLDFAST} vm console pos-edge-2 --data-dir ${world.agentDir('edge-2')}`);
+    await watching.hears(/Connected to pos-edge-2/);
     const { stdout, code } = await vm('edge-2', 'stop', 'pos-edge-2', '--reason', 'it hangs');
     expect(stdout).toContain('Stopped');
     expect(code).toBe(0);
     expect(world.qemus('edge-2')).toEqual([]);
+    await watching.hears(/The console of pos-edge-2 has ended: the machine/);
+    expect(await watching.ended).toBe(0);
   });
 });
