@@ -223,7 +223,9 @@ describe.each(SERVERS)('%s', (_name, start) => {
       const zipped = await server.fetch(path, 'deflate, gzip');
       expect([plain.encoding, zipped.encoding]).toEqual(['', 'gzip']);
       expect(zipped.vary).toContain('Accept-Encoding');
-      expect(gunzipSync(zipped.bytes)).toEqual(plain.bytes);
+      // A list is of another version each time where others write.
+      const contentOf = (bytes: Buffer) => ({ ...(JSON.parse(String(bytes)) as object), metadata: {} });
+      expect(contentOf(gunzipSync(zipped.bytes))).toEqual(contentOf(plain.bytes));
       expect(zipped.bytes.length * 10).toBeLessThan(plain.bytes.length);
     }
     const watching = await server.fetch(`${all}&watch=true&timeoutSeconds=1`, 'gzip');
