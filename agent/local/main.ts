@@ -5,7 +5,7 @@ import { stringify as stringifyYaml } from 'yaml';
 import { loadConfig } from '../../shared/config/load.ts';
 import { formatBytes } from '../../shared/base/quantity.ts';
 import { formatTable } from '../../shared/base/table.ts';
-import { joinTerminal } from '../../shared/host/join-terminal.ts';
+import { attachConsole } from '../../shared/host/attach-console.ts';
 import { AGENT_SETTINGS } from '../config.ts';
 import type { OrderVerb } from '../plan/order.ts';
 import type { LocalClient } from './client.ts';
@@ -145,10 +145,12 @@ export async function uploadImage(flags: Flags, volume: string, path: string): P
 /** Joins the terminal to a machine's serial console until Ctrl-] or the end of either. */
 export async function joinConsole(flags: Flags, machine: string): Promise<void> {
   const serial = await connect(flags).openConsole(machine);
-  process.stderr.write(`Connected to ${machine}; leave with Ctrl-]\r\n`);
-  const how = await joinTerminal(serial, process).finally(() => process.stderr.write('\r\n'));
-  const why = 'the machine or the agent has stopped, or another client has it';
-  if (how === 'ended') process.stderr.write(`The console of ${machine} has ended: ${why}\n`);
+  await attachConsole(
+    machine,
+    serial,
+    process,
+    'the machine or the agent has stopped, or another client has it',
+  );
 }
 
 function connect(flags: Flags): LocalClient {

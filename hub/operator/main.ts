@@ -9,7 +9,7 @@ import { ConfigError } from '../../shared/config/load.ts';
 import type { DeviceTimeline } from '../api/subresources/timeline.ts';
 import { formatAddress } from '../../shared/base/address.ts';
 import { createClock } from '../../shared/host/clock.ts';
-import { joinTerminal } from '../../shared/host/join-terminal.ts';
+import { attachConsole } from '../../shared/host/attach-console.ts';
 import { callHub, readHub } from './call-hub.ts';
 import { dialHub } from './dial-hub.ts';
 import type { HubAccess } from './find-server.ts';
@@ -78,9 +78,7 @@ export async function printLog(machine: string, flags: LogFlags): Promise<void> 
 /** Joins the terminal to a machine's serial console. @throws as `printTimeline`, and where the console is lost */
 export async function joinConsole(machine: string, flags: HubFlags): Promise<void> {
   const stream = await aim(machine, 'console', flags)();
-  process.stderr.write(`Connected to ${machine}; leave with Ctrl-]\r\n`);
-  const how = await joinTerminal(stream, process).finally(() => process.stderr.write('\r\n'));
-  if (how === 'ended') process.stderr.write(`The console of ${machine} has ended: the machine has stopped\n`);
+  await attachConsole(machine, stream, process, 'the machine has stopped');
 }
 
 /**
