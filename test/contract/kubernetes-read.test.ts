@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from './kubernetes/api-server.ts';
-import { SERVERS } from './kubernetes/api-server.ts';
+import { SERVERS, startWith } from './kubernetes/api-server.ts';
 
 /**
  * The same reads of the hub and, where `TEST_KUBECONFIG` names one, of a real API server, with what Kubernetes 1.36
@@ -38,12 +38,7 @@ const map = (name: string, labels: object = {}) => ({
 describe.each(SERVERS)('%s', (_name, start) => {
   let server: ApiServer;
   beforeAll(async () => {
-    server = await start();
-    await server.call('POST', '/api/v1/namespaces', {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: NAMESPACE },
-    });
+    server = await startWith(NAMESPACE, start);
     for (const [name, tier] of [
       ['a', 'front'],
       ['b', 'back'],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from './kubernetes/api-server.ts';
-import { SERVERS, normalise } from './kubernetes/api-server.ts';
+import { SERVERS, normalise, startWith } from './kubernetes/api-server.ts';
 
 /**
  * The same writes to the hub and, where `TEST_KUBECONFIG` names one, to a real API server, with the answers that
@@ -44,12 +44,7 @@ const by = (manager: string, operation: string, fieldsV1: object, apiVersion = '
 describe.each(SERVERS)('%s', (_name, start) => {
   let server: ApiServer;
   beforeAll(async () => {
-    server = await start();
-    await server.call('POST', '/api/v1/namespaces', {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: NAMESPACE },
-    });
+    server = await startWith(NAMESPACE, start);
   });
   afterAll(async () => {
     for (const path of [MAPS, NETS]) await server.call('DELETE', path);

@@ -35,6 +35,14 @@ export const SERVERS: readonly (readonly [string, () => Promise<ApiServer>])[] =
     : [['Kubernetes', () => connectKubernetes(env['TEST_KUBECONFIG'] ?? '')] as const]),
 ];
 
+/** A server with a namespace for a suite's objects. */
+export async function startWith(namespace: string, start: () => Promise<ApiServer>): Promise<ApiServer> {
+  const server = await start();
+  const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
+  await server.call('POST', '/api/v1/namespaces', object);
+  return server;
+}
+
 type Request = typeof requestHttp;
 
 async function startHub(): Promise<ApiServer> {
