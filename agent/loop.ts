@@ -111,12 +111,8 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
       const all = store.machines();
       const rows = inOrderOfStart(all.filter(({ uid }) => !unsettled.has(uid)));
       let room = openRoom(all, observed);
-      const chosen: {
-        uid: string;
-        plan: MachinePlan;
-        kept: KeptMachine | undefined;
-        desired: unknown;
-      }[] = [];
+      const chosen: { uid: string; plan: MachinePlan; kept: KeptMachine | undefined; desired: unknown }[] =
+        [];
       let free = MOST_AT_ONCE - busy.size;
       for (const row of rows) {
         const plan = tryPlan(row, observed, room);
@@ -155,18 +151,8 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
     const runs = status.state === 'Running' && number !== undefined && runningSinceMs !== undefined;
     if (!runs || wanted?.kind !== 'machine') return probes.rest(uid);
     const address = machine?.process?.addresses.flatMap(({ ips }) => ips).find((ip) => ip.includes('.'));
-    const target = {
-      uid,
-      ports: machine?.record?.ports ?? [],
-      ...(address !== undefined && { address }),
-    };
-    probes.watch({
-      uid,
-      run: number,
-      runningSinceMs,
-      probes: wanted.compiled.probes,
-      target,
-    });
+    const target = { uid, ports: machine?.record?.ports ?? [], ...(address !== undefined && { address }) };
+    probes.watch({ uid, run: number, runningSinceMs, probes: wanted.compiled.probes, target });
   }
 
   /** What is left of the box's memory by what runs, and by what is being started. */
@@ -226,9 +212,7 @@ export function createLoop({ ports, box, happening, reported, probes }: LoopOpti
       const probed = probes.outlook(row.uid);
       const users =
         wanted.kind === 'removed'
-          ? {
-              users: findUsers(row.uid, readings.machines(store.machines(), observed.values())),
-            }
+          ? { users: findUsers(row.uid, readings.machines(store.machines(), observed.values())) }
           : {};
       return planMachine({
         ...users,
